@@ -1,0 +1,39 @@
+//! A replicated document store: nodes agree by Raft on documents under keys, tell each other what changed, and talk.
+//!
+//! [`Cluster`] is all that a user of the crate sees. A [`Transaction`] checks conditions and changes documents, all or
+//! nothing, on every node in the same order; [`Cluster::read`] looks at this node's copy, [`Cluster::fresh`] makes that
+//! look linearizable; [`Cluster::watch`] follows the changes; [`Cluster::settled`] waits for the other nodes;
+//! [`Cluster::send`] carries typed messages. What the documents mean, the crate does not know.
+
+#![warn(missing_docs)]
+
+mod cluster;
+mod config;
+mod feed;
+mod membership;
+mod proposal;
+mod read;
+mod state;
+mod transaction;
+
+mod network;
+mod raft;
+mod store;
+
+mod codec;
+mod directory;
+
+pub use cluster::{Cluster, StartError};
+pub use config::{Config, Secret, SecretError, Start, Timing};
+pub use feed::{Changed, ChangedKey, Kind, Watch, WatchError};
+pub use membership::{MemberStatus, MembershipError, Metrics, Role, Settled};
+pub use network::{Message, SendError};
+pub use read::ReadError;
+pub use state::{Document, View};
+pub use transaction::{Change, Committed, Condition, TransactError, Transaction};
+
+/// A member's number: given once, never again to another.
+pub type NodeId = u64;
+
+/// A position in the agreed order of changes; a document's revision is that of the change which wrote it.
+pub type Index = u64;

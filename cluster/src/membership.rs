@@ -1,0 +1,351 @@
+//! Members: who they are, who is there, and how one comes in, gets a vote, and leaves.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::ChangeMembers;
+use openraft::error::{ClientWriteError, RaftError};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::cluster::Inner;
+use crate::network::{
+    Allot, ChangeMembership, Join, Joined, MembershipChange, Message, Ping, Refused, SendError, Settle, Tell,
+};
+use crate::proposal::{self, Failure};
+use crate::raft::{Command, Member, Outcome};
+use crate::{Index, NodeId};
+
+/// Between two pings of a peer.
+const PING: Duration = Duration::from_millis(500);
+/// How long a change of the membership is tried.
+const CHANGE: Duration = Duration::from_secs(15);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
+/// A node's word on how far it is must come within this time.
+const TELL: Duration = Duration::from_secs(1);
+/// How far a learner may be behind when it gets its vote.
+const CAUGHT_UP: u64 = 100;
+
+/// Who has dealt with a commit, and who has not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Members that are there, but did not get so far in time. None of them: settled.
+    pub lagging: Vec<NodeId>,
+    /// Members that are not there.
+    pub absent: Vec<NodeId>,
+}
+
+/// What a member is in Raft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Decides on the order of changes.
+    Leader,
+    /// Votes, and follows.
+    Follower,
+    /// Asks for votes.
+    Candidate,
+    /// Gets everything and has no vote.
+    Learner,
+}
+
+/// How a member is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberStatus {
+    /// Its number.
+    pub id: NodeId,
+    /// Where other nodes reach it.
+    pub address: String,
+    /// What it is in Raft, as far as this node knows.
+    pub role: Role,
+    /// Whether it answered just now.
+    pub live: bool,
+    /// How far it has applied, if it answered.
+    pub applied: Option<Index>,
+}
+
+/// Figures of this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// This node.
+    pub id: NodeId,
+    /// Raft's term.
+    pub term: u64,
+    /// What this node is in Raft.
+    pub role: Role,
+    /// Who leads, if anybody is known to.
+    pub leader: Option<NodeId>,
+    /// The last entry in this node's log.
+    pub last: Index,
+    /// The last entry that this node knows to be committed.
+    pub committed: Index,
+    /// The last entry that this node has applied.
+    pub applied: Index,
+    /// The last entry in the snapshot.
+    pub snapshot: Option<Index>,
+    /// On the leader: how many entries each other member is behind.
+    pub lag: Vec<(NodeId, u64)>,
+    /// Documents in the store.
+    pub documents: u64,
+    /// Bytes that the store takes on disk.
+    pub disk_bytes: u64,
+}
+
+/// A change of the membership was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum MembershipError {
+    /// It can't be made.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no leader, or it can't be reached.
+    #[error("no leader answered within {0:?}")]
+    Unavailable(Duration),
+}
+
+/// Waits until every live member has dealt with everything up to `index`.
+pub(crate) async fn settled(inner: &Arc<Inner>, index: Index, within: Duration) -> Settled {
+    let deadline = Instant::now() + within;
+    let others = inner.members().into_iter().filter(|(node, _)| *node != inner.id());
+    let asked: Vec<_> = others
+        .map(|(node, member)| (node, tokio::spawn(ask_settled(Arc::clone(inner), node, member, index, deadline))))
+        .collect();
+    let mut settled = Settled::default();
+    if !inner.wait_processed(index, deadline).await {
+        settled.lagging.push(inner.id());
+    }
+    for (node, task) in asked {
+        match task.await.unwrap_or(Answer::Absent) {
+            Answer::There => {}
+            Answer::Lagging => settled.lagging.push(node),
+            Answer::Absent => settled.absent.push(node),
+        }
+    }
+    settled
+}
+
+enum Answer {
+    There,
+    Lagging,
+    Absent,
+}
+
+/// Asks one member, again and again, until it has the index, or is not there, or the time is over.
+async fn ask_settled(inner: Arc<Inner>, node: NodeId, member: Member, index: Index, deadline: Instant) -> Answer {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Answer::Lagging;
+        }
+        // Short questions, so that a member that fell silent is noticed by its silence and not by the deadline.
+        let patience = left.min(inner.timing.liveness);
+        let question = Settle((index, patience.as_millis() as u64));
+        match inner.peers.send(&member.address, &question, patience + Duration::from_millis(250)).await {
+            Ok(true) => return Answer::There,
+            Ok(false) => {}
+            Err(error) if error.is_undelivered() => return Answer::Absent,
+            Err(_) if !inner.is_live(node) => return Answer::Absent,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// Pings every other member from time to time: who answers is there.
+pub(crate) async fn watch_liveness(inner: std::sync::Weak<Inner>) {
+    loop {
+        let Some(strong) = inner.upgrade() else { return };
+        if strong.is_stopped() {
+            return;
+        }
+        for (node, member) in strong.members() {
+            if node != strong.id() {
+                let strong = Arc::clone(&strong);
+                tokio::spawn(async move {
+                    if strong.peers.send(&member.address, &Ping(), PING).await.is_ok() {
+                        strong.seen(node);
+                    }
+                });
+            }
+        }
+        drop(strong);
+        tokio::time::sleep(PING).await;
+    }
+}
+
+/// All members, with what they say of themselves.
+pub(crate) async fn statuses(inner: &Arc<Inner>) -> Vec<MemberStatus> {
+    let leader = inner.leader().map(|(node, _)| node);
+    let voters = inner.voters();
+    let asked: Vec<_> = inner
+        .members()
+        .into_iter()
+        .map(|(id, member)| {
+            let strong = Arc::clone(inner);
+            let address = member.address.clone();
+            let telling = tokio::spawn(async move {
+                if id == strong.id() {
+                    return Some(strong.applied());
+                }
+                strong.peers.send(&address, &Tell(), TELL).await.ok().map(|told| told.applied)
+            });
+            (id, member, telling)
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for (id, member, telling) in asked {
+        let applied = telling.await.ok().flatten();
+        let role = match () {
+            () if leader == Some(id) => Role::Leader,
+            () if voters.contains(&id) => Role::Follower,
+            () => Role::Learner,
+        };
+        statuses.push(MemberStatus { id, address: member.address, role, live: applied.is_some(), applied });
+    }
+    statuses
+}
+
+/// Changes the membership, from whichever node.
+pub(crate) async fn change(inner: &Arc<Inner>, change: MembershipChange) -> Result<(), MembershipError> {
+    let message = ChangeMembership(change);
+    match ask_leader(inner, &message, || change_here(inner, &message.0)).await {
+        Ok(()) => Ok(()),
+        Err(Refused::Final(why)) => Err(MembershipError::Refused(why)),
+        Err(Refused::NotLeader) => Err(MembershipError::Unavailable(CHANGE)),
+    }
+}
+
+/// Has the leader do something, wherever it is, until it is done or refused for good.
+async fn ask_leader<M, R, F>(inner: &Arc<Inner>, message: &M, here: impl Fn() -> F) -> Result<R, Refused>
+where
+    M: Message<Reply = Result<R, Refused>>,
+    F: Future<Output = Result<R, Refused>>,
+{
+    let deadline = Instant::now() + CHANGE;
+    loop {
+        let result = match inner.leader() {
+            Some((node, _)) if node == inner.id() => here().await,
+            Some((_, address)) => {
+                inner.peers.send(&address, message, CHANGE).await.unwrap_or(Err(Refused::NotLeader))
+            }
+            None => Err(Refused::NotLeader),
+        };
+        match result {
+            Err(Refused::NotLeader) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+            result => return result,
+        }
+    }
+}
+
+/// Changes the membership as the leader.
+pub(crate) async fn change_here(inner: &Inner, change: &MembershipChange) -> Result<(), Refused> {
+    match change {
+        MembershipChange::Promote(node) => {
+            if inner.voters().contains(node) {
+                return Ok(());
+            }
+            if !inner.lag_of(*node).is_some_and(|lag| lag <= CAUGHT_UP) {
+                // Not refused for good: it may catch up while the caller asks again.
+                return if inner.members().iter().any(|(known, _)| known == node) {
+                    Err(Refused::NotLeader)
+                } else {
+                    Err(Refused::Final(format!("node {node} is not a member")))
+                };
+            }
+            write(inner, ChangeMembers::AddVoterIds(BTreeSet::from([*node]))).await
+        }
+        MembershipChange::Remove(node) => {
+            if !inner.members().iter().any(|(known, _)| known == node) {
+                return Err(Refused::Final(format!("node {node} is not a member")));
+            }
+            if inner.voters().contains(node) {
+                if inner.voters().len() == 1 {
+                    return Err(Refused::Final("the last voter can't be removed".to_owned()));
+                }
+                write(inner, ChangeMembers::RemoveVoters(BTreeSet::from([*node]))).await?;
+            }
+            if inner.members().iter().any(|(known, _)| known == node) {
+                write(inner, ChangeMembers::RemoveNodes(BTreeSet::from([*node]))).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn write(inner: &Inner, change: ChangeMembers<NodeId, Member>) -> Result<(), Refused> {
+    match inner.raft().change_membership(change, false).await {
+        Ok(_) => Ok(()),
+        // One change is made at a time; and the lead may move. Both pass.
+        Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Err(Refused::NotLeader),
+        Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(error))) => match error {
+            openraft::error::ChangeMembershipError::InProgress(_) => Err(Refused::NotLeader),
+            error => Err(Refused::Final(error.to_string())),
+        },
+        Err(RaftError::Fatal(_)) => Err(Refused::NotLeader),
+    }
+}
+
+/// Gives a node its number.
+pub(crate) async fn allot(inner: &Arc<Inner>, wanted: Option<NodeId>, instance: u128) -> Result<NodeId, Refused> {
+    match proposal::propose(inner, Command::AllotNode { wanted, instance }, CHANGE).await {
+        Ok(Outcome::Node(node)) => Ok(node),
+        Ok(Outcome::NodeTaken(node)) => Err(Refused::Final(format!(
+            "node id {node} belongs to another node; choose another, or none to be given a free one"
+        ))),
+        Ok(_) | Err(Failure::Unavailable | Failure::Unknown | Failure::Stopped) => Err(Refused::NotLeader),
+    }
+}
+
+/// Lets a node in as a learner, as the leader.
+pub(crate) async fn admit(inner: &Inner, node: NodeId, address: String) -> Result<Joined, Refused> {
+    match inner.raft().add_learner(node, Member { address }, false).await {
+        Ok(_) => Ok(Joined { cluster: inner.cluster_id() }),
+        Err(_) => Err(Refused::NotLeader),
+    }
+}
+
+/// Lets a node in, from whichever node it asked.
+pub(crate) async fn join(inner: &Arc<Inner>, node: NodeId, address: String) -> Result<Joined, Refused> {
+    let message = Join((node, address.clone()));
+    ask_leader(inner, &message, || admit(inner, node, address.clone())).await
+}
+
+/// Asks to be let in, at one address after the other, until one lets in or the time is over.
+pub(crate) async fn ask_number(
+    peers: &crate::network::Peers,
+    addresses: &[String],
+    wanted: Option<NodeId>,
+    instance: u128,
+    within: Duration,
+) -> Result<(NodeId, String), JoinError> {
+    let deadline = Instant::now() + within;
+    let mut last: Option<SendError> = None;
+    let mut tries = 0_u32;
+    while Instant::now() < deadline {
+        for address in addresses {
+            match peers.send(address, &Allot((wanted, instance)), CHANGE).await {
+                Ok(Ok(node)) => return Ok((node, address.clone())),
+                Ok(Err(Refused::Final(why))) => return Err(JoinError::Refused(why)),
+                Ok(Err(Refused::NotLeader)) => {}
+                Err(error) => last = Some(error),
+            }
+        }
+        if tries.is_multiple_of(20) {
+            tracing::info!(addresses = addresses.join(","), "waiting for a member of the cluster to let this node in");
+        }
+        tries += 1;
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(JoinError::Unreachable { addresses: addresses.join(","), within, source: last })
+}
+
+/// Joining came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JoinError {
+    #[error("the cluster refused: {0}")]
+    Refused(String),
+    #[error(
+        "no member of the cluster answered at {addresses} within {within:?}; check the addresses, and that this node has the cluster's secret"
+    )]
+    Unreachable { addresses: String, within: Duration, source: Option<SendError> },
+}

@@ -1,0 +1,116 @@
+//! The messages of this crate itself.
+
+use openraft::error::{InstallSnapshotError, RaftError};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest,
+    VoteResponse,
+};
+use serde::{Deserialize, Serialize};
+
+use super::Message;
+use crate::raft::{Command, Outcome, RaftTypes};
+use crate::{Index, NodeId};
+
+/// Declares a message: its name, what it carries, and what answers it.
+macro_rules! message {
+    ($(#[$doc:meta])* $name:ident($($body:ty)?) = $text:literal -> $reply:ty) => {
+        $(#[$doc])*
+        #[derive(Debug, Serialize, Deserialize)]
+        pub(crate) struct $name($(pub(crate) $body)?);
+
+        impl Message for $name {
+            const NAME: &'static str = $text;
+            type Reply = $reply;
+        }
+    };
+}
+
+message!(
+    /// Raft: entries, or a heartbeat.
+    Append(AppendEntriesRequest<RaftTypes>) = "raft/append"
+        -> Result<AppendEntriesResponse<NodeId>, RaftError<NodeId>>
+);
+message!(
+    /// Raft: give me your vote.
+    RequestVote(VoteRequest<NodeId>) = "raft/vote" -> Result<VoteResponse<NodeId>, RaftError<NodeId>>
+);
+message!(
+    /// Raft: a piece of a snapshot.
+    InstallSnapshot(InstallSnapshotRequest<RaftTypes>) = "raft/snapshot"
+        -> Result<InstallSnapshotResponse<NodeId>, RaftError<NodeId, InstallSnapshotError>>
+);
+message!(
+    /// Propose this, if you are the leader.
+    Propose(Command) = "propose" -> Proposed
+);
+message!(
+    /// How far must I have applied for a linearizable read? `None` if you are not the leader.
+    ReadIndex() = "read-index" -> Option<Index>
+);
+message!(
+    /// Answer once you have dealt with everything up to this index, or after so many milliseconds with what you have.
+    Settle((Index, u64)) = "settle" -> bool
+);
+message!(
+    /// Are you there?
+    Ping() = "ping" -> ()
+);
+message!(
+    /// How far are you?
+    Tell() = "tell" -> Told
+);
+message!(
+    /// A number for me, please.
+    Allot((Option<NodeId>, u128)) = "allot" -> Result<NodeId, Refused>
+);
+message!(
+    /// Let me in.
+    Join((NodeId, String)) = "join" -> Result<Joined, Refused>
+);
+message!(
+    /// Change the membership, if you are the leader.
+    ChangeMembership(MembershipChange) = "membership" -> Result<(), Refused>
+);
+
+/// What the leader, or somebody else, says to a proposal.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Proposed {
+    /// It was applied, and this came of it.
+    Outcome(Outcome),
+    /// Somebody else is the leader, as far as is known. Nothing was proposed.
+    NotLeader,
+    /// It was proposed, and then the lead was lost: it may be applied or not.
+    Lost,
+}
+
+/// What a node tells of itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) applied: Index,
+}
+
+/// The cluster that a node has joined.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Joined {
+    pub(crate) cluster: u128,
+}
+
+/// A change of the membership.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum MembershipChange {
+    /// A learner gets a vote.
+    Promote(NodeId),
+    /// A member is let go.
+    Remove(NodeId),
+}
+
+/// Why a request about members was not carried out.
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
+pub(crate) enum Refused {
+    /// Ask the leader, or ask again.
+    #[error("there is no leader at the moment")]
+    NotLeader,
+    /// Asking again does not help.
+    #[error("{0}")]
+    Final(String),
+}

@@ -1,0 +1,77 @@
+//! Linearizable reads: how far this node must have applied before a look at its own copy is as good as the leader's.
+//!
+//! A round asks the leader once for all who came before it began; who comes while it runs waits for the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::Index;
+use crate::cluster::Inner;
+use crate::network::ReadIndex;
+
+/// So many readers may wait for a round.
+pub(crate) const QUEUE: usize = 64 * 1024;
+/// One question to the leader takes at most so long.
+const TRY: Duration = Duration::from_millis(1000);
+/// Between two looks for a leader.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A linearizable read is not possible.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no leader, or it can't be reached.
+    #[error("no leader answered within {seconds} s")]
+    Unavailable {
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The node has stopped.
+    #[error("this node has stopped")]
+    Stopped,
+}
+
+pub(crate) type Reader = oneshot::Sender<Option<Index>>;
+
+/// Runs rounds for as long as there are readers.
+pub(crate) async fn run(inner: std::sync::Weak<Inner>, mut readers: mpsc::Receiver<Reader>) {
+    while let Some(first) = readers.recv().await {
+        let mut round = vec![first];
+        while let Ok(next) = readers.try_recv() {
+            round.push(next);
+        }
+        let Some(inner) = inner.upgrade() else { return };
+        let index = reach(&inner).await;
+        for reader in round {
+            let _ = reader.send(index);
+        }
+    }
+}
+
+/// Asks for the index and waits until it is applied here.
+async fn reach(inner: &Arc<Inner>) -> Option<Index> {
+    let deadline = Instant::now() + inner.timing.read;
+    let index = loop {
+        let asked = match inner.leader() {
+            Some((node, _)) if node == inner.id() => {
+                tokio::time::timeout(TRY, read_index_here(inner)).await.unwrap_or_default()
+            }
+            Some((_, address)) => inner.peers.send(&address, &ReadIndex(), TRY).await.unwrap_or_default(),
+            None => None,
+        };
+        match asked {
+            Some(index) => break index,
+            None if Instant::now() >= deadline || inner.is_stopped() => return None,
+            None => tokio::time::sleep(PAUSE).await,
+        }
+    };
+    inner.wait_applied(index, deadline).await.then_some(index)
+}
+
+/// The read index, if this node leads and a majority confirms it.
+pub(crate) async fn read_index_here(inner: &Inner) -> Option<Index> {
+    let (read, _) = inner.raft().get_read_log_id().await.ok()?;
+    Some(read.map_or(0, |id| id.index))
+}

@@ -1,0 +1,150 @@
+//! Raft's log and vote.
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::path::PathBuf;
+
+use openraft::storage::{LogFlushed, LogState, RaftLogStorage};
+use openraft::{AnyError, Entry, ErrorSubject, ErrorVerb, OptionalSend, RaftLogReader, StorageIOError};
+use sled::{Batch, Tree};
+
+use super::durable::Flusher;
+use super::keys;
+use crate::directory;
+use crate::raft::{LogId, RaftTypes, StorageError, Vote};
+
+/// The log, a cheap handle.
+#[derive(Clone)]
+pub(crate) struct LogStore {
+    tree: Tree,
+    flusher: Flusher,
+    /// The vote is kept beside sled as well: losing it could elect two leaders in one term.
+    vote_file: PathBuf,
+}
+
+impl LogStore {
+    pub(super) fn open(db: &sled::Db, flusher: Flusher, vote_file: PathBuf) -> io::Result<Self> {
+        Ok(Self { tree: db.open_tree(keys::LOG)?, flusher, vote_file })
+    }
+
+    fn vote(&self) -> io::Result<Option<Vote>> {
+        let inside = match self.tree.get(keys::VOTE)? {
+            Some(bytes) => Some(keys::unpack(&bytes)?),
+            None => None,
+        };
+        let beside: Option<Vote> = directory::read(&self.vote_file)?;
+        // Either copy may be the newer one after a crash between the two writes; votes only grow.
+        Ok(match (inside, beside) {
+            (Some(inside), Some(beside)) => Some(if beside > inside { beside } else { inside }),
+            (one, other) => one.or(other),
+        })
+    }
+
+    fn entries(&self, range: impl RangeBounds<u64>) -> io::Result<Vec<Entry<RaftTypes>>> {
+        let bound = |bound: Bound<&u64>| match bound {
+            Bound::Included(index) => Bound::Included(keys::entry(*index)),
+            Bound::Excluded(index) => Bound::Excluded(keys::entry(*index)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let start = match bound(range.start_bound()) {
+            Bound::Unbounded => Bound::Included(keys::entry(0)),
+            bound => bound,
+        };
+        let end = match bound(range.end_bound()) {
+            Bound::Unbounded => Bound::Included(keys::entry(u64::MAX)),
+            bound => bound,
+        };
+        let found = self.tree.range((start, end));
+        found.map(|pair| keys::unpack(&pair?.1)).collect()
+    }
+
+    fn state(&self) -> io::Result<LogState<RaftTypes>> {
+        let purged: Option<LogId> = match self.tree.get(keys::PURGED)? {
+            Some(bytes) => Some(keys::unpack(&bytes)?),
+            None => None,
+        };
+        let last = match self.tree.scan_prefix(keys::ENTRIES).next_back() {
+            Some(pair) => Some(keys::unpack::<Entry<RaftTypes>>(&pair?.1)?.log_id),
+            None => purged,
+        };
+        Ok(LogState { last_purged_log_id: purged, last_log_id: last })
+    }
+
+    /// Removes entries, and maybe notes how far; in one step.
+    fn remove(&self, from: u64, to: Option<u64>, purged: Option<&LogId>) -> io::Result<()> {
+        let end = to.unwrap_or(u64::MAX);
+        let mut batch = Batch::default();
+        for pair in self.tree.range(keys::entry(from)..=keys::entry(end)) {
+            batch.remove(pair?.0);
+        }
+        if let Some(purged) = purged {
+            batch.insert(keys::PURGED, keys::pack(purged)?);
+        }
+        Ok(self.tree.apply_batch(batch)?)
+    }
+}
+
+fn failed(subject: ErrorSubject<u64>, verb: ErrorVerb, error: &io::Error) -> StorageError {
+    StorageError::IO { source: StorageIOError::new(subject, verb, AnyError::new(error)) }
+}
+
+impl RaftLogReader<RaftTypes> for LogStore {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> Result<Vec<Entry<RaftTypes>>, StorageError> {
+        self.entries(range).map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Read, &error))
+    }
+}
+
+impl RaftLogStorage<RaftTypes> for LogStore {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> Result<LogState<RaftTypes>, StorageError> {
+        self.state().map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Read, &error))
+    }
+
+    async fn get_log_reader(&mut self) -> Self::LogReader {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
+        let failed = |error: io::Error| failed(ErrorSubject::Vote, ErrorVerb::Write, &error);
+        let bytes = keys::pack(vote).map_err(failed)?;
+        self.tree.insert(keys::VOTE, bytes).map_err(|error| failed(error.into()))?;
+        // What was appended before goes to disk first, as Raft wants it, and the vote with it.
+        self.flusher.barrier().await.map_err(failed)?;
+        directory::write(&self.vote_file, vote).map_err(failed)
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
+        self.vote().map_err(|error| failed(ErrorSubject::Vote, ErrorVerb::Read, &error))
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: LogFlushed<RaftTypes>) -> Result<(), StorageError>
+    where
+        I: IntoIterator<Item = Entry<RaftTypes>> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Write, &error);
+        let mut batch = Batch::default();
+        for entry in entries {
+            batch.insert(keys::entry(entry.log_id.index), keys::pack(&entry).map_err(failed)?);
+        }
+        self.tree.apply_batch(batch).map_err(|error| failed(error.into()))?;
+        self.flusher.after(move || callback.log_io_completed(Ok(()))).map_err(failed)
+    }
+
+    async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error);
+        self.remove(log_id.index, None, None).map_err(failed)?;
+        self.flusher.barrier().await.map_err(failed)
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        // Not waited for: what a power cut brings back is purged again.
+        self.remove(0, Some(log_id.index), Some(&log_id))
+            .map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error))
+    }
+}

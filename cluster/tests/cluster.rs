@@ -1,0 +1,181 @@
+//! Real nodes in one process: what they agree on, and that they go on agreeing when one goes.
+
+mod sandbox;
+
+use std::time::{Duration, Instant};
+
+use sandbox::{SECRET, Sandbox, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use turnpike_cluster::{
+    Cluster, Condition, Message, Secret, SendError, Start, StartError, TransactError, Transaction,
+};
+
+fn put(key: &str, value: &str) -> Transaction {
+    Transaction::new().put(key, value)
+}
+
+fn value(node: &Cluster, key: &str) -> Option<String> {
+    let document = node.read(|view| view.get(key))?;
+    Some(String::from_utf8(document.value.to_vec()).expect("text"))
+}
+
+#[tokio::test]
+async fn a_node_keeps_what_it_acknowledged_over_a_restart() {
+    let mut sandbox = Sandbox::one_node().await;
+    let node = sandbox.nodes.remove(0);
+    assert!(node.was_new());
+    let create = put("a", "1").when(Condition::Absent("a".to_owned()));
+    let committed = node.transact(create.clone()).await.expect("committed");
+    assert_eq!(node.read(|view| view.get("a")).map(|document| document.revision), Some(committed.index));
+    match node.transact(create).await {
+        Err(TransactError::Conflict { condition: 0, key, .. }) => assert_eq!(key, "a"),
+        other => panic!("expected a conflict, got {other:?}"),
+    }
+    node.clone().stop().await;
+    drop(node);
+    // The lock goes with the last task of the old node.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let again = loop {
+        match Cluster::start(sandbox.config(1, Start::Bootstrap)).await {
+            Ok(node) => break node,
+            Err(StartError::Directory { .. } | StartError::Store { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(!again.was_new());
+    assert_eq!(value(&again, "a").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn any_node_writes_and_every_node_reads_it_fresh() {
+    let sandbox = Sandbox::three_nodes().await;
+    for round in 0..30_usize {
+        let (key, text) = (format!("k/{round}"), round.to_string());
+        let writer = &sandbox.nodes[round % 3];
+        let committed = writer.transact(put(&key, &text)).await.expect("committed");
+        assert_eq!(value(writer, &key).as_deref(), Some(text.as_str()), "its own write");
+        let reader = &sandbox.nodes[(round + 1) % 3];
+        assert!(reader.fresh().await.expect("a leader") >= committed.index);
+        assert_eq!(value(reader, &key).as_deref(), Some(text.as_str()), "another's write");
+    }
+}
+
+#[tokio::test]
+async fn one_of_many_contenders_wins() {
+    let sandbox = Sandbox::three_nodes().await;
+    let claims = (0..12).map(|contender: usize| {
+        let node = sandbox.nodes[contender % 3].clone();
+        async move {
+            let claim = put("claim", &contender.to_string()).when(Condition::Absent("claim".to_owned()));
+            node.transact(claim).await.is_ok()
+        }
+    });
+    let won = futures_util::future::join_all(claims).await;
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+}
+
+#[tokio::test]
+async fn a_watch_has_every_commit_once_and_in_order() {
+    let sandbox = Sandbox::three_nodes().await;
+    let start = sandbox.nodes[2].fresh().await.expect("a leader");
+    let mut watch = sandbox.nodes[2].watch(start);
+    let mut expected = Vec::new();
+    for round in 0..50_usize {
+        let committed = sandbox.nodes[round % 2].transact(put(&format!("w/{round}"), "x")).await.expect("committed");
+        expected.push((committed.index, format!("w/{round}")));
+    }
+    for (index, key) in expected {
+        let changed = watch.next().await.expect("a change");
+        assert_eq!((changed.index, changed.keys[0].key.to_string()), (index, key));
+    }
+}
+
+#[tokio::test]
+async fn settled_tells_who_has_a_commit_and_who_is_gone() {
+    let mut sandbox = Sandbox::three_nodes().await;
+    let committed = sandbox.nodes[0].transact(put("s", "1")).await.expect("committed");
+    let settled = sandbox.nodes[0].settled(committed.index, Duration::from_secs(5)).await;
+    assert!(settled.lagging.is_empty() && settled.absent.is_empty(), "{settled:?}");
+    assert_eq!(value(&sandbox.nodes[2], "s").as_deref(), Some("1"));
+    let far = sandbox.nodes[0].settled(committed.index + 1000, Duration::from_millis(300)).await;
+    assert_eq!(far.lagging, [1, 2, 3]);
+    let gone = sandbox.nodes.pop().expect("three");
+    gone.clone().stop().await;
+    drop(gone);
+    eventually("node 3 is absent", || async {
+        let committed = sandbox.nodes[0].transact(put("s", "2")).await.expect("committed");
+        let settled = sandbox.nodes[0].settled(committed.index, Duration::from_secs(5)).await;
+        settled.lagging.is_empty() && settled.absent == [3]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn writes_go_on_when_the_leader_is_gone() {
+    let mut sandbox = Sandbox::three_nodes().await;
+    sandbox.nodes[0].transact(put("l", "1")).await.expect("committed");
+    let leader = sandbox.leader().expect("a leader");
+    let gone = sandbox.nodes.remove(leader);
+    gone.clone().stop().await;
+    drop(gone);
+    // One call, that finds the next leader by itself.
+    sandbox.nodes[0].transact(put("l", "2")).await.expect("committed by the others");
+    sandbox.nodes[1].fresh().await.expect("a leader");
+    assert_eq!(value(&sandbox.nodes[1], "l").as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn a_member_can_be_removed_and_a_number_belongs_to_one() {
+    let sandbox = Sandbox::three_nodes().await;
+    sandbox.nodes[1].remove(3).await.expect("removed");
+    eventually("two members", || async { sandbox.nodes[0].members().await.len() == 2 }).await;
+    assert!(sandbox.nodes[0].remove(9).await.is_err());
+    let mut config = sandbox.config(4, Start::Join(vec![sandbox.nodes[0].address().to_string()]));
+    config.node_id = Some(2);
+    match Cluster::start(config).await {
+        Err(StartError::Join(error)) => assert!(error.to_string().contains("node id 2"), "{error}"),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("two nodes with one number"),
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Greet(String);
+
+impl Message for Greet {
+    const NAME: &'static str = "test/greet";
+    type Reply = String;
+}
+
+#[tokio::test]
+async fn nodes_answer_each_others_messages() {
+    let sandbox = Sandbox::three_nodes().await;
+    sandbox.nodes[1].receive(|from, greet: Greet| async move { format!("{} {from}", greet.0) });
+    let send = |to| sandbox.nodes[0].send(to, Greet("hello".to_owned()), Duration::from_secs(5));
+    assert_eq!(send(2).await.expect("an answer"), "hello 1");
+    assert!(matches!(send(3).await, Err(SendError::Failed(_))));
+    assert!(matches!(send(9).await, Err(SendError::UnknownNode(9))));
+}
+
+#[tokio::test]
+async fn who_does_not_know_the_secret_gets_nothing() {
+    let sandbox = Sandbox::one_node().await;
+    let address = sandbox.nodes[0].address();
+    let mut config = sandbox.config(2, Start::Join(vec![address.to_string()]));
+    config.secret = Some(Secret::new(format!("{SECRET}, but not this one")).expect("long enough"));
+    config.timing.join = Duration::from_millis(500);
+    assert!(matches!(Cluster::start(config).await, Err(StartError::Join(_))));
+    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 4096], b"\x16\x03\x01"] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(garbage).await.expect("sent");
+        stream.shutdown().await.expect("shut down");
+        // Nothing but a TLS alert, or nothing at all, comes back before the connection is closed.
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(answer.len() < 64, "{answer:?}");
+    }
+    sandbox.nodes[0].transact(put("still", "here")).await.expect("committed");
+    assert_eq!(sandbox.nodes[0].members().await.len(), 1);
+}

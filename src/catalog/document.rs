@@ -1,0 +1,103 @@
+//! How a typed document becomes bytes in the store, and back.
+
+use std::io::{Read, Write};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use turnpike_cluster as cluster;
+
+use super::{Error, Sealed};
+use crate::model::id::ResourceId;
+use crate::model::rest::{Deployment, Method, Model, Resource, RestApi, Snapshot, Stage};
+
+/// A stored deployment, spelled out, is at most so large; a larger one is taken for damage.
+const SNAPSHOT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Something that the catalog keeps. JSON, because fields come and go over releases.
+pub trait Document: Serialize + DeserializeOwned {
+    /// The bytes to store.
+    fn encode(&self) -> std::io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    /// Reads stored bytes.
+    fn decode(bytes: &[u8]) -> std::io::Result<Self> {
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}
+
+impl Document for RestApi {}
+impl Document for Resource {}
+impl Document for ResourceId {}
+impl Document for Method {}
+impl Document for Model {}
+impl Document for Deployment {}
+impl Document for Stage {}
+impl Document for Sealed {}
+
+impl Document for Snapshot {
+    /// Compressed: a snapshot repeats itself, is written once, and is read when a stage is compiled.
+    fn encode(&self) -> std::io::Result<Vec<u8>> {
+        let mut packer = DeflateEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(&serde_json::to_vec(self)?)?;
+        packer.finish()
+    }
+
+    fn decode(bytes: &[u8]) -> std::io::Result<Self> {
+        let mut text = Vec::new();
+        DeflateDecoder::new(bytes).take(SNAPSHOT_BYTES).read_to_end(&mut text)?;
+        Ok(serde_json::from_slice(&text)?)
+    }
+}
+
+/// A document as it was found, with the revision that a change of it must name.
+#[derive(Clone, Debug)]
+pub struct Stored<T> {
+    /// The commit that wrote it.
+    pub revision: u64,
+    /// What it says.
+    pub value: T,
+}
+
+impl<T: Document> Stored<T> {
+    pub(super) fn read(key: &str, document: &cluster::Document) -> Result<Self, Error> {
+        match T::decode(&document.value) {
+            Ok(value) => Ok(Self { revision: document.revision, value }),
+            Err(error) => Err(Error::Corrupt { key: key.to_owned(), source: Arc::new(error) }),
+        }
+    }
+}
+
+/// A document as bytes: cheap to take under the catalog's lock, read outside.
+pub struct Packed<T> {
+    key: String,
+    document: cluster::Document,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T: Document> Packed<T> {
+    pub(super) fn new(key: &str, document: cluster::Document) -> Self {
+        Self { key: key.to_owned(), document, kind: PhantomData }
+    }
+
+    /// Reads the bytes.
+    pub fn read(&self) -> Result<T, Error> {
+        Ok(Stored::read(&self.key, &self.document)?.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_document_is_an_error_and_not_a_panic() {
+        assert!(Snapshot::decode(b"not deflate").is_err());
+        assert!(Stage::decode(b"{}").is_err());
+    }
+}

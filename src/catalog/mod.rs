@@ -1,0 +1,177 @@
+//! What the cluster has agreed on: typed documents over the replicated store; read, edit, watch.
+//!
+//! Both planes meet here and nowhere else. A control plane reads, decides, and commits an [`Edit`]; the data
+//! plane watches and compiles. Reads are local; [`Catalog::fresh`] makes the next ones linearizable.
+
+mod document;
+mod edit;
+pub mod keys;
+mod sealed;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use turnpike_cluster::{Cluster, Settled, TransactError, View, Watch};
+
+pub use document::{Document, Packed, Stored};
+pub use edit::Edit;
+pub use keys::{Key, Prefix};
+pub use sealed::Sealed;
+
+use crate::model::id::{RestApiId, StageName};
+
+/// The catalog, a cheap handle.
+#[derive(Clone)]
+pub struct Catalog {
+    cluster: Cluster,
+}
+
+/// Why the catalog could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A document that the edit relies on has changed meanwhile: read again and decide again.
+    #[error("{key} was changed at the same time")]
+    Conflict {
+        /// The document's key.
+        key: String,
+    },
+    /// Nothing was changed; another try may succeed.
+    #[error("the cluster can't agree on anything at the moment")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The edit may or may not have been made.
+    #[error("it is not known whether the change was made")]
+    Unknown(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The edit is larger than one transaction may be.
+    #[error("the change is too large")]
+    TooLarge(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// A document is not what its key says; a bug or a damaged disk.
+    #[error("the document {key} can't be read")]
+    Corrupt {
+        /// The document's key.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A consistent look at the documents, all as of one commit.
+pub struct Documents<'a> {
+    view: &'a View<'a>,
+}
+
+impl Catalog {
+    /// Opens the catalog that this cluster keeps.
+    pub fn new(cluster: Cluster) -> Self {
+        Self { cluster }
+    }
+
+    /// Waits until local reads see everything that was committed, on any node, before this call.
+    pub async fn fresh(&self) -> Result<(), Error> {
+        self.cluster
+            .fresh()
+            .await
+            .map(|_| ())
+            .map_err(|error| Error::Unavailable(Arc::new(error)))
+    }
+
+    /// Reads, all as of one commit. `look` runs under a lock that writers wait for: it must be quick.
+    pub fn read<T>(&self, look: impl FnOnce(&Documents<'_>) -> T) -> T {
+        self.cluster.read(|view| look(&Documents { view }))
+    }
+
+    /// Makes all of an edit's changes, or none; answers with the commit's index.
+    pub async fn commit(&self, edit: Edit) -> Result<u64, Error> {
+        let transaction = edit.into_transaction()?;
+        match self.cluster.transact(transaction).await {
+            Ok(committed) => Ok(committed.index),
+            Err(TransactError::Conflict { key, .. }) => Err(Error::Conflict { key }),
+            Err(error @ TransactError::TooLarge { .. }) => Err(Error::TooLarge(Arc::new(error))),
+            Err(error @ TransactError::Unknown { .. }) => Err(Error::Unknown(Arc::new(error))),
+            Err(error @ (TransactError::Unavailable { .. } | TransactError::Stopped)) => {
+                Err(Error::Unavailable(Arc::new(error)))
+            }
+        }
+    }
+
+    /// Waits until every live node has dealt with all changes up to `index`.
+    pub async fn settled(&self, index: u64, within: Duration) -> Settled {
+        self.cluster.settled(index, within).await
+    }
+
+    /// Follows the changes after `index`.
+    pub fn watch(&self, after: u64) -> Watch {
+        self.cluster.watch(after)
+    }
+
+    /// Says that this node has dealt with all changes up to `index`.
+    pub fn processed(&self, index: u64) {
+        self.cluster.processed(index);
+    }
+
+    /// Locks a secret so that only nodes of this cluster can open it.
+    pub fn seal(&self, secret: &[u8]) -> Sealed {
+        Sealed::lock(&self.sealing_key(), secret)
+    }
+
+    /// Opens what [`Catalog::seal`] locked; nothing if it was made in another cluster or damaged.
+    pub fn unseal(&self, sealed: &Sealed) -> Option<Vec<u8>> {
+        sealed.open(&self.sealing_key())
+    }
+
+    fn sealing_key(&self) -> [u8; 32] {
+        self.cluster.derive_key("catalog/sealed/1")
+    }
+}
+
+impl Documents<'_> {
+    /// The commit that these documents are as of.
+    pub fn index(&self) -> u64 {
+        self.view.index()
+    }
+
+    /// One document, if it exists.
+    pub fn get<T: Document>(&self, key: &Key<T>) -> Result<Option<Stored<T>>, Error> {
+        self.view
+            .get(key.as_str())
+            .map(|document| Stored::read(key.as_str(), &document))
+            .transpose()
+    }
+
+    /// One document as bytes, to be read outside the lock.
+    pub fn pick<T: Document>(&self, key: &Key<T>) -> Option<Packed<T>> {
+        self.view.get(key.as_str()).map(|document| Packed::new(key.as_str(), document))
+    }
+
+    /// All stages of all REST APIs.
+    pub fn stage_keys(&self) -> HashSet<(RestApiId, StageName)> {
+        let apis = self.view.children(keys::rest_apis().as_str());
+        let names = apis.filter_map(|(key, _)| key.strip_prefix(keys::rest_apis().as_str()).map(RestApiId::new));
+        let apis: Vec<RestApiId> = names.collect();
+        let stages = apis.iter().flat_map(|api| {
+            let prefix = keys::stages(api);
+            let stages = self.view.children(prefix.as_str());
+            stages.filter_map(|(key, _)| keys::parse_stage(key)).collect::<Vec<_>>()
+        });
+        stages.collect()
+    }
+
+    /// Whether a document exists.
+    pub fn exists<T>(&self, key: &Key<T>) -> bool {
+        self.view.get(key.as_str()).is_some()
+    }
+
+    /// All documents directly under a prefix, in the order of their keys.
+    pub fn list<T: Document>(&self, prefix: &Prefix<T>) -> Result<Vec<Stored<T>>, Error> {
+        self.view
+            .children(prefix.as_str())
+            .map(|(key, document)| Stored::read(key, document))
+            .collect()
+    }
+
+    /// How many documents there are under a prefix, however deep.
+    pub fn count<T>(&self, prefix: &Prefix<T>) -> u64 {
+        self.view.count(prefix.as_str())
+    }
+}

@@ -1,0 +1,49 @@
+//! A secret at rest: locked with a key that only the cluster's nodes can derive, so that a copy of the store
+//! gives nothing away.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+/// A locked secret: nonce and AES-256-GCM ciphertext, in base64.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sealed {
+    nonce: String,
+    ciphertext: String,
+}
+
+impl Sealed {
+    pub(super) fn lock(key: &[u8; 32], secret: &[u8]) -> Self {
+        let key = RandomizedNonceKey::new(&AES_256_GCM, key).expect("an AES-256 key has 32 bytes");
+        let mut text = secret.to_vec();
+        let nonce = key
+            .seal_in_place_append_tag(Aad::empty(), &mut text)
+            .expect("a secret is far smaller than the cipher's limit");
+        Self { nonce: BASE64.encode(nonce.as_ref()), ciphertext: BASE64.encode(text) }
+    }
+
+    pub(super) fn open(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
+        let key = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;
+        let nonce: [u8; NONCE_LEN] = BASE64.decode(&self.nonce).ok()?.try_into().ok()?;
+        let mut text = BASE64.decode(&self.ciphertext).ok()?;
+        let secret = key
+            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut text)
+            .ok()?
+            .to_vec();
+        Some(secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_key_that_locked_a_secret_opens_it() {
+        let sealed = Sealed::lock(&[1; 32], b"secret");
+        assert_eq!(sealed.open(&[1; 32]).as_deref(), Some(&b"secret"[..]));
+        assert_eq!(sealed.open(&[2; 32]), None);
+        assert!(!format!("{sealed:?}").contains("secret\""));
+    }
+}

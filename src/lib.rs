@@ -1,0 +1,14 @@
+#![doc = include_str!("README.md")]
+
+pub mod cli;
+pub mod node;
+
+pub mod control;
+pub mod traffic;
+
+pub mod catalog;
+pub mod identity;
+pub mod mapping;
+pub mod observe;
+
+pub mod model;

@@ -1,0 +1,8 @@
+//! The languages of mapping: URIs with placeholders, parameter expressions, templates.
+//!
+//! Everything here is compiled when a stage is deployed; a request only evaluates.
+
+pub mod parameters;
+pub mod query;
+pub mod template;
+pub mod uri;

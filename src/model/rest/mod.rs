@@ -1,0 +1,55 @@
+//! The nouns of REST APIs (V1), a file each.
+
+mod api;
+mod deployment;
+mod integration;
+mod method;
+mod model;
+mod resource;
+mod stage;
+
+pub use api::{ApiKeySource, Endpoint, EndpointType, IpAddressType, RestApi};
+pub use deployment::{Deployment, Snapshot, SnapshotResource};
+pub use integration::{
+    ConnectionType, ContentHandling, Integration, IntegrationResponse, IntegrationType, Passthrough, Templates,
+    TransferMode,
+};
+pub use method::{AuthorizationType, Method, MethodResponse, Verb};
+pub use model::Model;
+pub use resource::{PathPart, Resource};
+pub use stage::{AccessLog, Canary, MethodSetting, Stage, UnauthorizedCacheControl};
+
+/// Texts by name, in the order of their names: what AWS calls a map of strings.
+pub type Strings = std::collections::BTreeMap<String, String>;
+/// Names that are required (`true`) or merely known (`false`): request and response parameters.
+pub type Flags = std::collections::BTreeMap<String, bool>;
+
+/// Declares an enumeration whose members have AWS's spelling on the wire and in the catalog.
+macro_rules! spelled {
+    ($(#[$doc:meta])* $name:ident { $($(#[$member_doc:meta])* $member:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $($(#[$member_doc])* #[serde(rename = $text)] $member),+
+        }
+
+        impl $name {
+            /// AWS's spelling.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$member => $text),+ }
+            }
+
+            /// Reads AWS's spelling.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$member),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use spelled;

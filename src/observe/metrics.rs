@@ -1,0 +1,219 @@
+//! Every metric of the node: name, labels, unit and help, in this file and nowhere else.
+
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// What kind of figure a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts by size.
+    Histogram,
+}
+
+/// A metric's description.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name, as Prometheus shows it.
+    pub name: &'static str,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it says, with its unit.
+    pub help: &'static str,
+}
+
+const fn metric(name: &'static str, kind: Kind, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind, labels, help }
+}
+
+const METHOD_LABELS: &[&str] = &["api", "stage", "method", "resource"];
+
+/// Answered requests.
+pub const REQUESTS: Metric = metric(
+    "turnpike_requests_total",
+    Kind::Counter,
+    &["api", "stage", "method", "resource", "status"],
+    "Requests that were answered, by API, stage, method, resource and class of status (2xx to 5xx).",
+);
+/// Time to answer.
+pub const LATENCY: Metric = metric(
+    "turnpike_request_duration_seconds",
+    Kind::Histogram,
+    METHOD_LABELS,
+    "Seconds from the head of a request to the head of its answer.",
+);
+/// Time that the integration took of it.
+pub const INTEGRATION_LATENCY: Metric = metric(
+    "turnpike_integration_duration_seconds",
+    Kind::Histogram,
+    METHOD_LABELS,
+    "Seconds that the integration took of a request's time.",
+);
+/// Requests without a method.
+pub const UNROUTED: Metric = metric(
+    "turnpike_unrouted_requests_total",
+    Kind::Counter,
+    &["status"],
+    "Requests that were refused before a method was found for them, by class of status.",
+);
+/// Stages served.
+pub const STAGES: Metric = metric("turnpike_stages", Kind::Gauge, &[], "Stages that this node serves.");
+/// Documents kept.
+pub const DOCUMENTS: Metric = metric("turnpike_catalog_documents", Kind::Gauge, &[], "Documents in the catalog.");
+/// Bytes on disk.
+pub const DISK: Metric = metric("turnpike_store_disk_bytes", Kind::Gauge, &[], "Bytes that the node's store takes on disk.");
+/// Raft's term.
+pub const TERM: Metric = metric("turnpike_raft_term", Kind::Gauge, &[], "The Raft term that this node is in.");
+/// Raft's role.
+pub const ROLE: Metric = metric(
+    "turnpike_raft_role",
+    Kind::Gauge,
+    &["role"],
+    "1 for the role that this node has in Raft (leader, follower, candidate, learner), 0 for the others.",
+);
+/// Raft's commit index.
+pub const COMMITTED: Metric =
+    metric("turnpike_raft_committed_index", Kind::Gauge, &[], "Index of the last entry that this node knows to be committed.");
+/// Raft's applied index.
+pub const APPLIED: Metric =
+    metric("turnpike_raft_applied_index", Kind::Gauge, &[], "Index of the last entry that this node has applied.");
+/// How far the node is behind itself.
+pub const LAG: Metric = metric(
+    "turnpike_raft_lag_entries",
+    Kind::Gauge,
+    &["node"],
+    "Entries that a node is behind: this node's own between last and applied, and, on the leader, each other node's.",
+);
+/// Memory.
+pub const RESIDENT: Metric =
+    metric("process_resident_memory_bytes", Kind::Gauge, &[], "Bytes of memory that the process holds.");
+/// Processor time.
+pub const CPU: Metric =
+    metric("process_cpu_seconds_total", Kind::Counter, &[], "Seconds of processor time, user and system, that the process has used.");
+/// Open files.
+pub const OPEN_FILES: Metric = metric("process_open_fds", Kind::Gauge, &[], "Open file descriptors.");
+/// Threads.
+pub const THREADS: Metric = metric("process_threads", Kind::Gauge, &[], "Threads of the process.");
+
+/// All of them, in the order of this file.
+pub const ALL: &[Metric] = &[
+    REQUESTS, LATENCY, INTEGRATION_LATENCY, UNROUTED, STAGES, DOCUMENTS, DISK, TERM, ROLE, COMMITTED, APPLIED, LAG,
+    RESIDENT, CPU, OPEN_FILES, THREADS,
+];
+
+/// Bounds of the latency histograms, in seconds: from a tenth of a millisecond to the longest integration.
+const LATENCY_BUCKETS: &[f64] =
+    &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// Makes the process's recorder, with every metric described; answers with what renders it.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("duration_seconds".to_owned()), LATENCY_BUCKETS)?
+        .install_recorder()?;
+    for metric in ALL {
+        match metric.kind {
+            Kind::Counter => describe_counter!(metric.name, metric.help),
+            Kind::Gauge => describe_gauge!(metric.name, metric.help),
+            Kind::Histogram => describe_histogram!(metric.name, metric.help),
+        }
+    }
+    Ok(handle)
+}
+
+/// The gauge of a metric without labels.
+pub fn level(metric: Metric) -> Gauge {
+    gauge!(metric.name)
+}
+
+/// The gauge of a metric with one label.
+pub fn level_of(metric: Metric, label: String) -> Gauge {
+    gauge!(metric.name, metric.labels[0] => label)
+}
+
+/// The counter of a metric without labels.
+pub fn count(metric: Metric) -> Counter {
+    counter!(metric.name)
+}
+
+/// The classes of status codes, 1xx to 5xx, as labels.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+fn class(status: u16) -> usize {
+    usize::from((status / 100).clamp(1, 5)) - 1
+}
+
+/// The metrics of one method in one stage, ready to be counted without a look-up.
+pub struct MethodMetrics {
+    requests: [Counter; 5],
+    latency: Histogram,
+    integration_latency: Histogram,
+}
+
+impl MethodMetrics {
+    /// Finds or makes the series of a method.
+    pub fn new(api: &str, stage: &str, method: &str, resource: &str) -> Self {
+        let labels = [("api", api), ("stage", stage), ("method", method), ("resource", resource)]
+            .map(|(name, value)| metrics::Label::new(name, value.to_owned()));
+        let requests = CLASSES.map(|class| {
+            let mut labels = labels.to_vec();
+            labels.push(metrics::Label::new("status", class));
+            counter!(REQUESTS.name, labels)
+        });
+        Self {
+            requests,
+            latency: histogram!(LATENCY.name, labels.to_vec()),
+            integration_latency: histogram!(INTEGRATION_LATENCY.name, labels.to_vec()),
+        }
+    }
+
+    /// Counts an answered request.
+    pub fn record(&self, status: u16, latency: Duration, integration: Option<Duration>) {
+        self.requests[class(status)].increment(1);
+        self.latency.record(latency);
+        if let Some(integration) = integration {
+            self.integration_latency.record(integration);
+        }
+    }
+}
+
+/// Counts a request that was refused before its method was known.
+pub fn record_unrouted(status: u16) {
+    counter!(UNROUTED.name, "status" => CLASSES[class(status)]).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The list as users see it: a change here is a change of what dashboards and alarms rely on.
+    #[test]
+    fn the_list_of_metrics_is_this() {
+        let list: Vec<String> =
+            ALL.iter().map(|metric| format!("{:?} {}{:?}", metric.kind, metric.name, metric.labels)).collect();
+        let expected = include_str!("metrics.txt");
+        assert_eq!(list.join("\n"), expected.trim_end(), "update src/observe/metrics.txt if this is meant");
+    }
+
+    #[test]
+    fn names_follow_the_conventions_of_prometheus() {
+        for metric in ALL {
+            assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+            assert!(metric.name.starts_with("turnpike_") || metric.name.starts_with("process_"), "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
+        }
+    }
+
+    #[test]
+    fn every_status_has_a_class() {
+        for (status, expected) in [(0, "1xx"), (101, "1xx"), (200, "2xx"), (404, "4xx"), (599, "5xx"), (999, "5xx")] {
+            assert_eq!(CLASSES[class(status)], expected, "{status}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What happened: the clock, and every metric.
+
+pub mod clock;
+pub mod metrics;

@@ -1,0 +1,107 @@
+//! First phase: which API, which stage, which side of its canary; and is the request small enough to look at.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::StatusCode;
+
+use super::outcome::Outcome;
+use crate::traffic::ingress::address;
+use crate::traffic::message::{Body, BodyError, ByteStream, Refusal, Request};
+use crate::traffic::stage::{CompiledStage, Directory, Side};
+
+/// The most of everything that a request may be; AWS's figures by default.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body: u64,
+    /// Bytes of all header fields together.
+    pub headers: usize,
+    /// Characters of path and query.
+    pub url: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body: 10_485_760, headers: 10_240, url: 10_240 }
+    }
+}
+
+/// A request whose stage is known.
+pub(super) struct Located {
+    pub(super) request: Request,
+    pub(super) stage: Arc<CompiledStage>,
+    pub(super) side: Side,
+    /// The path within the stage, with its slash at the start.
+    pub(super) path: String,
+}
+
+pub(super) fn locate(
+    directory: &Directory,
+    limits: &Limits,
+    mut request: Request,
+    outcome: &mut Outcome,
+) -> Result<Located, Refusal> {
+    if request.uri.path_and_query().map_or(0, |text| text.as_str().len()) > limits.url {
+        return Err(Refusal::bad_request(StatusCode::URI_TOO_LONG, "Request URI too long"));
+    }
+    if request.headers.wire_size() > limits.headers {
+        return Err(Refusal::bad_request(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "Request header fields too large",
+        ));
+    }
+    let address = address::find(&request.host, request.uri.path())
+        .ok_or_else(|| Refusal::forbidden("neither the host nor the path names an API"))?;
+    let stage = directory
+        .find(&address.api, address.stage)
+        .ok_or_else(|| Refusal::forbidden("there is no such API, or it has no such stage"))?;
+    let path = address.path.to_owned();
+    let by_host = address.by_host;
+    let (side, deployed) = stage.draw();
+    if by_host && deployed.endpoint_disabled {
+        return Err(Refusal::forbidden("the API's execute-api endpoint is disabled"));
+    }
+    outcome.located(&stage, side);
+    request.body = bounded(request.body, limits.body)?;
+    Ok(Located { request, stage, side, path })
+}
+
+/// A body that is known to be too long is refused at once; one that turns out to be is cut off.
+fn bounded(body: Body, limit: u64) -> Result<Body, Refusal> {
+    match body {
+        Body::Stream { length: Some(length), .. } if length > limit => Err(Refusal::too_large(limit)),
+        Body::Whole(bytes) if bytes.len() as u64 > limit => Err(Refusal::too_large(limit)),
+        Body::Stream { length: None, bytes } => {
+            Ok(Body::Stream { length: None, bytes: Box::pin(Bounded { bytes, limit, left: limit }) })
+        }
+        body @ (Body::Empty | Body::Whole(_) | Body::Stream { .. }) => Ok(body),
+    }
+}
+
+struct Bounded {
+    bytes: ByteStream,
+    limit: u64,
+    left: u64,
+}
+
+impl Stream for Bounded {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        match this.bytes.as_mut().poll_next(context) {
+            Poll::Ready(Some(Ok(piece))) => match this.left.checked_sub(piece.len() as u64) {
+                Some(left) => {
+                    this.left = left;
+                    Poll::Ready(Some(Ok(piece)))
+                }
+                None => Poll::Ready(Some(Err(BodyError::TooLong { limit: this.limit }))),
+            },
+            other => other,
+        }
+    }
+}

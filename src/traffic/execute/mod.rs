@@ -1,0 +1,69 @@
+//! One request to a REST API, from its arrival to its answer: a file a phase, and here the function that runs them.
+//!
+//! Each phase takes what the one before made and returns more, so that none can run before its input exists. A phase
+//! that ends the request returns a [`Refusal`], which [`gateway_response`] alone renders. What happened is recorded
+//! in the end, whatever happened.
+
+mod access;
+mod endpoint;
+mod gateway_response;
+mod integration;
+mod integration_request;
+mod integration_response;
+mod method_request;
+mod method_response;
+mod outcome;
+mod route;
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use tokio::time::Instant;
+
+use crate::observe::clock::Clock;
+use crate::traffic::integration::http1;
+use crate::traffic::message::{Refusal, Reply, Request};
+use crate::traffic::stage::Directory;
+use outcome::Outcome;
+
+pub use endpoint::Limits;
+
+/// Runs requests; one per worker thread, with that worker's connections.
+pub struct Execute {
+    directory: Directory,
+    client: http1::Client,
+    clock: Clock,
+    limits: Limits,
+}
+
+impl Execute {
+    /// Makes one that finds stages in `directory` and trusts backends' certificates as `tls` says.
+    pub fn new(directory: Directory, tls: Arc<ClientConfig>, clock: Clock, limits: Limits) -> Self {
+        Self { directory, client: http1::Client::new(tls), clock, limits }
+    }
+
+    /// Answers a request, in every case.
+    pub async fn serve(&self, request: Request) -> Reply {
+        let mut outcome = Outcome::new(&request, Instant::now());
+        let result = self.run(request, &mut outcome).await;
+        let mut reply = result.unwrap_or_else(|refusal| {
+            outcome.refused(&refusal);
+            gateway_response::render(&refusal)
+        });
+        outcome.mark(&mut reply);
+        outcome.record(&reply);
+        reply
+    }
+
+    /// The phases of a request, in API Gateway's order.
+    async fn run(&self, request: Request, outcome: &mut Outcome) -> Result<Reply, Refusal> {
+        let located = endpoint::locate(&self.directory, &self.limits, request, outcome)?;
+        let routed = route::find(located, outcome)?;
+        let admitted = access::admit(routed)?;
+        let accepted = method_request::accept(admitted)?;
+        let prepared = integration_request::prepare(accepted, outcome, &self.clock)?;
+        let answered = integration::call(prepared, &self.client, outcome).await?;
+        let mapped = integration_response::map(answered, outcome)?;
+        Ok(method_response::finish(mapped))
+    }
+}

@@ -1,0 +1,113 @@
+//! What became of a request: filled in phase by phase, recorded once at the end, on every way out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::{HeaderName, HeaderValue, Method};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::observe::metrics;
+use crate::traffic::message::{Refusal, Reply, Request};
+use crate::traffic::stage::{CompiledMethod, CompiledStage, Side};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const EXTENDED_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-apigw-id");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// What is known of a request so far.
+pub(super) struct Outcome {
+    id: Uuid,
+    started: Instant,
+    verb: Method,
+    stage: Option<(Arc<CompiledStage>, Side)>,
+    method: Option<Arc<CompiledMethod>>,
+    /// The trace id, for those integrations whose answers carry it.
+    trace: Option<String>,
+    integration: Option<Duration>,
+    reason: Option<String>,
+}
+
+impl Outcome {
+    pub(super) fn new(request: &Request, started: Instant) -> Self {
+        Self {
+            id: request.id,
+            started,
+            verb: request.method.clone(),
+            stage: None,
+            method: None,
+            trace: None,
+            integration: None,
+            reason: None,
+        }
+    }
+
+    pub(super) fn located(&mut self, stage: &Arc<CompiledStage>, side: Side) {
+        self.stage = Some((Arc::clone(stage), side));
+    }
+
+    pub(super) fn routed(&mut self, method: &Arc<CompiledMethod>) {
+        self.method = Some(Arc::clone(method));
+    }
+
+    /// From here on answers carry this trace id.
+    pub(super) fn traced(&mut self, trace: &str) {
+        self.trace = Some(trace.to_owned());
+    }
+
+    pub(super) fn integrated(&mut self, took: Duration) {
+        self.integration = Some(took);
+    }
+
+    pub(super) fn refused(&mut self, refusal: &Refusal) {
+        self.reason = Some(refusal.reason.clone().into_owned());
+    }
+
+    /// Puts the headers on a reply that every reply has.
+    pub(super) fn mark(&self, reply: &mut Reply) {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        let id = self.id.as_hyphenated().encode_lower(&mut text);
+        if let Ok(value) = HeaderValue::from_str(id) {
+            reply.headers.append(REQUEST_ID, value);
+        }
+        // Eleven bytes make fifteen characters and one `=`, as AWS's do.
+        if let Ok(value) = HeaderValue::from_str(&BASE64.encode(&Uuid::new_v4().as_bytes()[..11])) {
+            reply.headers.append(EXTENDED_REQUEST_ID, value);
+        }
+        if let Some(value) = self.trace.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok()) {
+            reply.headers.append(TRACE_ID, value);
+        }
+    }
+
+    pub(super) fn record(&self, reply: &Reply) {
+        let latency = self.started.elapsed();
+        match &self.method {
+            Some(method) => method.metrics.record(reply.status.as_u16(), latency, self.integration),
+            None => metrics::record_unrouted(reply.status.as_u16()),
+        }
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            self.log(reply, latency);
+        }
+    }
+
+    fn log(&self, reply: &Reply, latency: Duration) {
+        let (stage, side) = match &self.stage {
+            Some((stage, side)) => (format!("{}/{}", stage.api, stage.name), Some(*side)),
+            None => (String::new(), None),
+        };
+        tracing::debug!(
+            request_id = %self.id,
+            stage,
+            ?side,
+            verb = %self.verb,
+            resource = self.method.as_ref().map(|method| method.resource_path.as_str()),
+            status = reply.status.as_u16(),
+            ?latency,
+            integration = ?self.integration,
+            reason = self.reason,
+            "request"
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! The forms of an invoke URL.
+//!
+//! `http://{api}.execute-api.{domain}/{stage}/{path}`, as AWS's own; and for clients that can't choose a host name
+//! `/_aws/execute-api/{api}/{stage}/{path}` and `/restapis/{api}/{stage}/_user_request_/{path}`.
+
+use std::borrow::Cow;
+
+/// What an invoke URL names.
+#[derive(Debug, PartialEq)]
+pub struct Address<'a> {
+    /// The API's id, in small letters.
+    pub api: Cow<'a, str>,
+    /// The stage's name.
+    pub stage: &'a str,
+    /// The path within the stage, raw; empty or with slashes at its start.
+    pub path: &'a str,
+    /// Whether the host named the API.
+    pub by_host: bool,
+}
+
+/// Reads host and raw path; `None` if they name no API.
+pub fn find<'a>(host: &'a str, path: &'a str) -> Option<Address<'a>> {
+    if let Some(api) = api_of_host(host) {
+        let (stage, path) = first_segment(path);
+        return Some(Address { api, stage, path, by_host: true });
+    }
+    if let Some(rest) = path.strip_prefix("/_aws/execute-api/") {
+        let (api, rest) = first_segment(rest);
+        let (stage, path) = first_segment(rest);
+        return Some(Address { api: Cow::Borrowed(api), stage, path, by_host: false });
+    }
+    let (api, rest) = first_segment(path.strip_prefix("/restapis/")?);
+    let (stage, rest) = first_segment(rest);
+    let path = rest.strip_prefix("/_user_request_")?;
+    if !path.is_empty() && !path.starts_with('/') {
+        return None;
+    }
+    Some(Address { api: Cow::Borrowed(api), stage, path, by_host: false })
+}
+
+/// The API that a host like `abc.execute-api.example.com` names.
+fn api_of_host(host: &str) -> Option<Cow<'_, str>> {
+    let (api, rest) = host.split_once('.')?;
+    let (label, _) = rest.split_once('.').unwrap_or((rest, ""));
+    if !label.eq_ignore_ascii_case("execute-api") {
+        return None;
+    }
+    let lower = api.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some(if lower { Cow::Owned(api.to_ascii_lowercase()) } else { Cow::Borrowed(api) })
+}
+
+/// Splits after the first segment; slashes before it do not count.
+fn first_segment(path: &str) -> (&str, &str) {
+    let path = path.trim_start_matches('/');
+    path.split_at(path.find('/').unwrap_or(path.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_forms_of_an_invoke_url_are_read() {
+        for (host, path, expected) in [
+            ("abc.execute-api.us-east-1.amazonaws.com", "/prod/pets/1", Some(("abc", "prod", "/pets/1"))),
+            ("ABC.execute-api.localhost", "/prod", Some(("abc", "prod", ""))),
+            ("abc.execute-api", "/prod/", Some(("abc", "prod", "/"))),
+            ("abc.execute-api.localhost", "//prod/p", Some(("abc", "prod", "/p"))),
+            ("abc.execute-api.localhost", "/prod//p", Some(("abc", "prod", "//p"))),
+            ("abc.execute-api.localhost", "/", Some(("abc", "", ""))),
+            ("localhost", "/_aws/execute-api/abc/prod/pets", Some(("abc", "prod", "/pets"))),
+            ("localhost", "/_aws/execute-api/abc/prod", Some(("abc", "prod", ""))),
+            ("localhost", "/restapis/abc/prod/_user_request_/pets", Some(("abc", "prod", "/pets"))),
+            ("localhost", "/restapis/abc/prod/_user_request_", Some(("abc", "prod", ""))),
+            ("localhost", "/restapis/abc/prod/_user_request_x", None),
+            ("localhost", "/restapis/abc/resources", None),
+            ("execute-api.localhost", "/prod", None),
+            ("localhost", "/", None),
+        ] {
+            let found = find(host, path);
+            let found = found.as_ref().map(|address| (&*address.api, address.stage, address.path));
+            assert_eq!(found, expected, "{host} {path}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! A thin HTTP/1.1 client, one per worker thread: connections are kept, nothing is locked, nothing is spawned.
+//!
+//! It is ours because the way to the backend is where a gateway's processor time goes (see `bench/README.md`).
+//! What is not this way, such as AWS's own services, uses a general client.
+
+mod body;
+mod connection;
+mod pool;
+mod wire;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::StreamExt;
+use http::{Method, StatusCode};
+use rustls::ClientConfig;
+use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+
+use super::Origin;
+use crate::traffic::message::{Body, BodyError, Headers};
+use body::Framing;
+use connection::{Connection, Stream};
+use pool::Pool;
+
+/// An answer's body up to this size is read at once, and its connection is free again when the answer is handed on.
+const READ_AT_ONCE: u64 = 64 * 1024;
+
+/// The client of one worker.
+pub struct Client {
+    pool: Rc<Pool>,
+    tls: Arc<ClientConfig>,
+}
+
+/// A request to an endpoint.
+pub struct Call {
+    /// Who is called.
+    pub origin: Arc<Origin>,
+    /// The verb.
+    pub method: Method,
+    /// Path and query, as they go on the wire.
+    pub target: String,
+    /// Header fields, without those of the framing.
+    pub headers: Headers,
+    /// The body.
+    pub body: Body,
+    /// How long it may take until the answer's head is here, and between two pieces of its body.
+    pub timeout: Duration,
+}
+
+/// An endpoint's answer.
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// All header fields that came.
+    pub headers: Headers,
+    /// The body, free of its framing.
+    pub body: Body,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Name look-up failed.
+    #[error("the host {0} is not known")]
+    UnknownHost(String),
+    /// The endpoint's certificate is not to be trusted.
+    #[error("the endpoint's certificate was refused")]
+    Certificate(#[source] std::io::Error),
+    /// No connection, or it broke.
+    #[error("network error")]
+    Network(#[source] std::io::Error),
+    /// What the endpoint sent is not HTTP/1.1.
+    #[error("the endpoint's answer is not HTTP/1.1: {0}")]
+    Malformed(&'static str),
+    /// The answer's head did not come in time.
+    #[error("the endpoint took longer than {0:?}")]
+    Timeout(Duration),
+    /// The caller's own body could not be read.
+    #[error("the request's body ended early")]
+    RequestBody(#[from] BodyError),
+}
+
+impl Client {
+    /// A client without connections; `tls` says which certificates are trusted.
+    pub fn new(tls: Arc<ClientConfig>) -> Self {
+        Self { pool: Rc::new(Pool::default()), tls }
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub async fn send(&self, call: Call) -> Result<Answer, Error> {
+        let timeout = call.timeout;
+        match tokio::time::timeout(timeout, self.exchange(call)).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Timeout(timeout)),
+        }
+    }
+
+    async fn exchange(&self, mut call: Call) -> Result<Answer, Error> {
+        let head = wire::write_head(&call);
+        loop {
+            let (mut connection, reused) = match self.pool.take(&call.origin) {
+                Some(connection) => (connection, true),
+                None => (Connection::open(&call.origin, &self.tls).await?, false),
+            };
+            match connection.converse(&head, &mut call).await {
+                Ok(received) => return self.receive(connection, call, received).await,
+                // A kept connection that the endpoint closed meanwhile says nothing about the endpoint: nothing of
+                // the request was taken, so a new connection may try again. Only while its body is still whole.
+                Err(Error::Network(_)) if reused && connection.is_silent() && is_repeatable(&call) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes the answer of its head, and frees the connection if the body is here already.
+    async fn receive(&self, mut connection: Connection, call: Call, head: wire::Head) -> Result<Answer, Error> {
+        let framing = Framing::of(&call.method, &head)?;
+        let reusable = head.keep_alive && connection.is_in_step();
+        let body = match framing {
+            Framing::None => {
+                self.keep(&call.origin, connection, reusable);
+                Body::Empty
+            }
+            Framing::Length(length) if length <= READ_AT_ONCE => {
+                let bytes = connection.read_exactly(length as usize).await?;
+                self.keep(&call.origin, connection, reusable);
+                Body::Whole(bytes)
+            }
+            Framing::Length(_) | Framing::Chunked | Framing::UntilClose => {
+                let length = if let Framing::Length(length) = framing { Some(length) } else { None };
+                let pool = reusable.then(|| (Rc::clone(&self.pool), call.origin));
+                Body::Stream { length, bytes: Box::pin(body::stream(connection, framing, call.timeout, pool)) }
+            }
+        };
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    fn keep(&self, origin: &Arc<Origin>, connection: Connection, reusable: bool) {
+        if reusable {
+            self.pool.put(origin, connection);
+        }
+    }
+}
+
+/// Whether a request may be sent a second time: its body is whole and its verb changes nothing more than once.
+fn is_repeatable(call: &Call) -> bool {
+    let whole = matches!(call.body, Body::Empty | Body::Whole(_));
+    whole && matches!(call.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+impl Connection {
+    /// Writes the request and reads the head of the answer.
+    async fn converse(&mut self, head: &[u8], call: &mut Call) -> Result<wire::Head, Error> {
+        match &mut call.body {
+            Body::Empty => self.stream.write_all(head).await.map_err(Error::Network)?,
+            Body::Whole(bytes) => {
+                let mut both = Buf::chain(head, bytes.clone());
+                self.stream.write_all_buf(&mut both).await.map_err(Error::Network)?;
+            }
+            Body::Stream { length, bytes } => {
+                let chunked = length.is_none();
+                return self.converse_streaming(head, bytes, chunked).await;
+            }
+        }
+        self.stream.flush().await.map_err(Error::Network)?;
+        self.read_head().await
+    }
+
+    /// Sends a body while listening: an endpoint may answer before it has everything, and then gets no more of it.
+    async fn converse_streaming(
+        &mut self,
+        head: &[u8],
+        body: &mut crate::traffic::message::ByteStream,
+        chunked: bool,
+    ) -> Result<wire::Head, Error> {
+        let stream = std::mem::replace(&mut self.stream, Stream::Gone);
+        let (mut reading, mut writing) = tokio::io::split(stream);
+        self.in_step = false;
+        let sending = async {
+            write(&mut writing, head).await?;
+            while let Some(piece) = body.next().await {
+                let piece = piece?;
+                if chunked {
+                    write(&mut writing, format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+                    write(&mut writing, &piece).await?;
+                    write(&mut writing, b"\r\n").await?;
+                } else {
+                    write(&mut writing, &piece).await?;
+                }
+            }
+            if chunked {
+                write(&mut writing, b"0\r\n\r\n").await?;
+            }
+            writing.flush().await.map_err(Error::Network)
+        };
+        let buffer = &mut self.buffer;
+        let listening = connection::read_head(&mut reading, buffer);
+        tokio::pin!(sending, listening);
+        let result = tokio::select! {
+            sent = &mut sending => match sent {
+                Ok(()) => {
+                    self.in_step = true;
+                    listening.await
+                }
+                // The endpoint took no more: it may have said why before it hung up.
+                Err(Error::Network(error)) => listening.await.map_err(|_| Error::Network(error)),
+                Err(error) => Err(error),
+            },
+            early = &mut listening => early,
+        };
+        self.stream = join(reading, writing);
+        result
+    }
+}
+
+async fn write(stream: &mut WriteHalf<Stream>, bytes: &[u8]) -> Result<(), Error> {
+    stream.write_all(bytes).await.map_err(Error::Network)
+}
+
+fn join(reading: ReadHalf<Stream>, writing: WriteHalf<Stream>) -> Stream {
+    reading.unsplit(writing)
+}
+
+/// Takes the first `length` bytes off a buffer that holds them.
+fn take(buffer: &mut BytesMut, length: usize) -> Bytes {
+    buffer.split_to(length).freeze()
+}

@@ -1,0 +1,248 @@
+//! Requests, replies and refusals, as all rooms of the data plane know them; no server's and no client's types.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use uuid::Uuid;
+
+/// Header fields in order, duplicates kept.
+#[derive(Clone, Debug, Default)]
+pub struct Headers(Vec<(HeaderName, HeaderValue)>);
+
+impl Headers {
+    /// None yet, with room for so many.
+    pub fn with_capacity(fields: usize) -> Self {
+        Self(Vec::with_capacity(fields))
+    }
+
+    /// Adds a field behind those that are there.
+    pub fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.push((name, value));
+    }
+
+    /// Puts a field in the place of all of its name.
+    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.remove(&name);
+        self.append(name, value);
+    }
+
+    /// Takes all fields of a name away.
+    pub fn remove(&mut self, name: &HeaderName) {
+        self.0.retain(|(known, _)| known != name);
+    }
+
+    /// The last value of a name.
+    pub fn last(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// The last value of a name given as text, in any case of letters, if it is text itself.
+    pub fn last_text(&self, name: &str) -> Option<&str> {
+        let mut fields = self.0.iter().rev();
+        let (_, value) = fields.find(|(known, _)| known.as_str().eq_ignore_ascii_case(name))?;
+        value.to_str().ok()
+    }
+
+    /// All values of a name given as text, in any case of letters.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a HeaderValue> {
+        self.0.iter().filter(move |(known, _)| known.as_str().eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// All fields in order.
+    pub fn iter(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+        self.0.iter()
+    }
+
+    /// How many bytes the fields take on the wire, `name: value\r\n` each.
+    pub fn wire_size(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+    }
+}
+
+impl IntoIterator for Headers {
+    type Item = (HeaderName, HeaderValue);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// The bytes of a message, as they come. Only the worker that owns the connection reads them.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// It is longer than allowed.
+    #[error("the body is longer than {limit} bytes")]
+    TooLong {
+        /// The most that is allowed, in bytes.
+        limit: u64,
+    },
+    /// Nothing came for too long.
+    #[error("the sender stopped sending")]
+    Stalled,
+    /// The connection broke, or what came is not well formed.
+    #[error("the body broke off: {0}")]
+    Broken(String),
+}
+
+/// The body of a request or a reply.
+pub enum Body {
+    /// No body at all.
+    Empty,
+    /// A body that is here.
+    Whole(Bytes),
+    /// A body that is still coming, with its length where that is known.
+    Stream {
+        /// In bytes.
+        length: Option<u64>,
+        /// The bytes.
+        bytes: ByteStream,
+    },
+}
+
+/// A request as it arrived, and how.
+pub struct Request {
+    /// Its id: the caller's, where that is a UUID, or a new one.
+    pub id: Uuid,
+    /// Its verb.
+    pub method: Method,
+    /// Path and query as they were sent.
+    pub uri: Uri,
+    /// The host that was asked for, without a port.
+    pub host: String,
+    /// Header fields.
+    pub headers: Headers,
+    /// Its body.
+    pub body: Body,
+    /// The caller's address.
+    pub peer: IpAddr,
+    /// The port that it arrived on.
+    pub port: u16,
+    /// Whether it came over TLS.
+    pub secure: bool,
+}
+
+/// What is sent back.
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// Header fields, without those of the framing.
+    pub headers: Headers,
+    /// The body.
+    pub body: Body,
+}
+
+/// A request that ends early: what API Gateway says of it, and what goes to the log.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Which gateway response answers it.
+    pub response: ResponseType,
+    /// The status.
+    pub status: StatusCode,
+    /// `x-amzn-ErrorType`.
+    pub error_type: &'static str,
+    /// What the caller reads.
+    pub message: Cow<'static, str>,
+    /// What the operator reads.
+    pub reason: Cow<'static, str>,
+}
+
+/// Gateway responses, by the names that API Gateway gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseType {
+    /// Before a stage is known; can't be customized.
+    Forbidden,
+    /// 413, plain text; can't be customized.
+    RequestTooLarge,
+    /// No method for this path and verb.
+    MissingAuthenticationToken,
+    /// Not allowed.
+    AccessDenied,
+    /// No API key, or not one for this stage.
+    InvalidApiKey,
+    /// The request itself is at fault.
+    Default4xx,
+    /// No template for the body's type.
+    UnsupportedMediaType,
+    /// The API itself is at fault.
+    ApiConfigurationError,
+    /// The backend can't be reached.
+    IntegrationFailure,
+    /// The backend takes too long.
+    IntegrationTimeout,
+}
+
+impl Refusal {
+    /// The API is at fault: 500 `Internal server error`, and the reason in the log.
+    pub fn configuration(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            response: ResponseType::ApiConfigurationError,
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            error_type: "InternalServerErrorException",
+            message: Cow::Borrowed("Internal server error"),
+            reason: reason.into(),
+        }
+    }
+
+    /// No such API or stage: 403 `Forbidden`.
+    pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            response: ResponseType::Forbidden,
+            status: StatusCode::FORBIDDEN,
+            error_type: "ForbiddenException",
+            message: Cow::Borrowed("Forbidden"),
+            reason: reason.into(),
+        }
+    }
+
+    /// The request is at fault, with a message that says how.
+    pub fn bad_request(status: StatusCode, message: &'static str) -> Self {
+        Self {
+            response: ResponseType::Default4xx,
+            status,
+            error_type: "BadRequestException",
+            message: Cow::Borrowed(message),
+            reason: Cow::Borrowed(message),
+        }
+    }
+
+    /// The request's body is longer than allowed: 413, in plain text.
+    pub fn too_large(limit: u64) -> Self {
+        Self {
+            response: ResponseType::RequestTooLarge,
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            error_type: "RequestTooLargeException",
+            message: Cow::Owned(format!("HTTP content length exceeded {limit} bytes.")),
+            reason: Cow::Borrowed("the request's body is too long"),
+        }
+    }
+
+    /// The backend can't be reached, or broke off: 504.
+    pub fn network(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            response: ResponseType::IntegrationFailure,
+            status: StatusCode::GATEWAY_TIMEOUT,
+            error_type: "InternalServerErrorException",
+            message: Cow::Borrowed("Network error communicating with endpoint"),
+            reason: reason.into(),
+        }
+    }
+
+    /// The backend takes longer than the integration allows: 504.
+    pub fn timeout() -> Self {
+        Self {
+            response: ResponseType::IntegrationTimeout,
+            status: StatusCode::GATEWAY_TIMEOUT,
+            error_type: "InternalServerErrorException",
+            message: Cow::Borrowed("Endpoint request timed out"),
+            reason: Cow::Borrowed("Execution failed due to a timeout error"),
+        }
+    }
+}

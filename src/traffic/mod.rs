@@ -1,0 +1,14 @@
+//! How callers use an API: the data plane.
+//!
+//! A request enters by [`ingress`], goes through [`execute`] phase by phase over a compiled [`stage`], and leaves to
+//! an [`integration`]. Nothing here knows the control plane: they meet in the catalog.
+
+pub mod ingress;
+
+pub mod execute;
+
+pub mod stage;
+
+pub mod integration;
+
+pub mod message;

@@ -1,0 +1,61 @@
+//! Where requests find stages: by API and name, without a lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+use super::compiled::CompiledStage;
+use crate::model::id::{RestApiId, StageName};
+use crate::observe::metrics;
+
+/// All stages that this node serves. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub struct Directory {
+    apis: Arc<ArcSwap<HashMap<RestApiId, Stages>>>,
+}
+
+type Stages = HashMap<StageName, Slot>;
+
+/// The place of one stage: its actor writes, requests read. Empty until the first compilation is done.
+pub(super) type Slot = Arc<ArcSwapOption<CompiledStage>>;
+
+impl Directory {
+    /// The stage as it is now.
+    pub fn find(&self, api: &str, stage: &str) -> Option<Arc<CompiledStage>> {
+        self.apis.load().get(api)?.get(stage)?.load_full()
+    }
+
+    /// Makes places for stages. Only the keeper does, so that none is made twice.
+    pub(super) fn open(&self, stages: impl IntoIterator<Item = (RestApiId, StageName)>) -> Vec<Slot> {
+        let mut apis = HashMap::clone(&self.apis.load());
+        let slots = stages
+            .into_iter()
+            .map(|(api, stage)| {
+                let slot = Slot::default();
+                apis.entry(api).or_default().insert(stage, Arc::clone(&slot));
+                slot
+            })
+            .collect();
+        self.publish(apis);
+        slots
+    }
+
+    /// Takes a stage's place away: from now on it is unknown.
+    pub(super) fn close(&self, api: &RestApiId, stage: &StageName) {
+        let mut apis = HashMap::clone(&self.apis.load());
+        if let Some(stages) = apis.get_mut(api) {
+            stages.remove(stage);
+            if stages.is_empty() {
+                apis.remove(api);
+            }
+        }
+        self.publish(apis);
+    }
+
+    fn publish(&self, apis: HashMap<RestApiId, Stages>) {
+        let count: usize = apis.values().map(HashMap::len).sum();
+        metrics::level(metrics::STAGES).set(count as f64);
+        self.apis.store(Arc::new(apis));
+    }
+}

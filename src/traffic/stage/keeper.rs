@@ -1,0 +1,125 @@
+//! The keeper follows the catalog's changes and sees that each stage has its actor, and that the actor compiles.
+//!
+//! It says `processed` for a commit only when every actor that the commit concerns has published: that is what
+//! makes "deployed" mean "served by every node".
+
+use std::collections::HashMap;
+
+use actix::{Actor, Addr};
+use tokio::sync::watch;
+use turnpike_cluster::WatchError;
+
+use super::actor::{Close, Compile, Observe, Observed, StageActor};
+use super::directory::Directory;
+use crate::catalog::{Catalog, keys};
+use crate::model::id::{RestApiId, StageName};
+
+/// Keeps the stage actors of this node.
+pub struct Keeper {
+    catalog: Catalog,
+    directory: Directory,
+    actors: HashMap<(RestApiId, StageName), Addr<StageActor>>,
+    reached: watch::Sender<u64>,
+}
+
+impl Keeper {
+    /// A keeper without actors yet; the receiver tells up to which commit all stages are published.
+    pub fn new(catalog: Catalog, directory: Directory) -> (Self, watch::Receiver<u64>) {
+        let (reached, receiver) = watch::channel(0);
+        (Self { catalog, directory, actors: HashMap::new(), reached }, receiver)
+    }
+
+    /// Follows the catalog until the cluster stops. Runs where the actors shall run: in an actix arbiter.
+    pub async fn run(mut self) {
+        loop {
+            let index = self.load().await;
+            self.tell(index);
+            let mut changes = self.catalog.watch(index);
+            loop {
+                match changes.next().await {
+                    Ok(changed) => {
+                        for key in changed.keys.iter() {
+                            if let Some((api, stage)) = keys::parse_stage(&key.key) {
+                                self.refresh(api, stage).await;
+                            }
+                        }
+                        self.tell(changed.index);
+                    }
+                    Err(WatchError::Lagged { .. }) => break,
+                    Err(WatchError::Stopped) => return,
+                }
+            }
+            tracing::info!("the change feed has moved on without this reader; reading all stages again");
+        }
+    }
+
+    /// What can be seen of every stage actor.
+    pub async fn observe(&self) -> Vec<Observed> {
+        let mut all = Vec::new();
+        for actor in self.actors.values() {
+            all.extend(actor.send(Observe).await);
+        }
+        all
+    }
+
+    /// Brings all stages up to date; answers with the commit that was read.
+    async fn load(&mut self) -> u64 {
+        let (index, wanted) = self.catalog.read(|documents| (documents.index(), documents.stage_keys()));
+        let gone: Vec<_> = self.actors.keys().filter(|stage| !wanted.contains(stage)).cloned().collect();
+        for (api, stage) in gone {
+            self.close(&api, &stage).await;
+        }
+        let fresh: Vec<_> = wanted.iter().filter(|stage| !self.actors.contains_key(stage)).cloned().collect();
+        self.open(fresh);
+        for stage in &wanted {
+            self.compile(stage).await;
+        }
+        index
+    }
+
+    /// Brings one stage up to date.
+    async fn refresh(&mut self, api: RestApiId, stage: StageName) {
+        let exists = self.catalog.read(|documents| documents.exists(&keys::stage(&api, &stage)));
+        if !exists {
+            return self.close(&api, &stage).await;
+        }
+        let stage = (api, stage);
+        if !self.actors.contains_key(&stage) {
+            self.open(vec![stage.clone()]);
+        }
+        self.compile(&stage).await;
+    }
+
+    fn open(&mut self, stages: Vec<(RestApiId, StageName)>) {
+        let slots = self.directory.open(stages.iter().cloned());
+        for ((api, stage), slot) in stages.into_iter().zip(slots) {
+            let actor = StageActor::new(self.catalog.clone(), api.clone(), stage.clone(), slot).start();
+            self.actors.insert((api, stage), actor);
+        }
+    }
+
+    async fn compile(&mut self, stage: &(RestApiId, StageName)) {
+        let Some(actor) = self.actors.get(stage) else { return };
+        if actor.send(Compile).await.is_err() {
+            // The actor has ended, which it does not do by itself: it is made anew, from nothing but the catalog.
+            tracing::error!(api = %stage.0, stage = %stage.1, "a stage actor has ended; starting another");
+            self.actors.remove(stage);
+            self.open(vec![stage.clone()]);
+            if let Some(actor) = self.actors.get(stage) {
+                let _ = actor.send(Compile).await;
+            }
+        }
+    }
+
+    async fn close(&mut self, api: &RestApiId, stage: &StageName) {
+        self.directory.close(api, stage);
+        if let Some(actor) = self.actors.remove(&(api.clone(), stage.clone())) {
+            let _ = actor.send(Close).await;
+        }
+    }
+
+    fn tell(&self, index: u64) {
+        self.catalog.processed(index);
+        self.reached.send_replace(index);
+    }
+}

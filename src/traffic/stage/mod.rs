@@ -1,0 +1,18 @@
+//! Compiled stages: what a stage actor makes of a deployment, and where requests find it.
+
+mod actor;
+mod canary;
+mod compiled;
+mod directory;
+mod keeper;
+mod router;
+
+pub use actor::Observed;
+pub use canary::Side;
+pub use compiled::{
+    Chosen, CompiledHttp, CompiledIntegration, CompiledMethod, CompiledMock, CompiledResponse, CompiledStage, Deployed,
+    Host, Mapped, TemplateChoice, Unmappable, media_type,
+};
+pub use directory::Directory;
+pub use keeper::Keeper;
+pub use router::{Found, PathParameters, Router};
