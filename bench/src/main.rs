@@ -1,1 +1,65 @@
-fn main() {}
+//! Measures what Turnpike costs beside its peers, and the promises about start, memory and deploys.
+
+mod output;
+
+mod deploys;
+mod idle;
+mod proxy;
+
+mod gateway;
+mod load;
+mod upstream;
+
+mod cores;
+mod process;
+mod system;
+mod table;
+mod values;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Measures Turnpike and nginx side by side, and Turnpike's own promises.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// CPU time, throughput and latency of Turnpike and nginx as reverse proxies
+    Proxy(proxy::Options),
+    /// Memory of an idle node, and how fast it starts on many APIs
+    Idle(idle::Options),
+    /// Deploys in a row on three nodes, each looked for at once on the other two
+    Deploys(deploys::Options),
+    /// Sends requests to one address of this machine and counts what comes back
+    Load(load::Options),
+    /// The backend of every measurement: answers 1 KB to whoever asks
+    Upstream(upstream::Options),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    // Leaving by return, not by signal, drops every child process, and a dropped child is killed.
+    tokio::select! {
+        result = run(arguments.command) => result,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        _ = terminate.recv() => anyhow::bail!("terminated"),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Proxy(options) => Box::pin(proxy::run(options)).await,
+        Command::Idle(options) => Box::pin(idle::run(options)).await,
+        Command::Deploys(options) => Box::pin(deploys::run(options)).await,
+        Command::Load(options) => load::run(options).await,
+        Command::Upstream(options) => upstream::run(options).await,
+    }
+}

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::Index;
 
 /// A key takes at most so many bytes.
-pub const MAX_KEY: usize = 1024;
+pub(crate) const MAX_KEY: usize = 1024;
 /// Keys and values of a transaction take at most so many bytes together.
-pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// A transaction has at most so many conditions, and at most so many changes.
-pub const MAX_PARTS: usize = 4096;
+pub(crate) const MAX_PARTS: usize = 4096;
 
 /// Conditions, and changes that are made if all of them hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -146,9 +146,10 @@ impl Documents<'_> {
 
     /// All stages of all REST APIs.
     pub fn stage_keys(&self) -> HashSet<(RestApiId, StageName)> {
-        let apis = self.view.children(keys::rest_apis().as_str());
-        let names = apis.filter_map(|(key, _)| key.strip_prefix(keys::rest_apis().as_str()).map(RestApiId::new));
-        let apis: Vec<RestApiId> = names.collect();
+        let all = keys::rest_apis();
+        let apis = self.view.children(all.as_str());
+        let apis: Vec<RestApiId> =
+            apis.filter_map(|(key, _)| key.strip_prefix(all.as_str()).map(RestApiId::new)).collect();
         let stages = apis.iter().flat_map(|api| {
             let prefix = keys::stages(api);
             let stages = self.view.children(prefix.as_str());

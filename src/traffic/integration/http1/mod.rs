@@ -16,7 +16,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::{Method, StatusCode};
 use rustls::ClientConfig;
-use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncWriteExt, WriteHalf};
 
 use super::Origin;
 use crate::traffic::message::{Body, BodyError, Headers};
@@ -178,49 +178,54 @@ impl Connection {
         let stream = std::mem::replace(&mut self.stream, Stream::Gone);
         let (mut reading, mut writing) = tokio::io::split(stream);
         self.in_step = false;
-        let sending = async {
-            write(&mut writing, head).await?;
-            while let Some(piece) = body.next().await {
-                let piece = piece?;
-                if chunked {
-                    write(&mut writing, format!("{:x}\r\n", piece.len()).as_bytes()).await?;
-                    write(&mut writing, &piece).await?;
-                    write(&mut writing, b"\r\n").await?;
-                } else {
-                    write(&mut writing, &piece).await?;
-                }
+        let result = {
+            let sending = send(&mut writing, head, body, chunked);
+            let listening = connection::read_head(&mut reading, &mut self.buffer);
+            tokio::pin!(sending, listening);
+            tokio::select! {
+                sent = &mut sending => match sent {
+                    Ok(()) => {
+                        self.in_step = true;
+                        listening.await
+                    }
+                    // The endpoint took no more: it may have said why before it hung up.
+                    Err(Error::Network(error)) => listening.await.map_err(|_| Error::Network(error)),
+                    Err(error) => Err(error),
+                },
+                early = &mut listening => early,
             }
-            if chunked {
-                write(&mut writing, b"0\r\n\r\n").await?;
-            }
-            writing.flush().await.map_err(Error::Network)
         };
-        let buffer = &mut self.buffer;
-        let listening = connection::read_head(&mut reading, buffer);
-        tokio::pin!(sending, listening);
-        let result = tokio::select! {
-            sent = &mut sending => match sent {
-                Ok(()) => {
-                    self.in_step = true;
-                    listening.await
-                }
-                // The endpoint took no more: it may have said why before it hung up.
-                Err(Error::Network(error)) => listening.await.map_err(|_| Error::Network(error)),
-                Err(error) => Err(error),
-            },
-            early = &mut listening => early,
-        };
-        self.stream = join(reading, writing);
+        self.stream = reading.unsplit(writing);
         result
     }
 }
 
-async fn write(stream: &mut WriteHalf<Stream>, bytes: &[u8]) -> Result<(), Error> {
-    stream.write_all(bytes).await.map_err(Error::Network)
+/// Sends a head and a body that is still coming.
+async fn send(
+    stream: &mut WriteHalf<Stream>,
+    head: &[u8],
+    body: &mut crate::traffic::message::ByteStream,
+    chunked: bool,
+) -> Result<(), Error> {
+    write(stream, head).await?;
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        if chunked && !piece.is_empty() {
+            write(stream, format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+            write(stream, &piece).await?;
+            write(stream, b"\r\n").await?;
+        } else {
+            write(stream, &piece).await?;
+        }
+    }
+    if chunked {
+        write(stream, b"0\r\n\r\n").await?;
+    }
+    stream.flush().await.map_err(Error::Network)
 }
 
-fn join(reading: ReadHalf<Stream>, writing: WriteHalf<Stream>) -> Stream {
-    reading.unsplit(writing)
+async fn write(stream: &mut WriteHalf<Stream>, bytes: &[u8]) -> Result<(), Error> {
+    stream.write_all(bytes).await.map_err(Error::Network)
 }
 
 /// Takes the first `length` bytes off a buffer that holds them.

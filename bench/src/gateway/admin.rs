@@ -1,0 +1,107 @@
+//! The few calls of API Gateway's control plane that set up an API, as plain REST-JSON without a signature.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+/// The stage that everything is deployed to.
+const STAGE: &str = "prod";
+/// The path of the one resource.
+const PART: &str = "bench";
+
+/// A client of one node's admin address.
+pub(crate) struct Admin {
+    address: SocketAddr,
+    client: Client,
+}
+
+/// An API with one resource and its method GET.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    /// The API's id.
+    pub(crate) id: String,
+    /// The id of its resource.
+    pub(crate) resource: String,
+}
+
+/// Where calls of a method go.
+#[derive(Clone, Debug)]
+pub(crate) enum Integration {
+    /// To this URI, unchanged.
+    HttpProxy(String),
+    /// Nowhere: the gateway answers.
+    Mock,
+}
+
+impl Api {
+    /// The URL of the resource on a gateway.
+    pub(crate) fn url(&self, gateway: SocketAddr) -> String {
+        format!("http://{gateway}/_aws/execute-api/{}/{STAGE}/{PART}", self.id)
+    }
+}
+
+impl Admin {
+    /// A client of this admin address, which must not ask for signatures.
+    pub(crate) fn new(address: SocketAddr) -> anyhow::Result<Admin> {
+        Ok(Admin { address, client: client()? })
+    }
+
+    /// Creates an API of one resource, one method GET and its integration. Nothing serves it until it is deployed.
+    pub(crate) async fn create(&self, name: &str, integration: &Integration) -> anyhow::Result<Api> {
+        let api = self.call(Method::POST, "/restapis", json!({ "name": name })).await?;
+        let (id, root) = (text(&api, "id")?, text(&api, "rootResourceId")?);
+        let path = format!("/restapis/{id}/resources/{root}");
+        let resource = self.call(Method::POST, &path, json!({ "pathPart": PART })).await?;
+        let api = Api { resource: text(&resource, "id")?, id };
+        let path = format!("/restapis/{}/resources/{}/methods/GET", api.id, api.resource);
+        self.call(Method::PUT, &path, json!({ "authorizationType": "NONE" })).await?;
+        self.integrate(&api, integration).await?;
+        Ok(api)
+    }
+
+    /// Sets the integration of the API's method, in place of the one it may have.
+    pub(crate) async fn integrate(&self, api: &Api, integration: &Integration) -> anyhow::Result<()> {
+        let method = format!("/restapis/{}/resources/{}/methods/GET", api.id, api.resource);
+        let body = match integration {
+            Integration::HttpProxy(uri) => json!({ "type": "HTTP_PROXY", "httpMethod": "GET", "uri": uri }),
+            Integration::Mock => {
+                json!({ "type": "MOCK", "requestTemplates": { "application/json": "{\"statusCode\": 200}" } })
+            }
+        };
+        self.call(Method::PUT, &format!("{method}/integration"), body).await?;
+        if matches!(integration, Integration::Mock) {
+            self.call(Method::PUT, &format!("{method}/responses/200"), json!({})).await?;
+            self.call(Method::PUT, &format!("{method}/integration/responses/200"), json!({})).await?;
+        }
+        Ok(())
+    }
+
+    /// Deploys the API to its stage.
+    pub(crate) async fn deploy(&self, api: &Api) -> anyhow::Result<()> {
+        let path = format!("/restapis/{}/deployments", api.id);
+        self.call(Method::POST, &path, json!({ "stageName": STAGE })).await?;
+        Ok(())
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
+        let request = self.client.request(method.clone(), format!("http://{}{path}", self.address));
+        let request = request.header("Content-Type", "application/json").body(body.to_string());
+        let answer = request.send().await.with_context(|| format!("{method} {path}"))?;
+        let status = answer.status();
+        let text = answer.text().await.with_context(|| format!("{method} {path}"))?;
+        anyhow::ensure!(status.is_success(), "{method} {path} was answered with {status}: {text}");
+        serde_json::from_str(&text).with_context(|| format!("{method} {path} was not answered with JSON: {text:?}"))
+    }
+}
+
+/// A client that talks to this machine only, past every proxy in the environment.
+pub(crate) fn client() -> anyhow::Result<Client> {
+    Client::builder().no_proxy().build().context("cannot make an HTTP client")
+}
+
+fn text(document: &Value, name: &str) -> anyhow::Result<String> {
+    let text = document.get(name).and_then(Value::as_str);
+    Ok(text.with_context(|| format!("the answer has no {name}: {document}"))?.to_owned())
+}

@@ -1,0 +1,111 @@
+//! `turnpike cluster …`: the members, and changes of them.
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use super::remote::Remote;
+use super::{default_data, output, quickstart, serve};
+use crate::identity::sigv4::Credentials;
+
+/// Look at the cluster's members, and change them.
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Admin address of any node.
+    #[arg(long, global = true, env = "TURNPIKE_ADMIN_URL", default_value = "http://127.0.0.1:9000")]
+    admin_url: String,
+    /// How to print the answer.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Who is a member, who leads, and how far each is.
+    Status,
+    /// Give a learner a vote.
+    Promote {
+        /// The node's number.
+        node: u64,
+    },
+    /// Let a member go, for good.
+    Remove {
+        /// The node's number.
+        node: u64,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// For scripts
+    Json,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(carry_out(arguments))
+}
+
+async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
+    let remote = Remote::new(&arguments.admin_url, credentials()?, "us-east-1")?;
+    let answer = match arguments.command {
+        Command::Status => remote.call("GET", "/_turnpike/cluster/status", None).await?,
+        Command::Promote { node } => member(&remote, node, "promote").await?,
+        Command::Remove { node } => member(&remote, node, "remove").await?,
+    };
+    match (arguments.output, arguments.command) {
+        (Output::Json, _) => output::say(serde_json::to_string_pretty(&answer)?),
+        (Output::Table, Command::Status) => output::say(table(&answer)),
+        (Output::Table, Command::Promote { node }) => output::say(format!("node {node} has a vote")),
+        (Output::Table, Command::Remove { node }) => output::say(format!("node {node} is no longer a member")),
+    }
+    Ok(())
+}
+
+async fn member(remote: &Remote, node: u64, action: &str) -> anyhow::Result<Value> {
+    remote.call("POST", &format!("/_turnpike/cluster/members/{node}/{action}"), None).await
+}
+
+/// From the environment, as AWS clients read them, or from a quickstart in this directory.
+fn credentials() -> anyhow::Result<Credentials> {
+    if let Some(root) = serve::root()? {
+        return Ok(root);
+    }
+    let variable = |name: &str| std::env::var(name).ok();
+    if let (Some(access_key_id), Some(secret_access_key)) =
+        (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
+    {
+        return Ok(Credentials { access_key_id, secret_access_key });
+    }
+    let left = quickstart::read(&default_data())?;
+    let left = left.context("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to the root credentials")?;
+    Ok(Credentials { access_key_id: left.access_key_id, secret_access_key: left.secret_access_key })
+}
+
+fn table(answer: &Value) -> String {
+    let text = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "NO".to_owned(),
+        other => other.to_string(),
+    };
+    let members = answer["members"].as_array().into_iter().flatten();
+    let furthest = members.clone().filter_map(|member| member["applied"].as_u64()).max().unwrap_or_default();
+    let rows: Vec<Vec<String>> = members
+        .map(|member| {
+            let behind = member["applied"].as_u64().map(|applied| (furthest - applied).to_string());
+            let mut row: Vec<String> =
+                ["id", "role", "live", "applied"].iter().map(|name| text(&member[name])).collect();
+            row.push(behind.unwrap_or_else(|| "-".to_owned()));
+            row.push(text(&member["address"]));
+            row
+        })
+        .collect();
+    let head = ["NODE", "ROLE", "LIVE", "APPLIED", "BEHIND", "ADDRESS"];
+    format!("{}\n\nterm {}, as node {} sees it", output::table(&head, &rows), answer["node"]["term"], answer["node"]["id"])
+}

@@ -1,0 +1,18 @@
+//! The log: on standard error, as text for a person and as JSON for a machine.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging. `RUST_LOG` says what is logged, for example `turnpike=debug`; without it `default` does.
+pub(super) fn start(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if std::io::stderr().is_terminal() {
+        builder.try_init()
+    } else {
+        builder.json().flatten_event(true).try_init()
+    };
+    // A second start, in a test, keeps the first.
+    drop(started);
+}

@@ -1,0 +1,166 @@
+//! `turnpike serve`: a node of a cluster.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use turnpike_cluster::{Secret, Start};
+
+use super::{log, output};
+use crate::identity::sigv4::Credentials;
+use crate::node::{Config, Node};
+
+/// Run a node of a cluster.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Directory that the node keeps everything in.
+    #[arg(long, env = "TURNPIKE_DATA", default_value = "turnpike-data")]
+    data: PathBuf,
+    /// The node's number; without it the first node is 1 and others are given a free one.
+    #[arg(long, env = "TURNPIKE_NODE_ID")]
+    node_id: Option<u64>,
+    /// Address that APIs are served on.
+    #[arg(long, env = "TURNPIKE_GATEWAY", default_value = "0.0.0.0:8080")]
+    gateway: SocketAddr,
+    /// Address of the control plane: the endpoint for AWS clients, and health.
+    #[arg(long, env = "TURNPIKE_ADMIN", default_value = "127.0.0.1:9000")]
+    admin: SocketAddr,
+    /// Address of Prometheus metrics.
+    #[arg(long, env = "TURNPIKE_METRICS", default_value = "0.0.0.0:9090")]
+    metrics: SocketAddr,
+    /// Address that other nodes connect to; only nodes with the cluster's secret get in.
+    #[arg(long, env = "TURNPIKE_CLUSTER", default_value = "0.0.0.0:9400")]
+    cluster: SocketAddr,
+    /// Serve both planes on one more address, for local development.
+    #[arg(long, env = "TURNPIKE_EDGE")]
+    edge: Option<SocketAddr>,
+    /// What other nodes are told to connect to; needed where --cluster is not an address that they can reach.
+    #[arg(long, env = "TURNPIKE_ADVERTISE")]
+    advertise: Option<String>,
+    /// Begin a new cluster. Ignored on a directory that holds a node's data.
+    #[arg(long, env = "TURNPIKE_BOOTSTRAP", conflicts_with = "join")]
+    bootstrap: bool,
+    /// Join the cluster that one of these addresses belongs to. Ignored on a directory that holds a node's data.
+    #[arg(long, env = "TURNPIKE_JOIN", value_delimiter = ',')]
+    join: Vec<String>,
+    /// Stay a learner: get everything, serve traffic, have no vote.
+    #[arg(long, env = "TURNPIKE_LEARNER")]
+    learner: bool,
+    /// File with the secret that all nodes of the cluster share; or give it in TURNPIKE_CLUSTER_SECRET.
+    #[arg(long, env = "TURNPIKE_CLUSTER_SECRET_FILE")]
+    cluster_secret_file: Option<PathBuf>,
+    /// The account's twelve digits, as they appear in ARNs.
+    #[arg(long, env = "TURNPIKE_ACCOUNT", default_value = "000000000000")]
+    account: String,
+    /// Region of callers whose signature does not say one.
+    #[arg(long, env = "TURNPIKE_REGION", default_value = "us-east-1")]
+    region: String,
+    /// Threads that serve APIs; as many as processors, if absent.
+    #[arg(long, env = "TURNPIKE_WORKERS")]
+    workers: Option<usize>,
+    /// Seconds that a deployment waits until all live nodes serve it.
+    #[arg(long, env = "TURNPIKE_SETTLE_SECONDS", default_value_t = 10)]
+    settle_seconds: u64,
+    /// Seconds that requests may go on after the node was told to stop.
+    #[arg(long, env = "TURNPIKE_DRAIN_SECONDS", default_value_t = 30)]
+    drain_seconds: u64,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    log::start("info,openraft=warn,sled=warn,actix_server=warn");
+    let config = config(arguments)?;
+    let data = config.data.clone();
+    actix_web::rt::System::new().block_on(async move {
+        let node = Node::start(config).await?;
+        if node.root.made {
+            tracing::info!(access_key_id = node.root.credentials.access_key_id, "made the root credentials");
+            output::say(format!(
+                "root credentials, shown this once: AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
+                node.root.credentials.access_key_id, node.root.credentials.secret_access_key
+            ));
+        }
+        let addresses = node.addresses;
+        output::say(format!(
+            "ready node={} gateway={} admin={} metrics={} cluster={} data={}",
+            node.cluster().id(),
+            addresses.gateway,
+            addresses.admin,
+            addresses.metrics,
+            addresses.cluster,
+            data.display()
+        ));
+        node.run().await;
+        Ok(())
+    })
+}
+
+fn config(arguments: Arguments) -> anyhow::Result<Config> {
+    let holds_data = arguments.data.join("identity").exists();
+    let start = match (arguments.bootstrap, arguments.join.is_empty()) {
+        (true, _) => Start::Bootstrap,
+        (false, false) => Start::Join(arguments.join),
+        (false, true) if holds_data => Start::Bootstrap,
+        (false, true) => bail!(
+            "{} holds no node yet: say --bootstrap to begin a new cluster, or --join ADDRESS to join one",
+            arguments.data.display()
+        ),
+    };
+    let config = Config {
+        data: arguments.data,
+        node_id: arguments.node_id,
+        gateway: arguments.gateway,
+        admin: arguments.admin,
+        metrics: arguments.metrics,
+        cluster: arguments.cluster,
+        edge: arguments.edge,
+        advertise: arguments.advertise,
+        start,
+        learner: arguments.learner,
+        secret: secret(arguments.cluster_secret_file)?,
+        root: root()?,
+        admin_auth: admin_auth()?,
+        account: arguments.account,
+        region: arguments.region,
+        workers: arguments.workers.unwrap_or_else(processors),
+        settle_within: Duration::from_secs(arguments.settle_seconds),
+        drain: Duration::from_secs(arguments.drain_seconds),
+    };
+    config.check()?;
+    Ok(config)
+}
+
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn secret(file: Option<PathBuf>) -> anyhow::Result<Option<Secret>> {
+    let text = match (std::env::var("TURNPIKE_CLUSTER_SECRET").ok(), file) {
+        (Some(text), _) => Some(text),
+        (None, Some(file)) => {
+            let reading = || format!("can't read the cluster's secret from {}", file.display());
+            Some(std::fs::read_to_string(&file).with_context(reading)?)
+        }
+        (None, None) => None,
+    };
+    Ok(text.map(Secret::new).transpose()?)
+}
+
+/// The root credentials that the environment gives, both or none.
+pub(super) fn root() -> anyhow::Result<Option<Credentials>> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    match (variable("TURNPIKE_ROOT_ACCESS_KEY_ID"), variable("TURNPIKE_ROOT_SECRET_ACCESS_KEY")) {
+        (Some(access_key_id), Some(secret_access_key)) => Ok(Some(Credentials { access_key_id, secret_access_key })),
+        (None, None) => Ok(None),
+        _ => bail!("TURNPIKE_ROOT_ACCESS_KEY_ID and TURNPIKE_ROOT_SECRET_ACCESS_KEY belong together: set both or none"),
+    }
+}
+
+fn admin_auth() -> anyhow::Result<bool> {
+    match std::env::var("TURNPIKE_ADMIN_AUTH").as_deref() {
+        Err(_) | Ok("" | "on") => Ok(true),
+        Ok("off") => Ok(false),
+        Ok(other) => bail!("TURNPIKE_ADMIN_AUTH is on or off, not {other}"),
+    }
+}

@@ -1,0 +1,51 @@
+//! The paths of an API's resources, which follow from their ancestors.
+
+use std::collections::HashMap;
+
+use crate::catalog::{self, Documents, keys};
+use crate::model::id::{ResourceId, RestApiId};
+use crate::model::rest::Resource;
+
+/// All resources of an API, by id.
+pub(super) struct Tree {
+    resources: HashMap<ResourceId, Resource>,
+}
+
+impl Tree {
+    pub(super) fn read(documents: &Documents<'_>, api: &RestApiId) -> Result<Self, catalog::Error> {
+        let resources = documents.list(&keys::resources(api))?;
+        let resources = resources.into_iter().map(|found| (found.value.id.clone(), found.value));
+        Ok(Self { resources: resources.collect() })
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Resource> {
+        self.resources.values()
+    }
+
+    /// The path of a resource. A chain longer than there are resources would be a circle, and ends.
+    pub(super) fn path(&self, resource: &Resource) -> String {
+        let mut parts = Vec::new();
+        let mut current = Some(resource);
+        while let Some(resource) = current.filter(|_| parts.len() <= self.resources.len()) {
+            let parent = resource.parent.as_ref();
+            if parent.is_some() {
+                parts.push(resource.path_part.as_str());
+            }
+            current = parent.and_then(|parent| self.resources.get(parent));
+        }
+        parts.reverse();
+        format!("/{}", parts.join("/"))
+    }
+
+    /// A resource and everything below it.
+    pub(super) fn subtree(&self, root: &ResourceId) -> Vec<ResourceId> {
+        let mut found = vec![root.clone()];
+        let mut at = 0;
+        while let Some(parent) = found.get(at).cloned() {
+            let children = self.resources.values().filter(|resource| resource.parent.as_ref() == Some(&parent));
+            found.extend(children.map(|resource| resource.id.clone()));
+            at += 1;
+        }
+        found
+    }
+}

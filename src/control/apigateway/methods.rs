@@ -1,0 +1,184 @@
+//! Methods: PutMethod, GetMethod, UpdateMethod, DeleteMethod.
+
+use std::collections::BTreeSet;
+
+use super::{Place, Target, expressions, find_resource, integrations, method_responses};
+use crate::catalog::{Documents, Edit, keys};
+use crate::control::wire::{Answer, Error, Members, Op, Operation, as_boolean, operations};
+use crate::model::id::RestApiId;
+use crate::model::rest::{AuthorizationType, Flags, Method, Strings, Verb};
+
+const BAD_VERB: &str = "Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY";
+const NO_AUTHORIZER: &str = "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.";
+const PLACES: &[&str] = &["header.", "path.", "querystring.", "multivalueheader.", "multivaluequerystring."];
+
+impl Target<'_> {
+    pub(super) async fn put_method(&self, place: &Place) -> Result<Answer, Error> {
+        let verb = Verb::parse(&place.verb).ok_or_else(|| Error::bad_request(BAD_VERB))?;
+        let body = self.body;
+        let method = Method {
+            verb,
+            authorization_type: authorization_type(&body.text("authorizationType")?.unwrap_or_default())?,
+            authorizer_id: body.text("authorizerId")?.filter(|id| !id.is_empty()),
+            authorization_scopes: body.texts("authorizationScopes")?.unwrap_or_default(),
+            api_key_required: body.boolean("apiKeyRequired")?.unwrap_or_default(),
+            request_validator_id: body.text("requestValidatorId")?.filter(|id| !id.is_empty()),
+            operation_name: body.text("operationName")?.filter(|name| !name.is_empty()),
+            request_parameters: body.flags("requestParameters")?.unwrap_or_default(),
+            request_models: body.strings("requestModels")?.unwrap_or_default(),
+            responses: Default::default(),
+            integration: None,
+        };
+        let key = keys::method(&place.api, &place.resource, verb);
+        self.control.catalog.read(|documents| {
+            find_resource(documents, &place.api, &place.resource)?;
+            if documents.exists(&key) {
+                return Err(Error::conflict("Method already exists for this resource"));
+            }
+            check(documents, &place.api, &method)
+        })?;
+        let edit = Edit::new().require(&keys::resource(&place.api, &place.resource)).create(&key, &method);
+        self.control.catalog.commit(edit).await?;
+        Ok(Answer::json(201, members(&method)))
+    }
+
+    pub(super) fn get_method(&self, place: &Place) -> Result<Answer, Error> {
+        let found = self.control.catalog.read(|documents| place.find(documents))?;
+        Ok(Answer::json(200, members(&found.value)))
+    }
+
+    pub(super) async fn update_method(&self, place: &Place) -> Result<Answer, Error> {
+        let operations = operations(self.body, "updateMethodInput")?;
+        let (found, changed) = self.control.catalog.read(|documents| {
+            let found = place.find(documents)?;
+            let mut changed = found.value.clone();
+            for operation in &operations {
+                patch(&mut changed, operation)?;
+            }
+            check(documents, &place.api, &changed)?;
+            Ok::<_, Error>((found, changed))
+        })?;
+        place.update(self.control, &found, &changed).await?;
+        Ok(Answer::json(200, members(&changed)))
+    }
+
+    pub(super) async fn delete_method(&self, place: &Place) -> Result<Answer, Error> {
+        let found = self.control.catalog.read(|documents| place.find(documents))?;
+        let key = keys::method(&place.api, &place.resource, found.value.verb);
+        self.control.catalog.commit(Edit::new().delete(&key, &found)).await?;
+        Ok(Answer::empty(204))
+    }
+}
+
+fn authorization_type(text: &str) -> Result<AuthorizationType, Error> {
+    AuthorizationType::parse(text).ok_or_else(|| {
+        Error::bad_request(
+            "Invalid authorization type specified. Valid options are NONE,AWS_IAM,CUSTOM,COGNITO_USER_POOLS",
+        )
+    })
+}
+
+/// What must be true of a method, however it came to be so.
+fn check(documents: &Documents<'_>, api: &RestApiId, method: &Method) -> Result<(), Error> {
+    match method.authorization_type {
+        AuthorizationType::None | AuthorizationType::AwsIam => {}
+        // No API has an authorizer yet, so none is valid.
+        AuthorizationType::Custom | AuthorizationType::CognitoUserPools => {
+            return Err(Error::bad_request(NO_AUTHORIZER));
+        }
+    }
+    if method.request_validator_id.is_some() {
+        return Err(Error::bad_request("Invalid Request Validator identifier specified"));
+    }
+    check_parameters(&method.request_parameters)?;
+    check_models(documents, api, &method.request_models)
+}
+
+fn check_parameters(parameters: &Flags) -> Result<(), Error> {
+    let mut names = BTreeSet::new();
+    for parameter in parameters.keys() {
+        expressions::check_declared(parameter, "method.request.", PLACES)?;
+        let name = parameter.splitn(4, '.').nth(3).unwrap_or_default();
+        if !names.insert(name) {
+            return Err(Error::bad_request("Parameter names must be unique across querystring, header and path"));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn check_models(documents: &Documents<'_>, api: &RestApiId, models: &Strings) -> Result<(), Error> {
+    match models.values().find(|name| !documents.exists(&keys::model(api, name))) {
+        Some(unknown) => Err(Error::bad_request(format!("Invalid model identifier specified: {unknown}"))),
+        None => Ok(()),
+    }
+}
+
+/// What of a method can be patched, and how.
+fn patch(method: &mut Method, operation: &Operation) -> Result<(), Error> {
+    use Op::{Add, Remove, Replace};
+    let missing = |what: &str| Err(Error::not_found(what.to_owned()));
+    match (operation.op, operation.parts().as_slice()) {
+        (Replace, ["authorizationType"]) => method.authorization_type = authorization_type(operation.text())?,
+        (Replace, ["authorizerId"]) => match method.authorization_type {
+            // AWS ignores an authorizer where none is used.
+            AuthorizationType::None | AuthorizationType::AwsIam => {}
+            AuthorizationType::Custom | AuthorizationType::CognitoUserPools => {
+                method.authorizer_id = operation.some_text();
+            }
+        },
+        (Replace, ["apiKeyRequired"]) => method.api_key_required = as_boolean(operation),
+        (Replace, ["operationName"]) => method.operation_name = operation.some_text(),
+        (Replace, ["requestValidatorId"]) => method.request_validator_id = operation.some_text(),
+        (Add, ["authorizationScopes"]) => method.authorization_scopes.push(operation.text().to_owned()),
+        (Remove, ["authorizationScopes"]) => {
+            method.authorization_scopes.retain(|known| known != operation.text());
+        }
+        (Replace, ["requestParameters", name]) if !method.request_parameters.contains_key(*name) => {
+            return missing("Invalid parameter name specified");
+        }
+        (Add | Replace, ["requestParameters", name]) => {
+            method.request_parameters.insert((*name).to_owned(), as_boolean(operation));
+        }
+        (Remove, ["requestParameters", name]) => {
+            if method.request_parameters.remove(*name).is_none() {
+                return missing("Invalid parameter name specified");
+            }
+        }
+        (Replace, ["requestModels", media_type]) if !method.request_models.contains_key(*media_type) => {
+            return missing("Content-Type specified was not found");
+        }
+        (Add | Replace, ["requestModels", media_type]) => {
+            method.request_models.insert((*media_type).to_owned(), operation.text().to_owned());
+        }
+        (Remove, ["requestModels", media_type]) => {
+            if method.request_models.remove(*media_type).is_none() {
+                return missing("Content-Type specified was not found");
+            }
+        }
+        (
+            _,
+            ["authorizationType" | "authorizerId" | "apiKeyRequired" | "operationName" | "requestValidatorId"],
+        ) => return Err(Error::bad_request("Invalid patch operation specified. Must be one of: [replace]")),
+        _ => return Err(Error::bad_request(format!("Invalid patch path {}", operation.path))),
+    }
+    Ok(())
+}
+
+pub(super) fn members(method: &Method) -> Members {
+    let responses = method.responses.iter().map(|(status, response)| {
+        (status.clone(), method_responses::members(status, response).into())
+    });
+    let integration = method.integration.as_ref();
+    Members::new()
+        .set("httpMethod", method.verb.as_str())
+        .set("authorizationType", method.authorization_type.as_str())
+        .some("authorizerId", method.authorizer_id.clone())
+        .unless_empty("authorizationScopes", method.authorization_scopes.clone())
+        .set("apiKeyRequired", method.api_key_required)
+        .some("requestValidatorId", method.request_validator_id.clone())
+        .some("operationName", method.operation_name.clone())
+        .unless_empty("requestParameters", serde_json::json!(method.request_parameters))
+        .unless_empty("requestModels", serde_json::json!(method.request_models))
+        .unless_empty("methodResponses", serde_json::Value::Object(responses.collect()))
+        .some("methodIntegration", integration.map(integrations::members))
+}

@@ -1,0 +1,75 @@
+//! The edge of the control plane: from actix-web's types to ours and back, with limits on what comes in.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+
+use super::wire::{Answer, Call};
+use super::{Control, request_id};
+
+/// A body has at most so many bytes: AWS's limit for an imported file.
+const MAX_BODY: usize = 6 * 1024 * 1024;
+/// A body must be here within this time.
+const BODY_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Answers a request to the control plane.
+pub async fn handle(request: &HttpRequest, payload: Payload, control: &Control) -> HttpResponse {
+    match call(request, payload).await {
+        Ok(call) => respond(control.serve(call).await),
+        Err(answer) => respond(answer),
+    }
+}
+
+/// Reads a request whole, or says why it can't be.
+pub async fn call(request: &HttpRequest, payload: Payload) -> Result<Call, Answer> {
+    let headers = request.headers().iter();
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    Ok(Call {
+        method: request.method().as_str().to_owned(),
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        headers: headers.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        body: body(payload).await?,
+    })
+}
+
+async fn body(mut payload: Payload) -> Result<Bytes, Answer> {
+    let refuse = |status, message: &str| {
+        Answer::json(status, super::wire::Members::new().set("message", message))
+    };
+    let reading = async {
+        let mut body = BytesMut::new();
+        while let Some(piece) = payload.next().await {
+            let piece = piece.map_err(|_| refuse(400, "The request's body can't be read."))?;
+            if body.len() + piece.len() > MAX_BODY {
+                return Err(refuse(413, "Request Entity Too Large"));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.freeze())
+    };
+    let late = || refuse(408, "The request's body did not arrive in time.");
+    tokio::time::timeout(BODY_DEADLINE, reading).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Makes an answer actix-web's, with the headers that every answer has.
+pub fn respond(answer: Answer) -> HttpResponse {
+    let id = request_id();
+    let mut response = HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or_default());
+    response.insert_header((CONTENT_TYPE, answer.content_type));
+    response.insert_header(("x-amzn-requestid", id.to_string()));
+    response.insert_header(("x-amz-apigw-id", BASE64.encode(&request_id().as_bytes()[..11])));
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.insert_header((HeaderName::from_static(name), value));
+        }
+    }
+    response.body(answer.body)
+}

@@ -1,0 +1,145 @@
+//! How operators change an API: AWS's management planes, told apart by signature and path.
+//!
+//! A call is authenticated, finds its operation, and is answered. An operation reads what the cluster has agreed on,
+//! decides, and commits; when another change came between, it is run again from the start.
+
+pub mod apigateway;
+pub mod listener;
+pub mod sts;
+pub mod wire;
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::catalog::{self, Catalog};
+use crate::identity::sigv4::{Claim, Credentials, Refusal};
+use crate::observe::clock::Clock;
+use wire::{Answer, Call, Error};
+
+/// An operation whose edit was overtaken is tried so many times.
+const TRIES: u32 = 20;
+
+/// The control plane of one node. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    /// What the cluster has agreed on.
+    pub(crate) catalog: Catalog,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// Settings.
+    pub(crate) settings: Settings,
+}
+
+/// Settings of the control plane.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The account's twelve digits.
+    pub account: String,
+    /// The region of those who don't say theirs.
+    pub region: String,
+    /// Who may call.
+    pub authentication: Authentication,
+    /// How long a deployment waits until all live nodes serve it.
+    pub settle_within: Duration,
+}
+
+/// Who may call.
+#[derive(Clone, Debug)]
+pub enum Authentication {
+    /// Everybody.
+    Off,
+    /// Who signs with the root credentials.
+    Root(Credentials),
+}
+
+impl Control {
+    /// A control plane over a catalog.
+    pub fn new(catalog: Catalog, clock: Clock, settings: Settings) -> Self {
+        Self { catalog, clock, settings }
+    }
+
+    /// Answers a call, in every case.
+    pub async fn serve(&self, call: Call) -> Answer {
+        if sts::is_meant(&call) {
+            return match self.authenticate(&call) {
+                Ok(()) => sts::answer(&call, &self.settings.account),
+                Err(error) => sts::refuse(&error),
+            };
+        }
+        match self.run(&call).await {
+            Ok(answer) => answer,
+            Err(error) => error.answer(),
+        }
+    }
+
+    async fn run(&self, call: &Call) -> Result<Answer, Error> {
+        self.authenticate(call)?;
+        let operation = apigateway::route(call)?;
+        for attempt in 1.. {
+            match apigateway::perform(self, call, &operation).await {
+                Err(Error::Overtaken) if attempt < TRIES => {
+                    // A moment of rest, another for each, so that two that met don't meet again.
+                    let pause = rand::random_range(1..=5 * u64::from(attempt));
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                result => return result,
+            }
+        }
+        Err(Error::Overtaken)
+    }
+
+    /// Checks who calls; the node's own endpoints ask this as well.
+    pub fn authenticate(&self, call: &Call) -> Result<(), Error> {
+        let Authentication::Root(root) = &self.settings.authentication else { return Ok(()) };
+        let headers: Vec<(&str, &str)> =
+            call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let request = call.signed(&headers);
+        let checked = Claim::read(&request).and_then(|claim| {
+            if claim.access_key_id != root.access_key_id {
+                return Err(Refusal::UnknownKey);
+            }
+            claim.check(&request, &root.secret_access_key, self.clock.seconds())
+        });
+        checked.map_err(Error::from)
+    }
+
+    /// Waits until every live node has dealt with a commit: from then on it serves what was deployed.
+    pub(crate) async fn settle(&self, index: u64) -> Result<(), Error> {
+        let within = self.settings.settle_within;
+        let settled = self.catalog.settled(index, within).await;
+        if settled.lagging.is_empty() {
+            return Ok(());
+        }
+        Err(Error::unavailable(format!(
+            "The change is stored, but nodes {:?} did not confirm within {} s that they serve it.",
+            settled.lagging,
+            within.as_secs()
+        )))
+    }
+}
+
+/// A request id for an answer.
+pub(crate) fn request_id() -> Uuid {
+    Uuid::new_v4()
+}
+
+impl From<catalog::Error> for Error {
+    fn from(error: catalog::Error) -> Self {
+        match &error {
+            catalog::Error::Conflict { .. } => Self::Overtaken,
+            catalog::Error::Unavailable(_) => {
+                Self::unavailable("The cluster can't agree on changes at the moment. Nothing was changed.".to_owned())
+            }
+            catalog::Error::Unknown(_) => Self::unavailable(
+                "The cluster did not confirm the change in time: it may or may not have been made.".to_owned(),
+            ),
+            catalog::Error::TooLarge(_) => Self::bad_request("The request is too large."),
+            catalog::Error::Corrupt { .. } => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, cause, "the catalog can't be read");
+                Self::internal()
+            }
+        }
+    }
+}

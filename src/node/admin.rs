@@ -1,0 +1,53 @@
+//! The node's own endpoints on the admin address: health, and the members of the cluster.
+
+use std::sync::atomic::Ordering;
+
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use super::listeners::Shared;
+use crate::control::listener;
+use crate::control::wire::{Answer, Call, Error};
+
+/// Answers what is the node's own; `None` for everything else.
+pub(super) async fn handle(request: &HttpRequest, payload: Payload, shared: &Shared) -> Result<HttpResponse, Payload> {
+    match request.uri().path() {
+        "/health/live" => Ok(health(true)),
+        "/health/ready" => Ok(health(shared.ready.load(Ordering::Acquire))),
+        path if path.starts_with("/_turnpike/") => Ok(match listener::call(request, payload).await {
+            Ok(call) => listener::respond(answer(&call, shared).await.unwrap_or_else(|error| error.answer())),
+            Err(answer) => listener::respond(answer),
+        }),
+        _ => Err(payload),
+    }
+}
+
+fn health(well: bool) -> HttpResponse {
+    let status = if well { "ok" } else { "starting or stopping" };
+    let mut response = if well { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.json(json!({"status": status}))
+}
+
+async fn answer(call: &Call, shared: &Shared) -> Result<Answer, Error> {
+    shared.control.authenticate(call)?;
+    let segments = call.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match (call.method.as_str(), &segments[1..]) {
+        ("GET", ["cluster", "status"]) => {
+            let figures = shared.cluster.metrics();
+            let members = shared.cluster.members().await;
+            Ok(Answer::json(200, json!({"node": figures, "members": members})))
+        }
+        ("POST", ["cluster", "members", id, action @ ("promote" | "remove")]) => {
+            let id = id.parse().map_err(|_| Error::bad_request("a node id is a number"))?;
+            let done = match *action {
+                "promote" => shared.cluster.promote(id).await,
+                _ => shared.cluster.remove(id).await,
+            };
+            done.map_err(|error| Error::bad_request(error.to_string()))?;
+            Ok(Answer::json(200, json!({})))
+        }
+        _ => Err(Error::unknown_operation(format!("There is no {} {}", call.method, call.path))),
+    }
+}

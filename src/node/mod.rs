@@ -1,0 +1,173 @@
+//! One running node: its settings, its listeners, its start, its drain and its stop.
+
+mod admin;
+mod config;
+mod credentials;
+mod listeners;
+mod shutdown;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Arbiter;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+use turnpike_cluster::Cluster;
+
+use crate::catalog::Catalog;
+use crate::control::{Control, Settings};
+use crate::observe::clock::Clock;
+use crate::observe::{metrics, process};
+use crate::traffic::stage::{Directory, Keeper};
+
+pub use config::{Config, Error as ConfigError};
+pub use credentials::Root;
+pub use listeners::Addresses;
+
+/// A node waits so long at its start for what the cluster has committed meanwhile; then it serves what it has.
+const CATCH_UP: Duration = Duration::from_secs(15);
+/// Figures that are asked for rather than counted are refreshed so often, and histograms folded.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// A node that serves.
+pub struct Node {
+    cluster: Cluster,
+    servers: listeners::Servers,
+    stages: Arbiter,
+    /// The root credentials, and whether this start has made them.
+    pub root: Root,
+    /// Where it listens.
+    pub addresses: Addresses,
+}
+
+/// A node could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The cluster's part.
+    #[error("can't start the cluster's part of the node")]
+    Cluster(#[from] turnpike_cluster::StartError),
+    /// A listener.
+    #[error("can't listen on {address} ({what}); choose another with --{flag}")]
+    Listen {
+        /// Which listener.
+        what: &'static str,
+        /// Its flag.
+        flag: &'static str,
+        /// Where.
+        address: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The root credentials.
+    #[error("can't read or make the root credentials")]
+    Credentials(#[from] crate::catalog::Error),
+    /// The root credentials were made with another cluster secret.
+    #[error("the root credentials in the catalog were sealed with another cluster secret")]
+    Sealed,
+    /// The metrics' recorder.
+    #[error("can't set up the metrics")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// Certificates of authorities, to check backends by.
+    #[error("can't set up TLS towards backends")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Node {
+    /// Starts a node. Runs in an actix system, and returns when the node serves.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let recorder = metrics::install()?;
+        let clock = Clock::system();
+        // Ports first: one that is taken is found before anything is made.
+        let sockets = listeners::bind(&config)?;
+        let cluster = Cluster::start(config.cluster()).await?;
+        let catalog = Catalog::new(cluster.clone());
+        if tokio::time::timeout(CATCH_UP, catalog.fresh()).await.is_err() {
+            tracing::warn!("no majority of the cluster within {CATCH_UP:?}; serving what was last known here");
+        }
+        let root = credentials::root(&config, &catalog).await?;
+        let directory = Directory::default();
+        let stages = Arbiter::new();
+        wait_until_served(&catalog, &directory, &stages).await;
+        let settings = Settings {
+            account: config.account.clone(),
+            region: config.region.clone(),
+            authentication: root.authentication(&config),
+            settle_within: config.settle_within,
+        };
+        let control = Control::new(catalog, clock.clone(), settings);
+        let shared = listeners::Shared {
+            control,
+            cluster: cluster.clone(),
+            directory,
+            clock,
+            tls: listeners::upstream_tls()?,
+            recorder: recorder.clone(),
+            ready: Arc::default(),
+        };
+        let (servers, mut addresses) = listeners::serve(sockets, shared, &config)?;
+        addresses.cluster = cluster.address();
+        actix_web::rt::spawn(upkeep(cluster.clone(), recorder));
+        servers.set_ready(true);
+        Ok(Self { cluster, servers, stages, root, addresses })
+    }
+
+    /// Serves until the process is told to end, then lets requests finish and leaves the cluster.
+    pub async fn run(self) {
+        shutdown::requested().await;
+        tracing::info!("stopping: requests that are under way are finished first");
+        self.servers.stop().await;
+        self.stages.stop();
+        self.cluster.stop().await;
+    }
+
+    /// The cluster's part.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+/// Starts the keeper of the stages and waits until it has published all that was committed until now.
+async fn wait_until_served(catalog: &Catalog, directory: &Directory, arbiter: &Arbiter) {
+    let (keeper, mut reached): (Keeper, watch::Receiver<u64>) = Keeper::new(catalog.clone(), directory.clone());
+    let index = catalog.read(|documents| documents.index());
+    arbiter.spawn(keeper.run());
+    if tokio::time::timeout(CATCH_UP, reached.wait_for(|known| *known >= index)).await.is_err() {
+        tracing::warn!("stages are still being compiled after {CATCH_UP:?}; those that are ready are served");
+    }
+}
+
+/// Keeps the figures of Raft, the store and the process fresh.
+async fn upkeep(cluster: Cluster, recorder: PrometheusHandle) {
+    loop {
+        recorder.run_upkeep();
+        let figures = cluster.metrics();
+        process::record();
+        record(&figures);
+        tokio::time::sleep(UPKEEP).await;
+    }
+}
+
+/// Shows the cluster's figures as metrics.
+fn record(figures: &turnpike_cluster::Metrics) {
+    use turnpike_cluster::Role;
+    let set = |metric, value: u64| metrics::level(metric).set(value as f64);
+    set(metrics::TERM, figures.term);
+    set(metrics::COMMITTED, figures.committed);
+    set(metrics::APPLIED, figures.applied);
+    set(metrics::DOCUMENTS, figures.documents);
+    set(metrics::DISK, figures.disk_bytes);
+    for (role, name) in [
+        (Role::Leader, "leader"),
+        (Role::Follower, "follower"),
+        (Role::Candidate, "candidate"),
+        (Role::Learner, "learner"),
+    ] {
+        let is = f64::from(u8::from(figures.role == role));
+        metrics::level_of(metrics::ROLE, name.to_owned()).set(is);
+    }
+    let own = (figures.id, figures.last.saturating_sub(figures.applied));
+    for (node, lag) in figures.lag.iter().copied().chain([own]) {
+        metrics::level_of(metrics::LAG, node.to_string()).set(lag as f64);
+    }
+}

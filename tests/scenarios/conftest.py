@@ -1,0 +1,264 @@
+"""Nodes, backends and clients for the scenarios; and waiting for conditions, never for time."""
+
+import contextlib
+import http.server
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import boto3
+import botocore.config
+import pytest
+
+BINARY = os.environ.get("TURNPIKE_BINARY", "target/debug/turnpike")
+KEY, SECRET = "AKIATESTTESTTESTTEST", "test-secret-of-the-scenarios"
+CLUSTER_SECRET = "the scenarios' cluster secret"
+
+
+def eventually(condition, within=30.0, what="the condition"):
+    """Waits until `condition` gives something true, and gives it back."""
+    deadline = time.monotonic() + within
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"waited too long for {what}"
+        time.sleep(0.02)
+
+
+def free_port():
+    """A port that was free just now; a node keeps it over restarts."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Node:
+    """One process of `turnpike serve`, with fixed addresses so that it can be killed and started again."""
+
+    def __init__(self, directory, number, join=None, environment=None):
+        self.number = number
+        self.data = pathlib.Path(directory) / f"node{number}"
+        self.ports = {name: free_port() for name in ("gateway", "admin", "metrics", "cluster")}
+        self.join = join
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("TURNPIKE_")},
+            "TURNPIKE_ROOT_ACCESS_KEY_ID": KEY,
+            "TURNPIKE_ROOT_SECRET_ACCESS_KEY": SECRET,
+            "TURNPIKE_CLUSTER_SECRET": CLUSTER_SECRET,
+            **(environment or {}),
+        }
+        self.process = None
+        self.log = None
+
+    def address(self, name):
+        return f"127.0.0.1:{self.ports[name]}"
+
+    @property
+    def admin(self):
+        return "http://" + self.address("admin")
+
+    def start(self, *arguments):
+        command = [BINARY, "serve", "--data", str(self.data), "--workers", "1"]
+        for name in self.ports:
+            command += [f"--{name}", self.address(name)]
+        command += ["--join", self.join] if self.join else ["--bootstrap"]
+        self.log = open(f"{self.data}.log", "ab")
+        self.process = subprocess.Popen(
+            command + list(arguments), stdout=subprocess.PIPE, stderr=self.log, env=self.environment, text=True
+        )
+        return self
+
+    def wait_ready(self, within=60.0):
+        lines = []
+        reader = threading.Thread(target=self._read_until_ready, args=(lines,), daemon=True)
+        reader.start()
+        reader.join(within)
+        assert lines and lines[-1].startswith("ready "), f"node {self.number} is not ready: {lines}\n{self.tail()}"
+        return self
+
+    def _read_until_ready(self, lines):
+        for line in self.process.stdout:
+            lines.append(line)
+            if line.startswith("ready "):
+                return
+
+    def tail(self):
+        with open(f"{self.data}.log", encoding="utf-8", errors="replace") as log:
+            return log.read()[-3000:]
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+        return self.process.returncode
+
+    def client(self, service="apigateway", **options):
+        retries = {"max_attempts": 0}
+        return boto3.client(
+            service,
+            endpoint_url=self.admin,
+            region_name="us-east-1",
+            aws_access_key_id=options.pop("key", KEY),
+            aws_secret_access_key=options.pop("secret", SECRET),
+            config=botocore.config.Config(retries=retries, read_timeout=30, connect_timeout=5, **options),
+        )
+
+    def url(self, api, stage, path=""):
+        return f"http://{self.address('gateway')}/_aws/execute-api/{api}/{stage}{path}"
+
+    def figures(self):
+        text = fetch(f"http://{self.address('metrics')}/metrics").text
+        return dict(re.findall(r"^([a-z_]+(?:\{[^}]*\})?) (\S+)$", text, re.MULTILINE))
+
+    def status(self):
+        environment = {**self.environment, "TURNPIKE_ADMIN_URL": self.admin}
+        done = subprocess.run(
+            [BINARY, "cluster", "status", "--output", "json"],
+            env=environment, capture_output=True, text=True, timeout=20, check=False,
+        )
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+class Answer:
+    """What a plain HTTP request was answered with."""
+
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def fetch(url, method="GET", headers=None, body=None, timeout=30):
+    """A plain HTTP request; error statuses are answers too."""
+    request = urllib.request.Request(url, method=method, headers=headers or {}, data=body)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return Answer(response.status, response.headers, response.read())
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, error.headers, error.read())
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with what it was asked, as JSON."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if "chunked" in (self.headers.get("Transfer-Encoding") or ""):
+            body = self.read_chunks()
+        status = 418 if self.path.startswith("/teapot") else 200
+        text = json.dumps(
+            {
+                "method": self.command,
+                "path": self.path,
+                "headers": {name: self.headers.get_all(name) for name in self.headers},
+                "body": body.decode("latin-1"),
+            }
+        ).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.send_header("X-Backend", "echo")
+        self.send_header("X-Amzn-RequestId", "the-backends-own")
+        self.send_header("WWW-Authenticate", "Basic")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(text)
+
+    def read_chunks(self):
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = answer
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def backend():
+    """The address of a backend that echoes."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+@contextlib.contextmanager
+def nodes(directory, count):
+    """So many nodes that all vote."""
+    started = [Node(directory, 1).start().wait_ready()]
+    try:
+        for number in range(2, count + 1):
+            started.append(Node(directory, number, join=started[0].address("cluster")).start())
+        for node in started[1:]:
+            node.wait_ready()
+
+        def all_vote():
+            status = started[0].status()
+            members = status["members"] if status else []
+            return len(members) == count and all(member["role"] in ("leader", "follower") for member in members)
+
+        eventually(all_vote, what=f"{count} voters")
+        yield started
+    finally:
+        for node in started:
+            if node.process and node.process.poll() is None:
+                node.process.kill()
+                node.process.wait()
+
+
+@pytest.fixture(scope="session")
+def one(tmp_path_factory):
+    """One node, shared by scenarios that don't hurt it."""
+    with nodes(tmp_path_factory.mktemp("one"), 1) as started:
+        yield started[0]
+
+
+@pytest.fixture(scope="session")
+def three(tmp_path_factory):
+    """Three nodes, shared by scenarios that don't hurt them."""
+    with nodes(tmp_path_factory.mktemp("three"), 3) as started:
+        yield started
+
+
+def build(client, backend, name="api", path="pets", integration=None, verb="GET", parameters=None):
+    """An API with one resource and one method; gives its id and the resource's."""
+    api = client.create_rest_api(name=name)
+    resource = client.create_resource(restApiId=api["id"], parentId=api["rootResourceId"], pathPart=path)
+    place = {"restApiId": api["id"], "resourceId": resource["id"], "httpMethod": verb}
+    client.put_method(**place, authorizationType="NONE", requestParameters=parameters or {})
+    client.put_integration(
+        **place,
+        **(integration or {"type": "HTTP_PROXY", "integrationHttpMethod": verb, "uri": f"http://{backend}/{path}"}),
+    )
+    return api["id"], resource["id"]
