@@ -450,7 +450,10 @@ async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
     let (stores, directory) = stores;
 
     let was_new = known.is_none();
-    let stranger = Hello { cluster: known.as_ref().map(|known| known.cluster), node: known.as_ref().map_or(0, |known| known.node) };
+    let stranger = Hello {
+        cluster: known.as_ref().map(|known| known.cluster),
+        node: known.as_ref().map_or(0, |known| known.node),
+    };
     let peers = Peers::new(Arc::clone(&certificates.client), stranger);
     let (identity, through) = identify(&config, known, &peers).await?;
     directory.set_identity(&identity).map_err(in_directory)?;
@@ -533,11 +536,7 @@ fn secret(config: &Config, directory: &Directory, goes_on: bool) -> Result<Secre
 }
 
 /// Who this node is: as it was, or made anew. A joining node asks for its number first.
-async fn identify(
-    config: &Config,
-    known: Option<Identity>,
-    peers: &Peers,
-) -> Result<(Identity, Entrance), StartError> {
+async fn identify(config: &Config, known: Option<Identity>, peers: &Peers) -> Result<(Identity, Entrance), StartError> {
     match (known, &config.start) {
         (Some(known), _) if known.cluster != 0 => Ok((known, Entrance::None)),
         (None | Some(_), Start::Bootstrap) => {

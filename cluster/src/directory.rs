@@ -13,8 +13,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Secret;
 use crate::{NodeId, codec};
@@ -78,7 +78,9 @@ impl Directory {
     /// The secret that was made here, if one was.
     pub(crate) fn secret(&self) -> io::Result<Option<Secret>> {
         match fs::read(self.path.join("cluster.secret")) {
-            Ok(bytes) => Secret::new(bytes).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
+            Ok(bytes) => {
+                Secret::new(bytes).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

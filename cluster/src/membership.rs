@@ -225,9 +225,7 @@ where
     loop {
         let result = match inner.leader() {
             Some((node, _)) if node == inner.id() => here().await,
-            Some((_, address)) => {
-                inner.peers.send(&address, message, CHANGE).await.unwrap_or(Err(Refused::NotLeader))
-            }
+            Some((_, address)) => inner.peers.send(&address, message, CHANGE).await.unwrap_or(Err(Refused::NotLeader)),
             None => Err(Refused::NotLeader),
         };
         match result {

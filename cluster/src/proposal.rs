@@ -47,15 +47,13 @@ pub(crate) async fn propose(inner: &Arc<Inner>, command: Command, within: Durati
                     Ok(Proposed::Lost) | Err(_) => maybe = true,
                 }
             }
-            Some((_, address)) => {
-                match inner.peers.send(&address, &Propose(command.clone()), TRY.min(left)).await {
-                    Ok(Proposed::Outcome(outcome)) => return Ok(outcome),
-                    Ok(Proposed::NotLeader) => {}
-                    Ok(Proposed::Lost) => maybe = true,
-                    Err(error) if error.is_undelivered() => {}
-                    Err(_) => maybe = true,
-                }
-            }
+            Some((_, address)) => match inner.peers.send(&address, &Propose(command.clone()), TRY.min(left)).await {
+                Ok(Proposed::Outcome(outcome)) => return Ok(outcome),
+                Ok(Proposed::NotLeader) => {}
+                Ok(Proposed::Lost) => maybe = true,
+                Err(error) if error.is_undelivered() => {}
+                Err(_) => maybe = true,
+            },
             None => {}
         }
         tokio::time::sleep(PAUSE).await;

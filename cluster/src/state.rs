@@ -170,9 +170,7 @@ impl State {
             documents: documents
                 .map(|(key, document)| (Arc::clone(key), document.revision, Arc::clone(&document.value)))
                 .collect(),
-            recent: recent
-                .filter_map(|(index, id)| Some((*index, *id, self.recent.by_id.get(id)?.clone())))
-                .collect(),
+            recent: recent.filter_map(|(index, id)| Some((*index, *id, self.recent.by_id.get(id)?.clone()))).collect(),
             nodes: self.nodes.iter().map(|(node, instance)| (*node, *instance)).collect(),
             applied: self.applied,
         }
@@ -327,9 +325,8 @@ mod tests {
         let keys = ["r/1", "r/1/s/a", "r/1/s/b", "r/10", "r/2", "r/2/s/a", "s"];
         let seed = keys.iter().fold(Transaction::new(), |seed, key| seed.put(*key, "x"));
         transact(&mut state, 1, seed);
-        let children = |state: &State| -> Vec<String> {
-            View { state }.children("r/").map(|(key, _)| key.to_owned()).collect()
-        };
+        let children =
+            |state: &State| -> Vec<String> { View { state }.children("r/").map(|(key, _)| key.to_owned()).collect() };
         assert_eq!(children(&state), ["r/1", "r/10", "r/2"]);
         transact(&mut state, 2, Transaction::new().delete("r/1").delete_prefix("r/1/"));
         assert_eq!(children(&state), ["r/10", "r/2"]);

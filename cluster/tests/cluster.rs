@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use sandbox::{SECRET, Sandbox, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use turnpike_cluster::{
-    Cluster, Condition, Message, Secret, SendError, Start, StartError, TransactError, Transaction,
-};
+use turnpike_cluster::{Cluster, Condition, Message, Secret, SendError, Start, StartError, TransactError, Transaction};
 
 fn put(key: &str, value: &str) -> Transaction {
     Transaction::new().put(key, value)

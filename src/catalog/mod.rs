@@ -69,11 +69,7 @@ impl Catalog {
 
     /// Waits until local reads see everything that was committed, on any node, before this call.
     pub async fn fresh(&self) -> Result<(), Error> {
-        self.cluster
-            .fresh()
-            .await
-            .map(|_| ())
-            .map_err(|error| Error::Unavailable(Arc::new(error)))
+        self.cluster.fresh().await.map(|_| ()).map_err(|error| Error::Unavailable(Arc::new(error)))
     }
 
     /// Reads, all as of one commit. `look` runs under a lock that writers wait for: it must be quick.
@@ -133,10 +129,7 @@ impl Documents<'_> {
 
     /// One document, if it exists.
     pub fn get<T: Document>(&self, key: &Key<T>) -> Result<Option<Stored<T>>, Error> {
-        self.view
-            .get(key.as_str())
-            .map(|document| Stored::read(key.as_str(), &document))
-            .transpose()
+        self.view.get(key.as_str()).map(|document| Stored::read(key.as_str(), &document)).transpose()
     }
 
     /// One document as bytes, to be read outside the lock.
@@ -165,10 +158,7 @@ impl Documents<'_> {
 
     /// All documents directly under a prefix, in the order of their keys.
     pub fn list<T: Document>(&self, prefix: &Prefix<T>) -> Result<Vec<Stored<T>>, Error> {
-        self.view
-            .children(prefix.as_str())
-            .map(|(key, document)| Stored::read(key, document))
-            .collect()
+        self.view.children(prefix.as_str()).map(|(key, document)| Stored::read(key, document)).collect()
     }
 
     /// How many documents there are under a prefix, however deep.

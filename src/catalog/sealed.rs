@@ -27,10 +27,7 @@ impl Sealed {
         let key = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;
         let nonce: [u8; NONCE_LEN] = BASE64.decode(&self.nonce).ok()?.try_into().ok()?;
         let mut text = BASE64.decode(&self.ciphertext).ok()?;
-        let secret = key
-            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut text)
-            .ok()?
-            .to_vec();
+        let secret = key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut text).ok()?.to_vec();
         Some(secret)
     }
 }

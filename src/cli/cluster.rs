@@ -82,7 +82,8 @@ fn credentials() -> anyhow::Result<Credentials> {
         return Ok(Credentials { access_key_id, secret_access_key });
     }
     let left = quickstart::read(&default_data())?;
-    let left = left.context("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to the root credentials")?;
+    let left =
+        left.context("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to the root credentials")?;
     Ok(Credentials { access_key_id: left.access_key_id, secret_access_key: left.secret_access_key })
 }
 
@@ -107,5 +108,10 @@ fn table(answer: &Value) -> String {
         })
         .collect();
     let head = ["NODE", "ROLE", "LIVE", "APPLIED", "BEHIND", "ADDRESS"];
-    format!("{}\n\nterm {}, as node {} sees it", output::table(&head, &rows), answer["node"]["term"], answer["node"]["id"])
+    format!(
+        "{}\n\nterm {}, as node {} sees it",
+        output::table(&head, &rows),
+        answer["node"]["term"],
+        answer["node"]["id"]
+    )
 }

@@ -32,7 +32,10 @@ enum Shell {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Some(left) = quickstart::read(&arguments.data)? else {
-        bail!("{} holds no quickstart; run `turnpike quickstart` first, or name its directory with --data", arguments.data.display());
+        bail!(
+            "{} holds no quickstart; run `turnpike quickstart` first, or name its directory with --data",
+            arguments.data.display()
+        );
     };
     let variables = [
         ("AWS_ENDPOINT_URL_API_GATEWAY", &left.endpoint),

@@ -137,7 +137,10 @@ async fn sample(remote: &Remote, backend_port: u16) -> anyhow::Result<(String, b
     {
         let method = format!("{resources}/{resource}/methods/{verb}");
         let (declared, mapped) = if parameter {
-            (json!({"method.request.path.petId": true}), json!({"integration.request.path.petId": "method.request.path.petId"}))
+            (
+                json!({"method.request.path.petId": true}),
+                json!({"integration.request.path.petId": "method.request.path.petId"}),
+            )
         } else {
             (json!({}), json!({}))
         };
@@ -156,8 +159,7 @@ fn tell(node: &Node, api: &str, found: bool, credentials: &Credentials, data: &P
     let edge = addresses.edge.unwrap_or(addresses.admin);
     let binary = std::env::current_exe().map_or_else(|_| "turnpike".to_owned(), |path| path.display().to_string());
     let made = if found { "Found the sample API of an earlier run" } else { "Deployed a sample API" };
-    let data_flag =
-        if data == default_data() { String::new() } else { format!(" --data {}", data.display()) };
+    let data_flag = if data == default_data() { String::new() } else { format!(" --data {}", data.display()) };
     output::say(format!(
         "
 Turnpike is running. Its data is in {data}; end it with Ctrl-C.
@@ -192,7 +194,9 @@ Try it, in another shell:
 pub(super) fn read(data: &Path) -> anyhow::Result<Option<Left>> {
     let path = data.join("quickstart.json");
     match std::fs::read(&path) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).with_context(|| format!("can't read {}", path.display()))?)),
+        Ok(bytes) => {
+            Ok(Some(serde_json::from_slice(&bytes).with_context(|| format!("can't read {}", path.display()))?))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("can't read {}", path.display())),
     }

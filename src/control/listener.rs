@@ -41,9 +41,7 @@ pub async fn call(request: &HttpRequest, payload: Payload) -> Result<Call, Answe
 }
 
 async fn body(mut payload: Payload) -> Result<Bytes, Answer> {
-    let refuse = |status, message: &str| {
-        Answer::json(status, super::wire::Members::new().set("message", message))
-    };
+    let refuse = |status, message: &str| Answer::json(status, super::wire::Members::new().set("message", message));
     let reading = async {
         let mut body = BytesMut::new();
         while let Some(piece) = payload.next().await {

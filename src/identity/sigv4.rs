@@ -148,9 +148,8 @@ impl Claim {
                 }
             }
             if stamp.is_none() {
-                message.push_str(
-                    "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ",
-                );
+                message
+                    .push_str("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ");
             }
             let hash = BASE64.encode(digest(&SHA256, authorization.as_bytes()).as_ref());
             let _ = write!(message, "(Hashed with SHA-256 and encoded with Base64) Authorization={hash}");
@@ -163,11 +162,15 @@ impl Claim {
         let find = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let need = |name: &str| {
             find(name).ok_or_else(|| {
-                Refusal::Incomplete(format!("AWS query-string parameters must include '{name}'. Re-examine the query-string parameters."))
+                Refusal::Incomplete(format!(
+                    "AWS query-string parameters must include '{name}'. Re-examine the query-string parameters."
+                ))
             })
         };
         if need("X-Amz-Algorithm")? != ALGORITHM {
-            return Err(Refusal::Incomplete(format!("AWS query-string parameters must include 'X-Amz-Algorithm={ALGORITHM}'.")));
+            return Err(Refusal::Incomplete(format!(
+                "AWS query-string parameters must include 'X-Amz-Algorithm={ALGORITHM}'."
+            )));
         }
         let expires = need("X-Amz-Expires")?.parse().ok().filter(|seconds| (1..=MAX_EXPIRES).contains(seconds));
         let expires = expires.ok_or_else(|| {
@@ -250,7 +253,9 @@ impl Claim {
         let end = signed_at + self.expires.unwrap_or(skew);
         if now > end {
             return match self.expires {
-                Some(seconds) => invalid(format!("Signature expired: {} is now later than its {seconds} s.", self.stamp)),
+                Some(seconds) => {
+                    invalid(format!("Signature expired: {} is now later than its {seconds} s.", self.stamp))
+                }
                 None => invalid(format!(
                     "Signature expired: {} is now earlier than {} ({} - {SKEW_MINUTES} min.)",
                     self.stamp,
@@ -430,10 +435,38 @@ mod tests {
         let date = ("x-amz-date", "20260101T000000Z");
         let token = ("x-amz-security-token", "TOKEN");
         let rows: [(&str, &str, &str, &[(&str, &str)], &[u8], &str); 4] = [
-            ("GET", "/prod/pets", "b=2&a=1", &[host, date], b"", "56a012400752951da6760929273f2c08a643b51674c1f17ca88806d3ed62873b"),
-            ("POST", "/prod/@connections/R0oXAdfD0kwCH6w%3D", "", &[host, date, token], b"hello", "b6f93a8e6e8584b4edecfe4a11e2de10109371411a8f9cbde2ae3588eca519a8"),
-            ("POST", "/prod/%40connections/R0oXAdfD0kwCH6w%3D", "", &[host, date], b"hello", "3e92ae02b85b8ab4cbb796918511134c470ad7ddaf489181b14a5f295fa0b5ee"),
-            ("GET", "/prod/a%20b/", "", &[host, date], b"", "26e8cf669e1b2e5e586cd1d00d71b4f50fcaec6e4ba77128bbe237c0e0a090e6"),
+            (
+                "GET",
+                "/prod/pets",
+                "b=2&a=1",
+                &[host, date],
+                b"",
+                "56a012400752951da6760929273f2c08a643b51674c1f17ca88806d3ed62873b",
+            ),
+            (
+                "POST",
+                "/prod/@connections/R0oXAdfD0kwCH6w%3D",
+                "",
+                &[host, date, token],
+                b"hello",
+                "b6f93a8e6e8584b4edecfe4a11e2de10109371411a8f9cbde2ae3588eca519a8",
+            ),
+            (
+                "POST",
+                "/prod/%40connections/R0oXAdfD0kwCH6w%3D",
+                "",
+                &[host, date],
+                b"hello",
+                "3e92ae02b85b8ab4cbb796918511134c470ad7ddaf489181b14a5f295fa0b5ee",
+            ),
+            (
+                "GET",
+                "/prod/a%20b/",
+                "",
+                &[host, date],
+                b"",
+                "26e8cf669e1b2e5e586cd1d00d71b4f50fcaec6e4ba77128bbe237c0e0a090e6",
+            ),
         ];
         for (method, path, query, headers, body, expected) in rows {
             let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
@@ -451,7 +484,10 @@ mod tests {
             assert!(claim.check(&request, "another", now).is_err());
             assert!(claim.check(&Request { body: b"other", ..request }, SECRET, now).is_err());
             let late = claim.check(&request, SECRET, now + 301).expect_err("late").to_string();
-            assert_eq!(late, "Signature expired: 20260101T000000Z is now earlier than 20260101T000001Z (20260101T000501Z - 5 min.)");
+            assert_eq!(
+                late,
+                "Signature expired: 20260101T000000Z is now earlier than 20260101T000001Z (20260101T000501Z - 5 min.)"
+            );
             let early = claim.check(&request, SECRET, now - 301).expect_err("early").to_string();
             assert!(early.starts_with("Signature not yet current: 20260101T000000Z is still later than "), "{early}");
         }
@@ -502,7 +538,12 @@ mod tests {
             names.dedup();
             let request = Request { method, path, query, headers: &headers, body: body.as_bytes() };
             let normalized = context["normalize"].as_bool().unwrap_or(true);
-            assert_eq!(canonical(&request, &names, &payload, normalized), expected.trim_end(), "{}", directory.display());
+            assert_eq!(
+                canonical(&request, &names, &payload, normalized),
+                expected.trim_end(),
+                "{}",
+                directory.display()
+            );
             seen += 1;
         }
         assert!(seen >= 30, "only {seen} vectors were found");

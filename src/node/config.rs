@@ -53,7 +53,9 @@ pub struct Config {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum Error {
     /// Everybody could change everything.
-    #[error("TURNPIKE_ADMIN_AUTH=off needs a loopback --admin address, not {0}: without signatures whoever reaches it may change everything")]
+    #[error(
+        "TURNPIKE_ADMIN_AUTH=off needs a loopback --admin address, not {0}: without signatures whoever reaches it may change everything"
+    )]
     OpenAdmin(SocketAddr),
     /// An account is twelve digits.
     #[error("--account must be twelve digits, not {0}")]

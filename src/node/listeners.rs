@@ -92,9 +92,8 @@ impl Servers {
 macro_rules! server {
     ($listener:expr, $workers:expr, $drain:expr, $shared:expr, $handler:ident) => {{
         let shared: Shared = $shared.clone();
-        let factory = move || {
-            App::new().app_data(Rc::new(Worker::new(shared.clone()))).default_service(web::to($handler))
-        };
+        let factory =
+            move || App::new().app_data(Rc::new(Worker::new(shared.clone()))).default_service(web::to($handler));
         HttpServer::new(factory)
             .workers($workers)
             .max_connections(CONNECTIONS)
@@ -120,9 +119,8 @@ pub(super) fn bind(config: &Config) -> Result<Sockets, Error> {
 }
 
 pub(super) fn serve(sockets: Sockets, shared: Shared, config: &Config) -> Result<(Servers, Addresses), Error> {
-    let failed = |what, flag| {
-        move |source| Error::Listen { what, flag, address: "the bound socket".to_owned(), source }
-    };
+    let failed =
+        |what, flag| move |source| Error::Listen { what, flag, address: "the bound socket".to_owned(), source };
     let address = |listener: &TcpListener| listener.local_addr();
     let addresses = Addresses {
         gateway: address(&sockets.gateway).map_err(failed("APIs", "gateway"))?,
@@ -140,8 +138,7 @@ pub(super) fn serve(sockets: Sockets, shared: Shared, config: &Config) -> Result
     }
     let admin = server!(sockets.admin, 1, drain, shared, admin);
     let metrics = server!(sockets.metrics, 1, drain, shared, metrics);
-    let others =
-        vec![admin.map_err(failed("control plane", "admin"))?, metrics.map_err(failed("metrics", "metrics"))?];
+    let others = vec![admin.map_err(failed("control plane", "admin"))?, metrics.map_err(failed("metrics", "metrics"))?];
     Ok((Servers { traffic, others, ready: shared.ready }, addresses))
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// What kind of figure a metric is.
@@ -68,7 +70,8 @@ pub const STAGES: Metric = metric("turnpike_stages", Kind::Gauge, &[], "Stages t
 /// Documents kept.
 pub const DOCUMENTS: Metric = metric("turnpike_catalog_documents", Kind::Gauge, &[], "Documents in the catalog.");
 /// Bytes on disk.
-pub const DISK: Metric = metric("turnpike_store_disk_bytes", Kind::Gauge, &[], "Bytes that the node's store takes on disk.");
+pub const DISK: Metric =
+    metric("turnpike_store_disk_bytes", Kind::Gauge, &[], "Bytes that the node's store takes on disk.");
 /// Raft's term.
 pub const TERM: Metric = metric("turnpike_raft_term", Kind::Gauge, &[], "The Raft term that this node is in.");
 /// Raft's role.
@@ -79,8 +82,12 @@ pub const ROLE: Metric = metric(
     "1 for the role that this node has in Raft (leader, follower, candidate, learner), 0 for the others.",
 );
 /// Raft's commit index.
-pub const COMMITTED: Metric =
-    metric("turnpike_raft_committed_index", Kind::Gauge, &[], "Index of the last entry that this node knows to be committed.");
+pub const COMMITTED: Metric = metric(
+    "turnpike_raft_committed_index",
+    Kind::Gauge,
+    &[],
+    "Index of the last entry that this node knows to be committed.",
+);
 /// Raft's applied index.
 pub const APPLIED: Metric =
     metric("turnpike_raft_applied_index", Kind::Gauge, &[], "Index of the last entry that this node has applied.");
@@ -95,8 +102,12 @@ pub const LAG: Metric = metric(
 pub const RESIDENT: Metric =
     metric("process_resident_memory_bytes", Kind::Gauge, &[], "Bytes of memory that the process holds.");
 /// Processor time.
-pub const CPU: Metric =
-    metric("process_cpu_seconds_total", Kind::Counter, &[], "Seconds of processor time, user and system, that the process has used.");
+pub const CPU: Metric = metric(
+    "process_cpu_seconds_total",
+    Kind::Counter,
+    &[],
+    "Seconds of processor time, user and system, that the process has used.",
+);
 /// Open files.
 pub const OPEN_FILES: Metric = metric("process_open_fds", Kind::Gauge, &[], "Open file descriptors.");
 /// Threads.
@@ -104,8 +115,22 @@ pub const THREADS: Metric = metric("process_threads", Kind::Gauge, &[], "Threads
 
 /// All of them, in the order of this file.
 pub const ALL: &[Metric] = &[
-    REQUESTS, LATENCY, INTEGRATION_LATENCY, UNROUTED, STAGES, DOCUMENTS, DISK, TERM, ROLE, COMMITTED, APPLIED, LAG,
-    RESIDENT, CPU, OPEN_FILES, THREADS,
+    REQUESTS,
+    LATENCY,
+    INTEGRATION_LATENCY,
+    UNROUTED,
+    STAGES,
+    DOCUMENTS,
+    DISK,
+    TERM,
+    ROLE,
+    COMMITTED,
+    APPLIED,
+    LAG,
+    RESIDENT,
+    CPU,
+    OPEN_FILES,
+    THREADS,
 ];
 
 /// Bounds of the latency histograms, in seconds: from a tenth of a millisecond to the longest integration.

@@ -10,7 +10,8 @@ const PAGE: u64 = 4096;
 
 /// Reads the figures and shows them as metrics.
 pub fn record() {
-    if let Some((cpu_ticks, threads, pages)) = fs::read_to_string("/proc/self/stat").ok().and_then(|text| parse(&text)) {
+    if let Some((cpu_ticks, threads, pages)) = fs::read_to_string("/proc/self/stat").ok().and_then(|text| parse(&text))
+    {
         metrics::count(metrics::CPU).absolute(cpu_ticks / TICKS);
         metrics::level(metrics::THREADS).set(threads as f64);
         metrics::level(metrics::RESIDENT).set((pages * PAGE) as f64);

@@ -83,9 +83,9 @@ impl Peers {
 
     fn peer(&self, address: &str) -> Arc<Peer> {
         let mut peers = self.peers.lock();
-        let peer = peers.entry(address.to_owned()).or_insert_with(|| {
-            Arc::new(Peer { address: address.to_owned(), state: tokio::sync::Mutex::default() })
-        });
+        let peer = peers
+            .entry(address.to_owned())
+            .or_insert_with(|| Arc::new(Peer { address: address.to_owned(), state: tokio::sync::Mutex::default() }));
         Arc::clone(peer)
     }
 
@@ -158,12 +158,8 @@ async fn connect(address: &str, tls: &Arc<ClientConfig>, hello: &Hello) -> io::R
     }
     let (mut writing, mut reading) = framed.split();
     let (frames, mut queue) = mpsc::channel::<Bytes>(QUEUE);
-    let link = Arc::new(Link {
-        frames,
-        waiting: Mutex::default(),
-        number: AtomicU64::new(0),
-        down: AtomicBool::new(false),
-    });
+    let link =
+        Arc::new(Link { frames, waiting: Mutex::default(), number: AtomicU64::new(0), down: AtomicBool::new(false) });
     let reader = Arc::clone(&link);
     // Neither task outlives the other: the connection is one thing.
     let writer = tokio::spawn(async move {

@@ -35,7 +35,10 @@ pub(super) fn codec() -> LengthDelimitedCodec {
     LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME).new_codec()
 }
 
-pub(super) async fn say_hello(out: &mut (impl Sink<Bytes, Error = io::Error> + Unpin), hello: &Hello) -> io::Result<()> {
+pub(super) async fn say_hello(
+    out: &mut (impl Sink<Bytes, Error = io::Error> + Unpin),
+    hello: &Hello,
+) -> io::Result<()> {
     out.send(Bytes::from(codec::encode(&(MAGIC, PROTOCOL, hello))?)).await
 }
 

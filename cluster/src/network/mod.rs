@@ -21,8 +21,8 @@ pub(crate) use client::Peers;
 pub(crate) use frame::Hello;
 pub(crate) use handlers::Handlers;
 pub(crate) use message::{
-    Allot, Append, ChangeMembership, InstallSnapshot, Join, Joined, MembershipChange, Ping, Propose, Proposed, ReadIndex,
-    Refused, RequestVote, Settle, Tell, Told,
+    Allot, Append, ChangeMembership, InstallSnapshot, Join, Joined, MembershipChange, Ping, Propose, Proposed,
+    ReadIndex, Refused, RequestVote, Settle, Tell, Told,
 };
 pub(crate) use server::Server;
 pub(crate) use tls::{Certificates, derive};

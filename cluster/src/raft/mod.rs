@@ -4,4 +4,6 @@ mod network;
 mod types;
 
 pub(crate) use network::Network;
-pub(crate) use types::{Command, LogId, Member, Membership, Outcome, Raft, RaftTypes, SnapshotMeta, StorageError, Vote};
+pub(crate) use types::{
+    Command, LogId, Member, Membership, Outcome, Raft, RaftTypes, SnapshotMeta, StorageError, Vote,
+};

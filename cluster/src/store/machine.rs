@@ -49,10 +49,7 @@ struct SnapshotFile {
 
 impl Machine {
     /// Loads the state; from the snapshot where that is ahead of the store.
-    pub(super) fn open(
-        db: &sled::Db,
-        snapshots: PathBuf,
-    ) -> io::Result<(Self, Arc<RwLock<State>>, Arc<Feed>)> {
+    pub(super) fn open(db: &sled::Db, snapshots: PathBuf) -> io::Result<(Self, Arc<RwLock<State>>, Arc<Feed>)> {
         let tree = db.open_tree(keys::STATE)?;
         let position: Position = match tree.get(keys::APPLIED)? {
             Some(bytes) => keys::unpack(&bytes)?,
@@ -278,7 +275,9 @@ impl RaftSnapshotBuilder<RaftTypes> for Builder {
         let meta = SnapshotMeta {
             last_log_id: position.applied,
             last_membership: position.membership,
-            snapshot_id: position.applied.map_or_else(|| "0".to_owned(), |id| format!("{}-{}", id.leader_id.term, id.index)),
+            snapshot_id: position
+                .applied
+                .map_or_else(|| "0".to_owned(), |id| format!("{}-{}", id.leader_id.term, id.index)),
         };
         let file = SnapshotFile { meta: meta.clone(), data };
         save_snapshot(&self.snapshots, &file).map_err(failed)?;

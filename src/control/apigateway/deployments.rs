@@ -49,8 +49,7 @@ impl Target<'_> {
                     edit.update(&key, &stage, &changed)
                 }
                 (Some(stage), None) => {
-                    let mut changed =
-                        Stage { deployment: deployment.id.clone(), updated: now, ..stage.value.clone() };
+                    let mut changed = Stage { deployment: deployment.id.clone(), updated: now, ..stage.value.clone() };
                     if let Some(variables) = &variables {
                         stages::check_variables(variables)?;
                         changed.variables.extend(variables.clone());

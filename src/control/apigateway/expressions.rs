@@ -42,7 +42,8 @@ fn check_source(text: &str, start: &str, places: &[&str]) -> Result<(), Error> {
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'-'))
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'-'))
 }
 
 pub(super) fn invalid(expression: &str) -> Error {

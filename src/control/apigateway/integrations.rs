@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{Place, Target, expressions, integration_responses};
-use crate::control::wire::{Answer, Error, Input, Members, Op, Operation, Violations, as_boolean, as_number, operations};
+use crate::control::wire::{
+    Answer, Error, Input, Members, Op, Operation, Violations, as_boolean, as_number, operations,
+};
 use crate::model::arn;
 use crate::model::rest::{
     ConnectionType, ContentHandling, Integration, IntegrationType, Passthrough, Templates, TransferMode, Verb,
@@ -118,7 +120,9 @@ fn passthrough(text: Option<&str>) -> Result<Passthrough, Error> {
     match text {
         None | Some("") => Ok(Passthrough::WhenNoMatch),
         Some(text) => Passthrough::parse(text).ok_or_else(|| {
-            Error::bad_request("Invalid passthroughBehavior specified. Valid options are WHEN_NO_MATCH,WHEN_NO_TEMPLATES,NEVER")
+            Error::bad_request(
+                "Invalid passthroughBehavior specified. Valid options are WHEN_NO_MATCH,WHEN_NO_TEMPLATES,NEVER",
+            )
         }),
     }
 }
@@ -165,7 +169,8 @@ fn check_uri(kind: IntegrationType, uri: &str) -> Result<(), Error> {
         IntegrationType::Mock => Ok(()),
         IntegrationType::Http | IntegrationType::HttpProxy => {
             // Before the stage is known a variable may stand for anything.
-            let is_http = uri.starts_with("http://") || uri.starts_with("https://") || uri.starts_with("${stageVariables.");
+            let is_http =
+                uri.starts_with("http://") || uri.starts_with("https://") || uri.starts_with("${stageVariables.");
             if is_http && !uri.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') {
                 Ok(())
             } else {
@@ -192,7 +197,9 @@ fn check_uri(kind: IntegrationType, uri: &str) -> Result<(), Error> {
 }
 
 pub(super) fn check_content_types(templates: Option<&Templates>) -> Result<(), Error> {
-    let is_type = |text: &str| text == "$default" || text.split_once('/').is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty());
+    let is_type = |text: &str| {
+        text == "$default" || text.split_once('/').is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty())
+    };
     match templates.into_iter().flatten().find(|(content_type, _)| !is_type(content_type)) {
         Some((content_type, _)) => Err(Error::bad_request(format!(
             "Validation Result: warnings : [], errors : [Invalid content type specified: {content_type}]"
@@ -306,7 +313,9 @@ mod tests {
             (
                 AwsProxy,
                 "arn:aws:apigateway:us-east-1:sqs:path/x",
-                Some("Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."),
+                Some(
+                    "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations.",
+                ),
             ),
         ] {
             assert_eq!(check_uri(kind, uri).err(), expected.map(Error::bad_request), "{uri}");

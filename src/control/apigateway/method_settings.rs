@@ -30,7 +30,8 @@ pub(super) fn replace(stage: &mut Stage, operation: &Operation) -> Result<bool, 
 }
 
 fn set(entry: &mut MethodSetting, setting: &str, operation: &Operation) -> Result<(), Error> {
-    let invalid = || Error::bad_request(format!("Invalid value '{}' specified for path '{}'", operation.text(), operation.path));
+    let invalid =
+        || Error::bad_request(format!("Invalid value '{}' specified for path '{}'", operation.text(), operation.path));
     match setting {
         "/metrics/enabled" => entry.metrics_enabled = as_boolean(operation),
         "/logging/dataTrace" => entry.data_trace_enabled = as_boolean(operation),

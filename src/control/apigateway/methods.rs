@@ -155,19 +155,19 @@ fn patch(method: &mut Method, operation: &Operation) -> Result<(), Error> {
                 return missing("Content-Type specified was not found");
             }
         }
-        (
-            _,
-            ["authorizationType" | "authorizerId" | "apiKeyRequired" | "operationName" | "requestValidatorId"],
-        ) => return Err(Error::bad_request("Invalid patch operation specified. Must be one of: [replace]")),
+        (_, ["authorizationType" | "authorizerId" | "apiKeyRequired" | "operationName" | "requestValidatorId"]) => {
+            return Err(Error::bad_request("Invalid patch operation specified. Must be one of: [replace]"));
+        }
         _ => return Err(Error::bad_request(format!("Invalid patch path {}", operation.path))),
     }
     Ok(())
 }
 
 pub(super) fn members(method: &Method) -> Members {
-    let responses = method.responses.iter().map(|(status, response)| {
-        (status.clone(), method_responses::members(status, response).into())
-    });
+    let responses = method
+        .responses
+        .iter()
+        .map(|(status, response)| (status.clone(), method_responses::members(status, response).into()));
     let integration = method.integration.as_ref();
     Members::new()
         .set("httpMethod", method.verb.as_str())

@@ -29,8 +29,16 @@ pub(super) struct Route {
 
 /// Collections of this service that this release has no operations for yet.
 const NOT_YET: &[&str] = &[
-    "account", "apikeys", "clientcertificates", "domainnameaccessassociations", "domainnames",
-    "rejectdomainnameaccessassociations", "sdktypes", "tags", "usageplans", "vpclinks",
+    "account",
+    "apikeys",
+    "clientcertificates",
+    "domainnameaccessassociations",
+    "domainnames",
+    "rejectdomainnameaccessassociations",
+    "sdktypes",
+    "tags",
+    "usageplans",
+    "vpclinks",
 ];
 
 /// Splits a call; calls that are certainly for nobody are refused here.
@@ -90,9 +98,7 @@ pub(super) async fn perform(control: &Control, call: &Call, route: &Route) -> Re
         ("PUT", [_, "resources", _, "methods", _, "responses", status]) => {
             target.put_method_response(&place(), status).await
         }
-        ("GET", [_, "resources", _, "methods", _, "responses", status]) => {
-            target.get_method_response(&place(), status)
-        }
+        ("GET", [_, "resources", _, "methods", _, "responses", status]) => target.get_method_response(&place(), status),
         ("PATCH", [_, "resources", _, "methods", _, "responses", status]) => {
             target.update_method_response(&place(), status).await
         }
@@ -131,9 +137,10 @@ pub(super) async fn perform(control: &Control, call: &Call, route: &Route) -> Re
         ("DELETE", [_, "stages", name]) => target.delete_stage(&api, &StageName::new(*name)).await,
 
         ("PUT", [_]) => Err(not_yet(call)),
-        (_, [_, "models" | "authorizers" | "requestvalidators" | "gatewayresponses" | "documentation" | "stages", ..]) => {
-            Err(not_yet(call))
-        }
+        (
+            _,
+            [_, "models" | "authorizers" | "requestvalidators" | "gatewayresponses" | "documentation" | "stages", ..],
+        ) => Err(not_yet(call)),
         ("POST", [_, "resources", _, "methods", _]) => Err(not_yet(call)),
         _ => Err(unknown(call)),
     }
@@ -169,11 +176,7 @@ impl Target<'_> {
     }
 }
 
-fn find_resource(
-    documents: &Documents<'_>,
-    api: &RestApiId,
-    resource: &ResourceId,
-) -> Result<Stored<Resource>, Error> {
+fn find_resource(documents: &Documents<'_>, api: &RestApiId, resource: &ResourceId) -> Result<Stored<Resource>, Error> {
     let found = documents.get(&keys::resource(api, resource))?;
     found.ok_or_else(|| Error::not_found("Invalid Resource identifier specified"))
 }

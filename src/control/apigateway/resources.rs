@@ -155,7 +155,9 @@ fn check_part(part: &str) -> Result<(), Error> {
     let inner = match PathPart::parse(part) {
         PathPart::Literal(text) | PathPart::Variable(text) | PathPart::Greedy(text) => text,
     };
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':' | b',' | b'~' | b'$' | b'@');
+    let legal = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':' | b',' | b'~' | b'$' | b'@')
+    };
     if inner.is_empty() || part.len() > 512 || !inner.bytes().all(legal) || inner == "." || inner == ".." {
         return Err(Error::bad_request(BAD_PART));
     }

@@ -53,9 +53,8 @@ impl Target<'_> {
             return Err(Error::bad_request("Cloning an API is not available yet"));
         }
         let root = Resource { id: api.root.clone(), parent: None, path_part: String::new() };
-        let mut edit = Edit::new()
-            .create(&keys::rest_api(&api.id), &api)
-            .create(&keys::resource(&api.id, &api.root), &root);
+        let mut edit =
+            Edit::new().create(&keys::rest_api(&api.id), &api).create(&keys::resource(&api.id, &api.root), &root);
         for model in default_models() {
             edit = edit.create(&keys::model(&api.id, &model.name), &model);
         }
@@ -221,8 +220,9 @@ fn patch(api: &mut RestApi, operation: &Operation) -> Result<(), Error> {
         (Remove, ["description"]) => api.description = None,
         (Replace, ["policy"]) => api.policy = operation.some_text(),
         (Replace, ["apiKeySource"]) => {
-            api.api_key_source = ApiKeySource::parse(operation.text())
-                .ok_or_else(|| Error::bad_request("Invalid apiKeySource specified. Valid options are HEADER,AUTHORIZER"))?;
+            api.api_key_source = ApiKeySource::parse(operation.text()).ok_or_else(|| {
+                Error::bad_request("Invalid apiKeySource specified. Valid options are HEADER,AUTHORIZER")
+            })?;
         }
         (Replace, ["disableExecuteApiEndpoint"]) => api.disable_execute_api_endpoint = as_boolean(operation),
         (Replace, ["minimumCompressionSize"]) => {

@@ -83,12 +83,7 @@ impl Target<'_> {
         Ok(Answer::empty(202))
     }
 
-    fn find_stage(
-        &self,
-        documents: &Documents<'_>,
-        api: &RestApiId,
-        name: &StageName,
-    ) -> Result<Stored<Stage>, Error> {
+    fn find_stage(&self, documents: &Documents<'_>, api: &RestApiId, name: &StageName) -> Result<Stored<Stage>, Error> {
         self.find_api(documents, api)?;
         documents.get(&keys::stage(api, name))?.ok_or_else(|| Error::not_found(MISSING))
     }
@@ -217,9 +212,8 @@ fn patch(stage: &mut Stage, operation: &Operation) -> Result<(), Error> {
             stage.variables.remove(*name);
         }
         (Add | Replace, ["accessLogSettings", field @ ("destinationArn" | "format")]) => {
-            let value = operation
-                .some_text()
-                .ok_or_else(|| Error::bad_request("Access Log value must not be empty"))?;
+            let value =
+                operation.some_text().ok_or_else(|| Error::bad_request("Access Log value must not be empty"))?;
             let log = stage.access_log.get_or_insert_with(AccessLog::default);
             match *field {
                 "format" => log.format = Some(value),
@@ -353,15 +347,32 @@ mod tests {
         for (op, path, expected) in [
             ("add", "/canarySettings/deploymentId", "Invalid add operation with path: /canarySettings/deploymentId"),
             ("remove", "/*/*", "Cannot remove method setting */* because there is no method setting for this method "),
-            ("remove", "/canarySettings/badPath", "Cannot remove method setting canarySettings/badPath because there is no method setting for this method "),
+            (
+                "remove",
+                "/canarySettings/badPath",
+                "Cannot remove method setting canarySettings/badPath because there is no method setting for this method ",
+            ),
             ("replace", "/accessLogSettings/format", "Access Log value must not be empty"),
-            ("replace", "/accessLogSettings/x", "Invalid accessLogSettings path. Must be one of : [/accessLogSettings/destinationArn, /accessLogSettings/format]"),
+            (
+                "replace",
+                "/accessLogSettings/x",
+                "Invalid accessLogSettings path. Must be one of : [/accessLogSettings/destinationArn, /accessLogSettings/format]",
+            ),
         ] {
             assert_eq!(message(apply(&mut stage, op, path, "", "")), expected, "{op} {path}");
         }
-        for path in ["/tags/x", "/documentation_version", "/canarySettings", "/canarySettings/badPath", "/a/b/GET/metrics/enabled"] {
+        for path in [
+            "/tags/x",
+            "/documentation_version",
+            "/canarySettings",
+            "/canarySettings/badPath",
+            "/a/b/GET/metrics/enabled",
+        ] {
             let told = message(apply(&mut stage, "replace", path, "", ""));
-            assert!(told.starts_with(&format!("Invalid method setting path: {path}. Must be one of: [/deploymentId, ")), "{told}");
+            assert!(
+                told.starts_with(&format!("Invalid method setting path: {path}. Must be one of: [/deploymentId, ")),
+                "{told}"
+            );
         }
     }
 

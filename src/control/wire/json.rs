@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn members_have_their_types() {
-        let input = Input::read(br#"{"t": "x", "b": true, "n": 5, "z": null, "m": {"a": "1"}, "l": ["a"]}"#).expect("JSON");
+        let input =
+            Input::read(br#"{"t": "x", "b": true, "n": 5, "z": null, "m": {"a": "1"}, "l": ["a"]}"#).expect("JSON");
         assert_eq!(input.text("t"), Ok(Some("x".to_owned())));
         assert_eq!(input.text("z"), Ok(None));
         assert_eq!(input.integer("n"), Ok(Some(5)));
@@ -181,7 +182,9 @@ mod tests {
         assert_eq!(input.text("b"), Err(wrong("class java.lang.Boolean can not be converted to an String")));
         assert_eq!(
             input.text("n"),
-            Err(wrong("class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an String"))
+            Err(wrong(
+                "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an String"
+            ))
         );
         assert!(input.flags("l").is_err() && input.strings("t").is_err() && input.integer("t").is_err());
     }

@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn operations_are_read_and_paths_split() {
-        let found = read(r#"{"patchOperations":[{"op":"add","path":"/requestTemplates/application~1json","value":"x"}]}"#);
+        let found =
+            read(r#"{"patchOperations":[{"op":"add","path":"/requestTemplates/application~1json","value":"x"}]}"#);
         let found = found.expect("operations");
         assert_eq!(found[0].parts(), ["requestTemplates", "application/json"]);
         assert_eq!(read("{}"), Ok(Vec::new()));
@@ -154,6 +155,9 @@ mod tests {
         let Err(Error::Told { message, code, .. }) = error else { panic!("expected a refusal") };
         assert_eq!(code, "ValidationException");
         assert!(message.starts_with("2 validation errors detected: Value 'put' at 'updateResourceInput.patchOperations.1.member.op' failed to satisfy constraint: Member must satisfy enum value set: [add, remove, move, test, replace, copy]; Value 'x' at 'updateResourceInput.patchOperations.3"), "{message}");
-        assert_eq!(read(r#"{"patchOperations":[{"op":"replace"}]}"#), Err(Error::bad_request("Invalid patch path null")));
+        assert_eq!(
+            read(r#"{"patchOperations":[{"op":"replace"}]}"#),
+            Err(Error::bad_request("Invalid patch path null"))
+        );
     }
 }

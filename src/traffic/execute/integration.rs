@@ -42,9 +42,9 @@ pub(super) async fn call(
 /// Which answer a failed call gets (data-plane reference, 10.2).
 fn refuse(error: http1::Error) -> Refusal {
     match error {
-        http1::Error::UnknownHost(_) => Refusal::configuration(
-            "Execution failed due to configuration error: Invalid endpoint address",
-        ),
+        http1::Error::UnknownHost(_) => {
+            Refusal::configuration("Execution failed due to configuration error: Invalid endpoint address")
+        }
         http1::Error::Certificate(source) => {
             Refusal::configuration(format!("Execution failed due to configuration error: {source}"))
         }

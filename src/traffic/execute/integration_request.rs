@@ -44,10 +44,14 @@ pub(super) fn prepare(accepted: Accepted, outcome: &mut Outcome, clock: &Clock) 
     let mut routed = accepted.0;
     let method = Arc::clone(&routed.method);
     let call = match &method.integration {
-        CompiledIntegration::Http(http) => Call::Http(Preparation::new(&routed, http).call(&mut routed, outcome, clock)?),
+        CompiledIntegration::Http(http) => {
+            Call::Http(Preparation::new(&routed, http).call(&mut routed, outcome, clock)?)
+        }
         CompiledIntegration::Mock(mock) => Call::Mock(mocked(&routed, mock)?),
         CompiledIntegration::Unsupported(kind) => {
-            return Err(Refusal::configuration(format!("integrations of type {kind} like this one are not available yet")));
+            return Err(Refusal::configuration(format!(
+                "integrations of type {kind} like this one are not available yet"
+            )));
         }
     };
     Ok(Prepared { routed, call })
@@ -134,7 +138,8 @@ impl<'a> Preparation<'a> {
 
     /// Whom to call, and with which path and query.
     fn address(&self, request: &Request) -> Result<(Arc<Origin>, String), Refusal> {
-        let invalid = || Refusal::configuration("Execution failed due to configuration error: Invalid endpoint address");
+        let invalid =
+            || Refusal::configuration("Execution failed due to configuration error: Invalid endpoint address");
         if self.path.iter().any(|(_, value)| climbs(value)) {
             return Err(Refusal::bad_request(StatusCode::BAD_REQUEST, "Bad Request"));
         }
@@ -220,10 +225,8 @@ impl<'a> Preparation<'a> {
             headers.append(ACCEPT, HeaderValue::from_static("application/json"));
             if bears_body(method) {
                 let content_type = request.headers.last(&CONTENT_TYPE).cloned();
-                headers.append(
-                    CONTENT_TYPE,
-                    content_type.unwrap_or_else(|| HeaderValue::from_static("application/json")),
-                );
+                headers
+                    .append(CONTENT_TYPE, content_type.unwrap_or_else(|| HeaderValue::from_static("application/json")));
             }
         }
         if !self.http.proxy || request.headers.last(&USER_AGENT).is_none() {

@@ -47,10 +47,9 @@ fn unknown_route(request: &Request) -> Refusal {
         reason: Cow::Borrowed("the API has no method for this path and verb"),
     };
     match request.headers.last_text("authorization") {
-        Some(value) if !value.starts_with("AWS4-") => refusal(
-            "IncompleteSignatureException",
-            Cow::Owned(crate::identity::sigv4::not_key_value(value)),
-        ),
+        Some(value) if !value.starts_with("AWS4-") => {
+            refusal("IncompleteSignatureException", Cow::Owned(crate::identity::sigv4::not_key_value(value)))
+        }
         _ => refusal("MissingAuthenticationTokenException", Cow::Borrowed("Missing Authentication Token")),
     }
 }

@@ -66,8 +66,8 @@ impl Connection {
     async fn over(stream: TcpStream, origin: &Origin, tls: &Arc<ClientConfig>) -> Result<Self, Error> {
         stream.set_nodelay(true).map_err(Error::Network)?;
         let stream = if origin.secure {
-            let name = ServerName::try_from(origin.host.clone())
-                .map_err(|_| Error::UnknownHost(origin.host.clone()))?;
+            let name =
+                ServerName::try_from(origin.host.clone()).map_err(|_| Error::UnknownHost(origin.host.clone()))?;
             let connected = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await;
             Stream::Tls(Box::new(connected.map_err(|error| match error.kind() {
                 io::ErrorKind::InvalidData => Error::Certificate(error),
@@ -89,7 +89,8 @@ impl Connection {
             Stream::Gone => return false,
         };
         let mut byte = [0];
-        self.buffer.is_empty() && matches!(plain.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        self.buffer.is_empty()
+            && matches!(plain.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Whether nothing of an answer has come.
