@@ -484,7 +484,7 @@ async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
         identity: RwLock::new(identity.clone()),
     });
     let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
-    let raft_config = raft_config(&config.timing).map_err(|error| internal(&error))?;
+    let raft_config = raft_config(&config.timing)?;
     let network = Network::new(Arc::new(Peers::new(certificates.client, hello.lock().clone())));
     let raft = Raft::new(identity.node, Arc::new(raft_config), network, stores.log, stores.machine);
     let raft = raft.await.map_err(|error| internal(&error))?;
@@ -610,9 +610,9 @@ async fn get_vote(inner: std::sync::Weak<Inner>) {
     }
 }
 
-fn raft_config(timing: &Timing) -> Result<openraft::Config, openraft::ConfigError> {
+fn raft_config(timing: &Timing) -> Result<openraft::Config, StartError> {
     let millis = |duration: Duration| duration.as_millis() as u64;
-    openraft::Config {
+    let config = openraft::Config {
         cluster_name: "turnpike".to_owned(),
         heartbeat_interval: millis(timing.heartbeat),
         election_timeout_min: millis(timing.election_min),
@@ -623,8 +623,8 @@ fn raft_config(timing: &Timing) -> Result<openraft::Config, openraft::ConfigErro
         snapshot_max_chunk_size: SNAPSHOT_PIECE,
         max_in_snapshot_log_to_keep: KEPT_ENTRIES,
         ..openraft::Config::default()
-    }
-    .validate()
+    };
+    config.validate().map_err(|error| StartError::Internal(error.to_string()))
 }
 
 /// Answers what other nodes ask. Handlers hold the node weakly: they belong to it.

@@ -242,7 +242,7 @@ pub(crate) async fn change_here(inner: &Inner, change: &MembershipChange) -> Res
             if inner.voters().contains(node) {
                 return Ok(());
             }
-            if !inner.lag_of(*node).is_some_and(|lag| lag <= CAUGHT_UP) {
+            if inner.lag_of(*node).is_none_or(|lag| lag > CAUGHT_UP) {
                 // Not refused for good: it may catch up while the caller asks again.
                 return if inner.members().iter().any(|(known, _)| known == node) {
                     Err(Refused::NotLeader)

@@ -434,7 +434,8 @@ mod tests {
         let host = ("host", "abc123.execute-api.us-east-1.amazonaws.com");
         let date = ("x-amz-date", "20260101T000000Z");
         let token = ("x-amz-security-token", "TOKEN");
-        let rows: [(&str, &str, &str, &[(&str, &str)], &[u8], &str); 4] = [
+        type Row<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8], &'a str);
+        let rows: [Row<'_>; 4] = [
             (
                 "GET",
                 "/prod/pets",

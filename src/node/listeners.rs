@@ -18,8 +18,8 @@ use super::{Config, Error, admin};
 use crate::control::{Control, listener as control_listener};
 use crate::observe::clock::Clock;
 use crate::observe::process;
-use crate::traffic::execute::{Execute, Limits};
-use crate::traffic::ingress::{address, listener as traffic_listener};
+use crate::traffic::execute::{Execute, Limits, address};
+use crate::traffic::ingress::listener as traffic_listener;
 use crate::traffic::stage::Directory;
 
 /// A caller has so long to send the head of its request.

@@ -45,10 +45,13 @@ struct State {
     failed: Option<Instant>,
 }
 
+/// The other side's answer, or why it has none.
+type Reply = Result<Vec<u8>, String>;
+
 /// A connection that is up.
 struct Link {
     frames: mpsc::Sender<Bytes>,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Result<Vec<u8>, String>>>>,
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Reply>>>,
     number: AtomicU64,
     down: AtomicBool,
 }

@@ -46,7 +46,7 @@ pub(super) fn replace(stage: &mut Stage, operation: &Operation, parts: &[&str]) 
         return Ok(false);
     }
     let deployment = stage.deployment.clone();
-    let canary = stage.canary.get_or_insert_with(|| Canary {
+    let canary = stage.canary.get_or_insert(Canary {
         deployment,
         percent_traffic: 0.0,
         stage_variable_overrides: None,

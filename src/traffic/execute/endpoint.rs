@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http::StatusCode;
 
+use super::address;
 use super::outcome::Outcome;
-use crate::traffic::ingress::address;
 use crate::traffic::message::{Body, BodyError, ByteStream, Refusal, Request};
 use crate::traffic::stage::{CompiledStage, Directory, Side};
 

@@ -38,16 +38,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn default_bodies_have_the_length_that_aws_gives_them() {
-        for (refusal, length) in [
-            (Refusal::configuration(""), 36),
-            (Refusal::timeout(), 41),
-            (Refusal::forbidden(""), 23),
-            (Refusal::network(""), 55),
-            (Refusal::too_large(10_485_760), 44),
+    fn default_bodies_are_awss_to_the_byte() {
+        for (refusal, expected) in [
+            (Refusal::configuration(""), r#"{"message": "Internal server error"}"#),
+            (Refusal::timeout(), r#"{"message": "Endpoint request timed out"}"#),
+            (Refusal::network(""), r#"{"message": "Network error communicating with endpoint"}"#),
+            (Refusal::forbidden(""), r#"{"message":"Forbidden"}"#),
+            (Refusal::too_large(10_485_760), "HTTP content length exceeded 10485760 bytes."),
         ] {
             let Body::Whole(body) = render(&refusal).body else { panic!("a refusal's body is whole") };
-            assert_eq!(body.len(), length, "{body:?}");
+            assert_eq!(body, expected);
         }
     }
 }

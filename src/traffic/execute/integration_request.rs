@@ -229,10 +229,9 @@ impl<'a> Preparation<'a> {
                     .append(CONTENT_TYPE, content_type.unwrap_or_else(|| HeaderValue::from_static("application/json")));
             }
         }
-        if !self.http.proxy || request.headers.last(&USER_AGENT).is_none() {
-            if let Ok(agent) = HeaderValue::from_str(&format!("AmazonAPIGateway_{}", routed.stage.api)) {
-                headers.append(USER_AGENT, agent);
-            }
+        let needs_agent = !self.http.proxy || request.headers.last(&USER_AGENT).is_none();
+        if needs_agent && let Ok(agent) = HeaderValue::from_str(&format!("AmazonAPIGateway_{}", routed.stage.api)) {
+            headers.append(USER_AGENT, agent);
         }
         if let Ok(api) = HeaderValue::from_str(routed.stage.api.as_str()) {
             headers.set(API_ID, api);

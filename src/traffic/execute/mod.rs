@@ -5,6 +5,7 @@
 //! in the end, whatever happened.
 
 mod access;
+pub mod address;
 mod endpoint;
 mod gateway_response;
 mod integration;

@@ -1,4 +1,3 @@
-//! How requests come in: from host and path to an API and a stage, and from the server's types to ours.
+//! How requests come in: from the server's types to ours, and back.
 
-pub mod address;
 pub mod listener;
