@@ -105,6 +105,8 @@ pub(crate) struct Inner {
     handlers: Arc<Handlers>,
     readers: mpsc::Sender<read::Reader>,
     last_seen: Mutex<HashMap<NodeId, Instant>>,
+    /// Term and last entry, if this node led when it went down.
+    pub(crate) led_until: Option<(u64, Index)>,
     stopped: AtomicBool,
     handle: Handle,
     /// Taken when the last handle is gone.
@@ -333,6 +335,10 @@ impl Inner {
         Some((leader, member.address.clone()))
     }
 
+    pub(crate) fn term(&self) -> u64 {
+        self.raft().metrics().borrow().current_term
+    }
+
     pub(crate) fn leads(&self) -> bool {
         self.raft.get().is_some_and(|raft| raft.metrics().borrow().state == ServerState::Leader)
     }
@@ -460,6 +466,8 @@ async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
     let hello = Hello { cluster: (identity.cluster != 0).then_some(identity.cluster), node: identity.node };
     peers.introduce(hello.clone());
 
+    let led_until = stores.log.led_until(identity.node);
+    let led_until = led_until.map_err(|source| StartError::Store { path: config.data.clone(), source })?;
     let (readers, queue) = mpsc::channel(read::QUEUE);
     let hello = Arc::new(Mutex::new(hello));
     let inner = Arc::new(Inner {
@@ -477,6 +485,7 @@ async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
         handlers: Arc::default(),
         readers,
         last_seen: Mutex::default(),
+        led_until,
         stopped: AtomicBool::new(false),
         handle,
         runtime: Mutex::new(None),

@@ -71,7 +71,12 @@ async fn reach(inner: &Arc<Inner>) -> Option<Index> {
 }
 
 /// The read index, if this node leads and a majority confirms it.
+///
+/// A node that comes back as the leader it was does not know yet how far its entries are committed, and openraft then
+/// names an index that is too low: all that it had when it went down may be committed, so readers wait for all of it.
 pub(crate) async fn read_index_here(inner: &Inner) -> Option<Index> {
+    let term = inner.term();
     let (read, _) = inner.raft().get_read_log_id().await.ok()?;
-    Some(read.map_or(0, |id| id.index))
+    let before = inner.led_until.filter(|(led, _)| *led == term).map_or(0, |(_, last)| last);
+    Some(read.map_or(0, |id| id.index).max(before))
 }

@@ -13,6 +13,7 @@ use super::durable::Flusher;
 use super::keys;
 use crate::directory;
 use crate::raft::{LogId, RaftTypes, StorageError, Vote};
+use crate::{Index, NodeId};
 
 /// The log, a cheap handle.
 #[derive(Clone)]
@@ -26,6 +27,13 @@ pub(crate) struct LogStore {
 impl LogStore {
     pub(super) fn open(db: &sled::Db, flusher: Flusher, vote_file: PathBuf) -> io::Result<Self> {
         Ok(Self { tree: db.open_tree(keys::LOG)?, flusher, vote_file })
+    }
+
+    /// Term and last entry of a node that led when it went down: openraft makes it lead again at once.
+    pub(crate) fn led_until(&self, node: NodeId) -> io::Result<Option<(u64, Index)>> {
+        let led = self.vote()?.filter(|vote| vote.is_committed() && vote.leader_id().voted_for() == Some(node));
+        let Some(vote) = led else { return Ok(None) };
+        Ok(Some((vote.leader_id().term, self.state()?.last_log_id.map_or(0, |id| id.index))))
     }
 
     fn vote(&self) -> io::Result<Option<Vote>> {

@@ -1,0 +1,168 @@
+"""Nodes that are killed while they are written to: what was acknowledged stays, and nothing is there by half.
+
+TURNPIKE_CRASH_ROUNDS says how many rounds of each kind are run; without it a few.
+"""
+
+import itertools
+import os
+import random
+import threading
+
+import botocore.exceptions
+import pytest
+
+from conftest import build, eventually, fetch, nodes
+
+ROUNDS = int(os.environ.get("TURNPIKE_CRASH_ROUNDS", "5"))
+WRITERS = 4
+# A call that meets a dying node fails in one of these ways, and then nobody knows whether it was carried out.
+UNCERTAIN = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+
+
+class Workload:
+    """Writers that create APIs through any node, and remember what was acknowledged."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.acknowledged = {}
+        self.ids = []
+        self.numbers = itertools.count()
+        self.lock = threading.Lock()
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.write, args=(seed,), daemon=True) for seed in range(WRITERS)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(60)
+            assert not thread.is_alive(), "a writer hangs"
+
+    def write(self, seed):
+        chance = random.Random(seed)
+        clients = [node.client() for node in self.cluster]
+        while not self.over.is_set():
+            name = f"w{seed}-{next(self.numbers)}"
+            try:
+                api = chance.choice(clients).create_rest_api(name=name)
+            except UNCERTAIN:
+                continue
+            with self.lock:
+                self.acknowledged[name] = api["id"]
+                self.ids.append(api["id"])
+
+    def progress(self, by):
+        """Waits until so many more writes are acknowledged."""
+        goal = len(self.ids) + by
+        eventually(lambda: len(self.ids) >= goal, within=60, what=f"{by} more acknowledged writes")
+
+    def check(self, node):
+        """Everything acknowledged is there, under its id, and everything there is whole."""
+        client = node.client()
+        found = {}
+        for page in client.get_paginator("get_rest_apis").paginate(PaginationConfig={"PageSize": 500}):
+            found.update({item["id"]: item for item in page["items"]})
+        assert len(set(self.ids)) == len(self.ids), "an id was given twice"
+        lost = {name: api for name, api in self.acknowledged.items() if api not in found}
+        assert not lost, f"acknowledged and gone: {lost}"
+        assert all(found[api]["name"] == name for name, api in self.acknowledged.items())
+        for api in random.sample(sorted(found), min(len(found), 40)):
+            resources = client.get_resources(restApiId=api)["items"]
+            assert [item["id"] for item in resources if item["path"] == "/"] == [found[api]["rootResourceId"]]
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    with nodes(tmp_path, 3) as started:
+        yield started
+
+
+def leader_of(cluster):
+    """The node that leads, as a node that answers knows it."""
+
+    def look():
+        for node in cluster:
+            if node.process.poll() is None:
+                status = node.status()
+                leader = status and status["node"]["leader"]
+                if leader:
+                    return next(node for node in cluster if node.number == leader)
+        return None
+
+    return eventually(look, what="a leader")
+
+
+def restart(*killed):
+    for node in killed:
+        node.start()
+    for node in killed:
+        node.wait_ready()
+
+
+@pytest.mark.parametrize("kind", ["any", "leader", "all"])
+def test_kills_under_writes_lose_nothing(cluster, kind):
+    chance = random.Random(kind)
+    with Workload(cluster) as workload:
+        for _ in range(ROUNDS):
+            workload.progress(10)
+            victims = {
+                "any": lambda: [chance.choice(cluster)],
+                "leader": lambda: [leader_of(cluster)],
+                "all": lambda: list(cluster),
+            }[kind]()
+            for victim in victims:
+                victim.kill()
+            if kind != "all":
+                # Two of three go on by themselves.
+                workload.progress(5)
+            restart(*victims)
+    for node in cluster:
+        workload.check(node)
+    print(f"{ROUNDS} kills of {kind}: {len(workload.ids)} acknowledged writes, none lost")
+
+
+def test_what_a_stage_serves_outlives_the_kill_of_all_nodes(cluster, backend):
+    client = cluster[0].client()
+    api, _ = build(client, backend)
+    client.create_deployment(restApiId=api, stageName="prod")
+    for node in cluster:
+        node.kill()
+    restart(*cluster)
+    # A node that says it is ready serves what was deployed, at once.
+    for node in cluster:
+        assert fetch(node.url(api, "prod", "/pets")).status == 200
+
+
+def test_a_node_without_a_majority_refuses_writes_and_serves_traffic(cluster, backend):
+    client = cluster[0].client()
+    api, _ = build(client, backend)
+    client.create_deployment(restApiId=api, stageName="prod")
+    for node in cluster[1:]:
+        node.kill()
+    assert fetch(cluster[0].url(api, "prod", "/pets")).status == 200
+    with pytest.raises(UNCERTAIN) as refused:
+        client.create_rest_api(name="lonely")
+    assert "503" in str(refused.value) or "ServiceUnavailable" in str(refused.value)
+    restart(*cluster[1:])
+    assert client.create_rest_api(name="together")["id"]
+
+
+def test_a_deployment_does_not_wait_for_the_dead(cluster, backend):
+    client = cluster[0].client()
+    api, _ = build(client, backend)
+    cluster[2].kill()
+    client.create_deployment(restApiId=api, stageName="prod")
+    assert fetch(cluster[1].url(api, "prod", "/pets")).status == 200
+    restart(cluster[2])
+    assert fetch(cluster[2].url(api, "prod", "/pets")).status == 200
+
+
+def test_a_clean_stop_is_quick_and_the_node_comes_back(cluster):
+    for node in cluster:
+        assert node.stop() == 0
+        assert eventually(lambda: any(other.client().create_rest_api(name="x") for other in cluster if other != node))
+        restart(node)
