@@ -22,7 +22,7 @@ use crate::feed::{Feed, Watch};
 use crate::membership::{self, JoinError, MemberStatus, MembershipError, Metrics, Role, Settled};
 use crate::network::{
     Allot, Append, Certificates, ChangeMembership, Handlers, Hello, InstallSnapshot, Join, MembershipChange, Message,
-    Peers, Ping, Propose, ReadIndex, Refused, RequestVote, SendError, Server, Settle, Tell, Told,
+    Peers, Ping, Propose, ReadIndex, Refused, RequestVote, SendError, Server, Settle, Tell, Told, reachable,
 };
 use crate::proposal::{self, Failure};
 use crate::raft::{Command, Member, Network, Outcome, Raft};
@@ -445,7 +445,10 @@ async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
     let listen = |source| StartError::Listen { address: config.listen.clone(), source };
     let server = Server::bind(&config.listen, Arc::clone(&certificates.server)).await.map_err(listen)?;
     let address = server.address().map_err(listen)?;
-    let advertised = config.advertise.clone().unwrap_or_else(|| address.to_string());
+    let advertised = match &config.advertise {
+        Some(advertised) => advertised.clone(),
+        None => reachable(address, config.start.addresses()).await.to_string(),
+    };
 
     let stores = {
         let path = config.data.clone();

@@ -18,7 +18,8 @@ pub struct Config {
     pub node_id: Option<NodeId>,
     /// Where other nodes connect to, as `address:port`; port 0 takes a free one.
     pub listen: String,
-    /// The address that other nodes are told; the one that was bound, if absent.
+    /// The address that other nodes are told. If absent, the one that was bound; and where that is all addresses, the
+    /// one from which this machine reaches the others.
     pub advertise: Option<String>,
     /// How a node without data begins.
     pub start: Start,
@@ -39,6 +40,16 @@ pub enum Start {
     Bootstrap,
     /// As another node of the cluster that one of these addresses belongs to.
     Join(Vec<String>),
+}
+
+impl Start {
+    /// The addresses of members that are to be joined.
+    pub(crate) fn addresses(&self) -> &[String] {
+        match self {
+            Self::Bootstrap => &[],
+            Self::Join(addresses) => addresses,
+        }
+    }
 }
 
 /// How long things may take.

@@ -34,6 +34,22 @@ pub struct Prefix<T> {
     kind: PhantomData<fn() -> T>,
 }
 
+/// A component of a key: what a caller named, without a slash that would make two of it.
+struct Part<'a>(&'a str);
+
+impl fmt::Display for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.contains('/') {
+            true => f.write_str(&self.0.replace('/', "%2F")),
+            false => f.write_str(self.0),
+        }
+    }
+}
+
+fn part(text: &(impl AsRef<str> + ?Sized)) -> Part<'_> {
+    Part(text.as_ref())
+}
+
 impl<T> Key<T> {
     fn new(text: String) -> Self {
         Self { text, kind: PhantomData }
@@ -74,73 +90,73 @@ pub fn rest_apis() -> Prefix<RestApi> {
 
 /// A REST API.
 pub fn rest_api(api: &RestApiId) -> Key<RestApi> {
-    Key::new(format!("restapis/{api}"))
+    Key::new(format!("restapis/{}", part(api)))
 }
 
 /// The resources of an API.
 pub fn resources(api: &RestApiId) -> Prefix<Resource> {
-    Prefix::new(format!("restapis/{api}/resources/"))
+    Prefix::new(format!("restapis/{}/resources/", part(api)))
 }
 
 /// A resource.
 pub fn resource(api: &RestApiId, resource: &ResourceId) -> Key<Resource> {
-    Key::new(format!("restapis/{api}/resources/{resource}"))
+    Key::new(format!("restapis/{}/resources/{}", part(api), part(resource)))
 }
 
 /// The claims of a resource's children.
 pub fn children(api: &RestApiId, parent: &ResourceId) -> Prefix<ResourceId> {
-    Prefix::new(format!("restapis/{api}/resources/{parent}/children/"))
+    Prefix::new(format!("restapis/{}/resources/{}/children/", part(api), part(parent)))
 }
 
 /// The claim of a path part under a parent. All variable parts claim the same: there may be only one.
-pub fn child(api: &RestApiId, parent: &ResourceId, part: &str) -> Key<ResourceId> {
-    let claimed = if PathPart::parse(part).is_variable() { "{}" } else { part };
-    Key::new(format!("restapis/{api}/resources/{parent}/children/{claimed}"))
+pub fn child(api: &RestApiId, parent: &ResourceId, path_part: &str) -> Key<ResourceId> {
+    let claimed = if PathPart::parse(path_part).is_variable() { "{}" } else { path_part };
+    Key::new(format!("restapis/{}/resources/{}/children/{}", part(api), part(parent), part(claimed)))
 }
 
 /// The methods of a resource.
 pub fn methods(api: &RestApiId, resource: &ResourceId) -> Prefix<Method> {
-    Prefix::new(format!("restapis/{api}/resources/{resource}/methods/"))
+    Prefix::new(format!("restapis/{}/resources/{}/methods/", part(api), part(resource)))
 }
 
 /// A method.
 pub fn method(api: &RestApiId, resource: &ResourceId, verb: Verb) -> Key<Method> {
-    Key::new(format!("restapis/{api}/resources/{resource}/methods/{verb}"))
+    Key::new(format!("restapis/{}/resources/{}/methods/{verb}", part(api), part(resource)))
 }
 
 /// The models of an API.
 pub fn models(api: &RestApiId) -> Prefix<Model> {
-    Prefix::new(format!("restapis/{api}/models/"))
+    Prefix::new(format!("restapis/{}/models/", part(api)))
 }
 
 /// A model.
 pub fn model(api: &RestApiId, name: &str) -> Key<Model> {
-    Key::new(format!("restapis/{api}/models/{name}"))
+    Key::new(format!("restapis/{}/models/{}", part(api), part(name)))
 }
 
 /// The deployments of an API.
 pub fn deployments(api: &RestApiId) -> Prefix<Deployment> {
-    Prefix::new(format!("restapis/{api}/deployments/"))
+    Prefix::new(format!("restapis/{}/deployments/", part(api)))
 }
 
 /// A deployment's card.
 pub fn deployment(api: &RestApiId, deployment: &DeploymentId) -> Key<Deployment> {
-    Key::new(format!("restapis/{api}/deployments/{deployment}"))
+    Key::new(format!("restapis/{}/deployments/{}", part(api), part(deployment)))
 }
 
 /// What a deployment holds.
 pub fn snapshot(api: &RestApiId, deployment: &DeploymentId) -> Key<Snapshot> {
-    Key::new(format!("restapis/{api}/snapshots/{deployment}"))
+    Key::new(format!("restapis/{}/snapshots/{}", part(api), part(deployment)))
 }
 
 /// The stages of an API.
 pub fn stages(api: &RestApiId) -> Prefix<Stage> {
-    Prefix::new(format!("restapis/{api}/stages/"))
+    Prefix::new(format!("restapis/{}/stages/", part(api)))
 }
 
 /// A stage.
 pub fn stage(api: &RestApiId, stage: &StageName) -> Key<Stage> {
-    Key::new(format!("restapis/{api}/stages/{stage}"))
+    Key::new(format!("restapis/{}/stages/{}", part(api), part(stage)))
 }
 
 /// Reads the key of a stage; `None` for every other key.
@@ -170,5 +186,11 @@ mod tests {
         let claim = |part| child(&api, &parent, part).as_str().to_owned();
         assert_eq!(claim("{a}"), claim("{proxy+}"));
         assert_ne!(claim("a"), claim("{a}"));
+    }
+
+    #[test]
+    fn a_name_with_a_slash_names_nothing_else() {
+        let odd = RestApiId::new("abc/resources/r");
+        assert_eq!(rest_api(&odd).as_str(), "restapis/abc%2Fresources%2Fr");
     }
 }

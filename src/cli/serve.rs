@@ -36,7 +36,8 @@ pub(super) struct Arguments {
     /// Serve both planes on one more address, for local development.
     #[arg(long, env = "TURNPIKE_EDGE")]
     edge: Option<SocketAddr>,
-    /// What other nodes are told to connect to; needed where --cluster is not an address that they can reach.
+    /// What other nodes are told to connect to; without it the --cluster address, or this machine's own where that is
+    /// 0.0.0.0. Needed where they reach it by another name or port.
     #[arg(long, env = "TURNPIKE_ADVERTISE")]
     advertise: Option<String>,
     /// Begin a new cluster. Ignored on a directory that holds a node's data.

@@ -111,7 +111,8 @@ impl Control {
         if settled.lagging.is_empty() {
             return Ok(());
         }
-        Err(Error::unavailable(format!(
+        // Not a status that clients try again by themselves: the change is made, and would be made twice.
+        Err(Error::conflict(format!(
             "The change is stored, but nodes {:?} did not confirm within {} s that they serve it.",
             settled.lagging,
             within.as_secs()

@@ -250,3 +250,18 @@ def test_a_wrong_setting_is_told_in_one_line(tmp_path):
     assert "loopback" in off and len(off.strip().splitlines()) == 1
     assert "16 characters" in run("--bootstrap", TURNPIKE_CLUSTER_SECRET="short")
     assert "--gateway" in run("--bootstrap", "--gateway", "nonsense")
+
+
+def test_a_deployment_that_is_answered_is_served_by_every_node(three, backend):
+    """A thousand in a row, through each node in turn; each is looked for at once on the two others."""
+    clients = [node.client() for node in three]
+    api, resource = build(clients[0], backend)
+    for number in range(1000):
+        taker = number % 3
+        clients[taker].put_integration(
+            restApiId=api, resourceId=resource, httpMethod="GET", type="HTTP_PROXY", integrationHttpMethod="GET",
+            uri=f"http://{backend}/{number}",
+        )
+        clients[taker].create_deployment(restApiId=api, stageName="prod")
+        for node in (three[taker - 1], three[taker - 2]):
+            assert fetch(node.url(api, "prod", "/pets")).json()["path"] == f"/{number}", f"deployment {number}"

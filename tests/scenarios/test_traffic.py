@@ -47,7 +47,7 @@ def test_http_proxy_passes_and_maps(one, backend):
     _, api, _ = deployed(
         one, backend, path="{id}",
         parameters={"method.request.path.id": True, "method.request.header.X-From": False,
-                    "method.request.querystring.q": False},
+                    "method.request.header.Not-Sent": False, "method.request.querystring.q": False},
         integration={
             "type": "HTTP_PROXY", "integrationHttpMethod": "GET",
             "uri": f"http://{backend}/${{stageVariables.place}}/{{id}}?fixed=1",

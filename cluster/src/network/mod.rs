@@ -7,6 +7,7 @@ mod client;
 mod frame;
 mod handlers;
 mod message;
+mod reachable;
 mod server;
 mod tls;
 
@@ -24,6 +25,7 @@ pub(crate) use message::{
     Allot, Append, ChangeMembership, InstallSnapshot, Join, Joined, MembershipChange, Ping, Propose, Proposed,
     ReadIndex, Refused, RequestVote, Settle, Tell, Told,
 };
+pub(crate) use reachable::reachable;
 pub(crate) use server::Server;
 pub(crate) use tls::{Certificates, derive};
 

@@ -18,6 +18,10 @@ impl Tree {
         Ok(Self { resources: resources.collect() })
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.resources.len()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Resource> {
         self.resources.values()
     }
@@ -39,11 +43,16 @@ impl Tree {
 
     /// A resource and everything below it.
     pub(super) fn subtree(&self, root: &ResourceId) -> Vec<ResourceId> {
+        let mut children: HashMap<&ResourceId, Vec<&ResourceId>> = HashMap::new();
+        for resource in self.resources.values() {
+            if let Some(parent) = &resource.parent {
+                children.entry(parent).or_default().push(&resource.id);
+            }
+        }
         let mut found = vec![root.clone()];
         let mut at = 0;
         while let Some(parent) = found.get(at).cloned() {
-            let children = self.resources.values().filter(|resource| resource.parent.as_ref() == Some(&parent));
-            found.extend(children.map(|resource| resource.id.clone()));
+            found.extend(children.remove(&parent).into_iter().flatten().cloned());
             at += 1;
         }
         found

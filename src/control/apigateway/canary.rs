@@ -1,8 +1,9 @@
 //! Canary settings of stages: how they are read, patched and promoted.
 
+use super::stages;
 use crate::control::wire::{Error, Input, Members, Operation, as_boolean, as_number};
 use crate::model::id::{DeploymentId, StageName};
-use crate::model::rest::{Canary, Stage};
+use crate::model::rest::{Canary, Stage, Strings};
 
 pub(super) fn check_stage_name(name: Option<&str>) -> Result<(), Error> {
     let provided = match name {
@@ -21,13 +22,14 @@ pub(super) fn no_stage(name: &StageName) -> Error {
     ))
 }
 
-/// Reads `canarySettings`; the deployment may be given in them or by the caller.
+/// Reads `canarySettings`. Which deployment is on trial CreateStage lets the caller say, and CreateDeployment does not.
 pub(super) fn read(input: &Input, deployment: DeploymentId) -> Result<Canary, Error> {
-    let deployment = input.text("deploymentId")?.filter(|id| !id.is_empty()).map_or(deployment, DeploymentId::new);
+    let overrides = input.strings("stageVariableOverrides")?;
+    stages::check_variables(overrides.as_ref().unwrap_or(&Strings::new()))?;
     Ok(Canary {
         deployment,
         percent_traffic: percent(input.double("percentTraffic")?.unwrap_or_default())?,
-        stage_variable_overrides: input.strings("stageVariableOverrides")?,
+        stage_variable_overrides: overrides,
         use_stage_cache: input.boolean("useStageCache")?.unwrap_or_default(),
     })
 }
@@ -59,6 +61,7 @@ pub(super) fn replace(stage: &mut Stage, operation: &Operation, parts: &[&str]) 
         [_, name] => {
             let overrides = canary.stage_variable_overrides.get_or_insert_default();
             overrides.insert((*name).to_owned(), operation.text().to_owned());
+            stages::check_variables(overrides)?;
         }
         _ => return Ok(false),
     }

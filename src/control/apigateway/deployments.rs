@@ -40,6 +40,7 @@ impl Target<'_> {
             edit = match (documents.get(&key)?, &canary) {
                 (None, Some(_)) => return Err(canary::no_stage(name)),
                 (None, None) => {
+                    stages::check_number(documents, api)?;
                     let stage = stages::new(self, name.clone(), deployment.id.clone(), "stageDescription")?;
                     edit.create(&key, &stage)
                 }
@@ -54,8 +55,8 @@ impl Target<'_> {
                         stages::check_variables(variables)?;
                         changed.variables.extend(variables.clone());
                     }
-                    if let Some(description) = body.text("stageDescription")? {
-                        changed.description = Some(description).filter(|text| !text.is_empty());
+                    if let Some(description) = body.text("stageDescription")?.filter(|text| !text.is_empty()) {
+                        changed.description = bounded(Some(description), "description", MAX_DESCRIPTION)?;
                     }
                     edit.update(&key, &stage, &changed)
                 }
@@ -75,15 +76,16 @@ impl Target<'_> {
 
     pub(super) fn get_deployment(&self, api: &RestApiId, id: &DeploymentId) -> Result<Answer, Error> {
         let summary = self.embeds("apisummary");
-        self.control.catalog.read(|documents| {
+        let (found, snapshot) = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
             let found = documents.get(&keys::deployment(api, id))?.ok_or_else(|| Error::not_found(MISSING))?;
-            let mut members = members(&found.value);
-            if summary && let Some(snapshot) = documents.get(&keys::snapshot(api, id))? {
-                members = members.set("apiSummary", api_summary(&snapshot.value));
-            }
-            Ok(Answer::json(200, members))
-        })
+            Ok::<_, Error>((found, documents.pick(&keys::snapshot(api, id))))
+        })?;
+        let mut members = members(&found.value);
+        if summary && let Some(snapshot) = snapshot {
+            members = members.set("apiSummary", api_summary(&snapshot.read()?));
+        }
+        Ok(Answer::json(200, members))
     }
 
     pub(super) fn get_deployments(&self, api: &RestApiId) -> Result<Answer, Error> {

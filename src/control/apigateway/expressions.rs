@@ -1,13 +1,25 @@
 //! Checks of mapping expressions, so that what is stored can be compiled.
 
 use crate::control::wire::Error;
+use crate::model::rest::Flags;
 
-/// An expression that may fill a value of an integration's request.
-pub(super) fn check_request(target: &str, source: &str) -> Result<(), Error> {
+/// An expression that may fill a value of an integration's request. What it takes of the method's request, the method
+/// must declare (data-plane reference, 9.1).
+pub(super) fn check_request(target: &str, source: &str, declared: &Flags) -> Result<(), Error> {
     let places = ["header.", "path.", "querystring."];
     check_target(target, "integration.request.", &places)?;
     let sources = ["path.", "querystring.", "multivaluequerystring.", "header.", "multivalueheader."];
-    check_source(source, "method.request.", &sources)
+    check_source(source, "method.request.", &sources)?;
+    let place = source.strip_prefix("method.request.").unwrap_or_default();
+    let place = place.strip_prefix("multivalue").unwrap_or(place);
+    let plain = format!("method.request.{place}");
+    let taken = ["path.", "querystring.", "header."].iter().any(|start| place.starts_with(start));
+    if taken && !declared.contains_key(&plain) && !declared.contains_key(source) {
+        return Err(Error::bad_request(format!(
+            "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: {source}]"
+        )));
+    }
+    Ok(())
 }
 
 /// An expression that may fill a header of an answer.
@@ -65,13 +77,15 @@ mod tests {
             ("integration.request.header.X", "context.requestId", true),
             ("integration.request.header.X", "stageVariables.v", true),
             ("integration.request.header.X", "method.request.body.a[0].b", true),
+            ("integration.request.header.X", "method.request.header.undeclared", false),
             ("integration.request.body.X", "'x'", false),
             ("integration.request.header.", "'x'", false),
             ("integration.request.header.X", "method.request.cookie.x", false),
             ("integration.request.header.X", "plain", false),
             ("integration.request.header.X", "'", false),
         ] {
-            assert_eq!(check_request(target, source).is_ok(), fine, "{target} {source}");
+            let declared = ["path.id", "querystring.q"].map(|name| (format!("method.request.{name}"), true));
+            assert_eq!(check_request(target, source, &Flags::from(declared)).is_ok(), fine, "{target} {source}");
         }
         assert!(check_response("method.response.header.X", "integration.response.header.Y").is_ok());
         assert!(check_response("method.response.body.X", "'x'").is_err());

@@ -3,7 +3,7 @@
 
 use super::method_responses::check_status;
 use super::{Place, Target, expressions, integrations};
-use crate::control::wire::{Answer, Error, Members, Op, Operation, operations};
+use crate::control::wire::{Answer, Error, Members, Op, Operation, operations_and};
 use crate::model::rest::{ContentHandling, Integration, IntegrationResponse, Method};
 
 const NO_INTEGRATION: &str = "Invalid Integration identifier specified";
@@ -20,7 +20,7 @@ impl Target<'_> {
             templates: body.optional_strings("responseTemplates")?,
             content_handling: integrations::content_handling(body.text("contentHandling")?.as_deref())?,
         };
-        let found = self.control.catalog.read(|documents| place.find(documents))?;
+        let found = self.find_integration(place)?;
         let mut changed = found.value.clone();
         check(&changed, status, &response)?;
         integration(&mut changed)?.responses.insert(status.to_owned(), response.clone());
@@ -30,16 +30,16 @@ impl Target<'_> {
 
     pub(super) fn get_integration_response(&self, place: &Place, status: &str) -> Result<Answer, Error> {
         check_status(status)?;
-        let mut found = self.control.catalog.read(|documents| place.find(documents))?;
+        let mut found = self.find_integration(place)?;
         let integration = integration(&mut found.value)?;
         let response = integration.responses.get(status).ok_or_else(|| Error::not_found(MISSING))?;
         Ok(Answer::json(200, members(status, response)))
     }
 
     pub(super) async fn update_integration_response(&self, place: &Place, status: &str) -> Result<Answer, Error> {
-        let operations = operations(self.body, "updateIntegrationResponseInput")?;
-        check_status(status)?;
-        let found = self.control.catalog.read(|documents| place.find(documents))?;
+        let operations =
+            operations_and(self.body, "updateIntegrationResponseInput", |violations| violations.status_code(status))?;
+        let found = self.find_integration(place)?;
         let mut changed = found.value.clone();
         let responses = &mut integration(&mut changed)?.responses;
         let response = responses.get_mut(status).ok_or_else(|| Error::not_found(MISSING))?;
@@ -54,7 +54,7 @@ impl Target<'_> {
 
     pub(super) async fn delete_integration_response(&self, place: &Place, status: &str) -> Result<Answer, Error> {
         check_status(status)?;
-        let found = self.control.catalog.read(|documents| place.find(documents))?;
+        let found = self.find_integration(place)?;
         let mut changed = found.value.clone();
         integration(&mut changed)?.responses.remove(status).ok_or_else(|| Error::not_found(MISSING))?;
         place.update(self.control, &found, &changed).await?;

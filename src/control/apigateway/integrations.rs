@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use super::{Place, Target, expressions, integration_responses};
+use crate::catalog::Stored;
 use crate::control::wire::{
     Answer, Error, Input, Members, Op, Operation, Violations, as_boolean, as_number, operations,
 };
 use crate::model::arn;
 use crate::model::rest::{
-    ConnectionType, ContentHandling, Integration, IntegrationType, Passthrough, Templates, TransferMode, Verb,
+    ConnectionType, ContentHandling, Integration, IntegrationType, Method, Passthrough, Templates, TransferMode, Verb,
 };
 
 const MISSING: &str = "Invalid Integration identifier specified";
@@ -17,29 +18,37 @@ const DEFAULT_TIMEOUT: u32 = 29_000;
 impl Target<'_> {
     pub(super) async fn put_integration(&self, place: &Place) -> Result<Answer, Error> {
         let integration = read(self.body, place)?;
-        check(&integration)?;
         let found = self.control.catalog.read(|documents| place.find(documents))?;
+        check(&integration, &found.value)?;
         let mut changed = found.value.clone();
         changed.integration = Some(integration.clone());
         place.update(self.control, &found, &changed).await?;
         Ok(Answer::json(201, members(&integration)))
     }
 
+    /// A method whose integration is meant: AWS names that, where the method itself is missing.
+    pub(super) fn find_integration(&self, place: &Place) -> Result<Stored<Method>, Error> {
+        self.control.catalog.read(|documents| place.find(documents)).map_err(no_integration)
+    }
+
     pub(super) fn get_integration(&self, place: &Place) -> Result<Answer, Error> {
-        let found = self.control.catalog.read(|documents| place.find(documents))?;
+        let found = self.find_integration(place)?;
         let integration = found.value.integration.ok_or_else(|| Error::not_found(MISSING))?;
         Ok(Answer::json(200, members(&integration)))
     }
 
     pub(super) async fn update_integration(&self, place: &Place) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateIntegrationInput")?;
-        let found = self.control.catalog.read(|documents| place.find(documents)).map_err(no_integration)?;
+        let found = self.find_integration(place)?;
         let mut changed = found.value.clone();
         let integration = changed.integration.as_mut().ok_or_else(|| Error::not_found(MISSING))?;
         for operation in &operations {
             patch(integration, operation)?;
         }
-        check(integration)?;
+        if integration.cache_namespace.is_empty() {
+            integration.cache_namespace = place.resource.to_string();
+        }
+        check(integration, &found.value)?;
         let answer = Answer::json(200, members(integration));
         place.update(self.control, &found, &changed).await?;
         Ok(answer)
@@ -142,7 +151,7 @@ fn transfer_mode(text: &str) -> Result<TransferMode, Error> {
 }
 
 /// What must be true of an integration, however it came to be so.
-fn check(integration: &Integration) -> Result<(), Error> {
+fn check(integration: &Integration, method: &Method) -> Result<(), Error> {
     if integration.kind != IntegrationType::Mock {
         match integration.http_method.as_deref() {
             None => return Err(Error::bad_request("Enumeration value for HttpMethod must be non-empty")),
@@ -159,7 +168,7 @@ fn check(integration: &Integration) -> Result<(), Error> {
         return Err(Error::bad_request("Timeout should be between 50 ms and 29000 ms"));
     }
     for (target, source) in &integration.request_parameters {
-        expressions::check_request(target, source)?;
+        expressions::check_request(target, source, &method.request_parameters)?;
     }
     check_content_types(integration.request_templates.as_ref())
 }

@@ -1,10 +1,13 @@
 //! Method responses: PutMethodResponse, GetMethodResponse, UpdateMethodResponse, DeleteMethodResponse.
 
 use super::{Place, Target, expressions, methods};
-use crate::control::wire::{Answer, Error, Input, Members, Op, Operation, Violations, as_boolean, operations};
+use crate::control::wire::{Answer, Error, Input, Members, Op, Operation, Violations, as_boolean, operations_and};
 use crate::model::rest::MethodResponse;
 
 const MISSING: &str = "Invalid Response status code specified";
+/// What AWS says of an operation that entries of maps don't have.
+pub(super) const ONLY_MAP_OPERATIONS: &str =
+    "Invalid patch operation specified. Must be one of: [add, remove, replace]";
 
 impl Target<'_> {
     pub(super) async fn put_method_response(&self, place: &Place, status: &str) -> Result<Answer, Error> {
@@ -32,8 +35,8 @@ impl Target<'_> {
     }
 
     pub(super) async fn update_method_response(&self, place: &Place, status: &str) -> Result<Answer, Error> {
-        let operations = operations(self.body, "updateMethodResponseInput")?;
-        check_status(status)?;
+        let operations =
+            operations_and(self.body, "updateMethodResponseInput", |violations| violations.status_code(status))?;
         let (found, changed, response) = self.control.catalog.read(|documents| {
             let found = place.find(documents)?;
             let mut changed = found.value.clone();
@@ -104,6 +107,7 @@ fn patch(response: &mut MethodResponse, operation: &Operation) -> Result<(), Err
                 return Err(Error::not_found("Content-Type specified was not found"));
             }
         }
+        (_, ["responseParameters" | "responseModels", _]) => return Err(Error::bad_request(ONLY_MAP_OPERATIONS)),
         _ => return Err(Error::bad_request(format!("Invalid patch path {}", operation.path))),
     }
     // A map that a patch has emptied is no longer shown, one that was sent empty is.

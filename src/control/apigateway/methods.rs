@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Place, Target, expressions, find_resource, integrations, method_responses};
+use super::method_responses::{self, ONLY_MAP_OPERATIONS};
+use super::{Place, Target, expressions, find_resource, integrations};
 use crate::catalog::{Documents, Edit, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, as_boolean, operations};
 use crate::model::id::RestApiId;
@@ -16,7 +17,7 @@ impl Target<'_> {
     pub(super) async fn put_method(&self, place: &Place) -> Result<Answer, Error> {
         let verb = Verb::parse(&place.verb).ok_or_else(|| Error::bad_request(BAD_VERB))?;
         let body = self.body;
-        let method = Method {
+        let mut method = Method {
             verb,
             authorization_type: authorization_type(&body.text("authorizationType")?.unwrap_or_default())?,
             authorizer_id: body.text("authorizerId")?.filter(|id| !id.is_empty()),
@@ -29,6 +30,7 @@ impl Target<'_> {
             responses: Default::default(),
             integration: None,
         };
+        drop_unused_authorizer(&mut method);
         let key = keys::method(&place.api, &place.resource, verb);
         self.control.catalog.read(|documents| {
             find_resource(documents, &place.api, &place.resource)?;
@@ -55,6 +57,7 @@ impl Target<'_> {
             for operation in &operations {
                 patch(&mut changed, operation)?;
             }
+            drop_unused_authorizer(&mut changed);
             check(documents, &place.api, &changed)?;
             Ok::<_, Error>((found, changed))
         })?;
@@ -76,6 +79,14 @@ fn authorization_type(text: &str) -> Result<AuthorizationType, Error> {
             "Invalid authorization type specified. Valid options are NONE,AWS_IAM,CUSTOM,COGNITO_USER_POOLS",
         )
     })
+}
+
+/// AWS ignores an authorizer where none is used.
+fn drop_unused_authorizer(method: &mut Method) {
+    match method.authorization_type {
+        AuthorizationType::None | AuthorizationType::AwsIam => method.authorizer_id = None,
+        AuthorizationType::Custom | AuthorizationType::CognitoUserPools => {}
+    }
 }
 
 /// What must be true of a method, however it came to be so.
@@ -119,13 +130,7 @@ fn patch(method: &mut Method, operation: &Operation) -> Result<(), Error> {
     let missing = |what: &str| Err(Error::not_found(what.to_owned()));
     match (operation.op, operation.parts().as_slice()) {
         (Replace, ["authorizationType"]) => method.authorization_type = authorization_type(operation.text())?,
-        (Replace, ["authorizerId"]) => match method.authorization_type {
-            // AWS ignores an authorizer where none is used.
-            AuthorizationType::None | AuthorizationType::AwsIam => {}
-            AuthorizationType::Custom | AuthorizationType::CognitoUserPools => {
-                method.authorizer_id = operation.some_text();
-            }
-        },
+        (Replace, ["authorizerId"]) => method.authorizer_id = operation.some_text(),
         (Replace, ["apiKeyRequired"]) => method.api_key_required = as_boolean(operation),
         (Replace, ["operationName"]) => method.operation_name = operation.some_text(),
         (Replace, ["requestValidatorId"]) => method.request_validator_id = operation.some_text(),
@@ -155,6 +160,10 @@ fn patch(method: &mut Method, operation: &Operation) -> Result<(), Error> {
                 return missing("Content-Type specified was not found");
             }
         }
+        (_, ["authorizationScopes"]) => {
+            return Err(Error::bad_request("Invalid patch operation specified. Must be one of: [add, remove]"));
+        }
+        (_, ["requestParameters" | "requestModels", _]) => return Err(Error::bad_request(ONLY_MAP_OPERATIONS)),
         (_, ["authorizationType" | "authorizerId" | "apiKeyRequired" | "operationName" | "requestValidatorId"]) => {
             return Err(Error::bad_request("Invalid patch operation specified. Must be one of: [replace]"));
         }

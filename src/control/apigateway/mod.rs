@@ -19,13 +19,16 @@ use super::Control;
 use super::wire::{Answer, Call, Error, Input};
 use crate::catalog::{Documents, Stored, keys};
 use crate::model::id::{DeploymentId, ResourceId, RestApiId, StageName};
-use crate::model::rest::{Method, Resource, RestApi, Verb};
+use crate::model::rest::{Method, Resource, RestApi, Strings, Verb};
 
 /// A call's verb and the segments of its path.
 pub(super) struct Route {
     verb: String,
     segments: Vec<String>,
 }
+
+/// Something has at most so many tags.
+const MAX_TAGS: usize = 50;
 
 /// Collections of this service that this release has no operations for yet.
 const NOT_YET: &[&str] = &[
@@ -196,9 +199,27 @@ impl Place {
 
     /// Writes a method back, as it was found and then changed.
     async fn update(&self, control: &Control, found: &Stored<Method>, method: &Method) -> Result<(), Error> {
+        if found.value == *method {
+            return Ok(());
+        }
         let key = keys::method(&self.api, &self.resource, method.verb);
         control.catalog.commit(crate::catalog::Edit::new().update(&key, found, method)).await?;
         Ok(())
+    }
+}
+
+/// `tags` of something that is created.
+fn tags(body: &Input) -> Result<Strings, Error> {
+    let tags = body.strings("tags")?.unwrap_or_default();
+    if tags.len() > MAX_TAGS {
+        return Err(Error::bad_request(format!("Tags exceed limit of {MAX_TAGS}")));
+    }
+    let too_long = |text: &str, limit: usize| text.chars().count() > limit;
+    match tags.iter().find(|(key, value)| key.is_empty() || too_long(key, 128) || too_long(value, 256)) {
+        Some((key, _)) => {
+            Err(Error::bad_request(format!("Invalid tag '{key}': keys have 1 to 128 characters, values at most 256")))
+        }
+        None => Ok(tags),
     }
 }
 

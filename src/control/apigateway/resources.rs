@@ -13,6 +13,8 @@ use crate::model::rest::{Method, PathPart, Resource};
 
 const BAD_PART: &str = "Resource's path part only allow a-zA-Z0-9._-: and curly braces at the beginning and the end and an optional plus sign before the closing brace.";
 const PATHS: &[&str] = &["/parentId", "/pathPart"];
+/// An API has at most so many resources: AWS's own limit is 300, on request more. All below one are removed at once.
+const MAX_RESOURCES: usize = 2000;
 
 impl Target<'_> {
     pub(super) async fn create_resource(&self, api: &RestApiId, parent: &ResourceId) -> Result<Answer, Error> {
@@ -21,9 +23,13 @@ impl Target<'_> {
         let resource = Resource { id: ResourceId::random(), parent: Some(parent.clone()), path_part: part };
         let path = self.control.catalog.read(|documents| {
             let found = find_resource(documents, api, parent)?;
-            check_parent(&found.value)?;
+            check_parent(&found.value.path_part)?;
             check_siblings(documents, api, &resource)?;
-            Ok::<_, Error>(Tree::read(documents, api)?.path(&resource))
+            let tree = Tree::read(documents, api)?;
+            if tree.len() >= MAX_RESOURCES {
+                return Err(Error::limit_exceeded(format!("An API may have at most {MAX_RESOURCES} resources")));
+            }
+            Ok::<_, Error>(tree.path(&resource))
         })?;
         let edit = Edit::new()
             .require(&keys::resource(api, parent))
@@ -90,6 +96,11 @@ impl Target<'_> {
                     }
                     (Op::Replace, ["pathPart"]) => {
                         check_part(operation.text())?;
+                        let children = keys::children(api, id);
+                        if documents.count(&children) > 0 {
+                            check_parent(operation.text())?;
+                        }
+                        edit = edit.unchanged(&children, documents.index(), documents.count(&children));
                         changed.path_part = operation.text().to_owned();
                     }
                     (Op::Replace, ["parentId"]) => {
@@ -97,7 +108,7 @@ impl Target<'_> {
                         if tree.subtree(id).contains(&parent) {
                             return Err(Error::bad_request("Resources cannot be cyclical."));
                         }
-                        check_parent(&find_resource(documents, api, &parent)?.value)?;
+                        check_parent(&find_resource(documents, api, &parent)?.value.path_part)?;
                         changed.parent = Some(parent);
                     }
                     _ => return Err(any_of(operation, PATHS)),
@@ -133,13 +144,17 @@ impl Target<'_> {
             let Some(parent) = &found.value.parent else {
                 return Err(Error::bad_request("Root resource cannot be deleted."));
             };
-            let mut edit = Edit::new().discard(&keys::child(api, parent, &found.value.path_part));
+            // A new name, given meanwhile, would leave another claim than this one behind.
+            let mut edit = Edit::new().rely_on(&keys::resource(api, id), &found).discard(&keys::child(
+                api,
+                parent,
+                &found.value.path_part,
+            ));
             for doomed in Tree::read(documents, api)?.subtree(id) {
                 // A child that is created meanwhile would be left behind without a parent.
                 let children = keys::children(api, &doomed);
                 let key = keys::resource(api, &doomed);
                 edit = edit
-                    .require(&key)
                     .unchanged(&children, documents.index(), documents.count(&children))
                     .discard(&key)
                     .discard_below(&key);
@@ -155,21 +170,19 @@ fn check_part(part: &str) -> Result<(), Error> {
     let inner = match PathPart::parse(part) {
         PathPart::Literal(text) | PathPart::Variable(text) | PathPart::Greedy(text) => text,
     };
-    let legal = |byte: u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':' | b',' | b'~' | b'$' | b'@')
-    };
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':' | b'$');
     if inner.is_empty() || part.len() > 512 || !inner.bytes().all(legal) || inner == "." || inner == ".." {
         return Err(Error::bad_request(BAD_PART));
     }
     Ok(())
 }
 
-fn check_parent(parent: &Resource) -> Result<(), Error> {
-    match PathPart::parse(&parent.path_part) {
-        PathPart::Greedy(_) => Err(Error::bad_request(format!(
-            "Cannot create a child of a resource with a greedy path variable: {}",
-            parent.path_part
-        ))),
+/// Whether a resource with this part may have children.
+fn check_parent(part: &str) -> Result<(), Error> {
+    match PathPart::parse(part) {
+        PathPart::Greedy(_) => {
+            Err(Error::bad_request(format!("Cannot create a child of a resource with a greedy path variable: {part}")))
+        }
         PathPart::Literal(_) | PathPart::Variable(_) => Ok(()),
     }
 }

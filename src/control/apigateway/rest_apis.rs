@@ -6,11 +6,14 @@ use super::{Target, bounded};
 use crate::catalog::{Edit, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, Violations, as_boolean, operations};
 use crate::model::id::{ResourceId, RestApiId, lowercase_alphanumeric};
-use crate::model::rest::{ApiKeySource, Endpoint, EndpointType, IpAddressType, Model, Resource, RestApi};
+use crate::model::rest::{
+    ApiKeySource, Endpoint, EndpointAccessMode, EndpointType, IpAddressType, Model, Resource, RestApi,
+};
 
 const MAX_NAME: usize = 1024;
 const MAX_DESCRIPTION: usize = 1024;
 const MAX_COMPRESSION: u32 = 10_485_760;
+const MAX_POLICY: usize = 8192;
 const BAD_COMPRESSION: &str = "Invalid minimum compression size, must be between 0 and 10485760";
 
 impl Target<'_> {
@@ -24,6 +27,7 @@ impl Target<'_> {
             return Err(Error::bad_request("Description cannot be an empty string"));
         }
         let source = body.text("apiKeySource")?;
+        let mode = body.text("endpointAccessMode")?;
         let compression = match body.integer("minimumCompressionSize")? {
             None => None,
             Some(size) => Some(
@@ -43,9 +47,11 @@ impl Target<'_> {
             binary_media_types: body.texts("binaryMediaTypes")?.unwrap_or_default(),
             minimum_compression_size: compression,
             endpoint,
-            policy: body.text("policy")?.filter(|text| !text.is_empty()),
+            policy: policy(body.text("policy")?.filter(|text| !text.is_empty()))?,
+            security_policy: body.text("securityPolicy")?.filter(|text| !text.is_empty()),
+            endpoint_access_mode: mode.as_deref().and_then(EndpointAccessMode::parse),
             disable_execute_api_endpoint: body.boolean("disableExecuteApiEndpoint")?.unwrap_or_default(),
-            tags: body.strings("tags")?.unwrap_or_default(),
+            tags: super::tags(body)?,
             root: ResourceId::random_root(),
         };
         let from = body.text("cloneFrom")?;
@@ -69,9 +75,17 @@ impl Target<'_> {
             Some(input) => (input.texts("types")?, input.text("ipAddressType")?, input.texts("vpcEndpointIds")?),
             None => (None, None, None),
         };
+        if ids.as_ref().is_some_and(|ids| !ids.is_empty())
+            && types.as_ref().is_none_or(|types| types.iter().all(|kind| kind != "PRIVATE"))
+        {
+            return Err(Error::bad_request("VPCEndpoints can only be specified with PRIVATE apis."));
+        }
         let mut violations = Violations::new();
         if let Some(source) = self.body.text("apiKeySource")? {
             violations.one_of(&source, "createRestApiInput.apiKeySource", &["AUTHORIZER", "HEADER"]);
+        }
+        if let Some(mode) = self.body.text("endpointAccessMode")? {
+            violations.one_of(&mode, "createRestApiInput.endpointAccessMode", &["BASIC", "STRICT"]);
         }
         if let Some(types) = &types {
             let position = "createRestApiInput.endpointConfiguration.types";
@@ -164,6 +178,8 @@ fn members(api: &RestApi, tags: Tags) -> Members {
         .some("minimumCompressionSize", api.minimum_compression_size)
         .set("endpointConfiguration", endpoint)
         .some("policy", api.policy.as_deref().map(escaped))
+        .some("securityPolicy", api.security_policy.clone())
+        .some("endpointAccessMode", api.endpoint_access_mode.map(EndpointAccessMode::as_str))
         .set("disableExecuteApiEndpoint", api.disable_execute_api_endpoint)
         .set("rootResourceId", api.root.as_str());
     let map = serde_json::json!(api.tags);
@@ -177,6 +193,10 @@ fn members(api: &RestApi, tags: Tags) -> Members {
 fn escaped(policy: &str) -> Value {
     let compact = serde_json::from_str::<Value>(policy).map_or_else(|_| policy.to_owned(), |value| value.to_string());
     Value::from(compact.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn policy(text: Option<String>) -> Result<Option<String>, Error> {
+    bounded(text, "policy", MAX_POLICY)
 }
 
 fn default_models() -> [Model; 2] {
@@ -218,7 +238,14 @@ fn patch(api: &mut RestApi, operation: &Operation) -> Result<(), Error> {
             api.description = bounded(operation.some_text(), "description", MAX_DESCRIPTION)?;
         }
         (Remove, ["description"]) => api.description = None,
-        (Replace, ["policy"]) => api.policy = operation.some_text(),
+        (Replace, ["policy"]) => api.policy = policy(operation.some_text())?,
+        (Replace, ["securityPolicy"]) => api.security_policy = operation.some_text(),
+        (Replace, ["endpointAccessMode"]) => {
+            let mode = EndpointAccessMode::parse(operation.text());
+            api.endpoint_access_mode = Some(mode.ok_or_else(|| {
+                Error::bad_request("Invalid endpointAccessMode specified. Valid options are BASIC,STRICT")
+            })?);
+        }
         (Replace, ["apiKeySource"]) => {
             api.api_key_source = ApiKeySource::parse(operation.text()).ok_or_else(|| {
                 Error::bad_request("Invalid apiKeySource specified. Valid options are HEADER,AUTHORIZER")
@@ -243,8 +270,9 @@ fn patch(api: &mut RestApi, operation: &Operation) -> Result<(), Error> {
         }
         (Remove, ["binaryMediaTypes", media_type]) => api.binary_media_types.retain(|known| known != media_type),
         (Replace, ["binaryMediaTypes", media_type]) => {
-            api.binary_media_types.retain(|known| known != media_type);
-            api.binary_media_types.push(operation.text().to_owned());
+            let new = operation.some_text();
+            api.binary_media_types.retain(|known| known != media_type && Some(known) != new.as_ref());
+            api.binary_media_types.extend(new);
         }
         (Replace, ["endpointConfiguration", "types", _]) => {
             api.endpoint.kind = EndpointType::parse(operation.text()).ok_or_else(|| {
@@ -254,7 +282,7 @@ fn patch(api: &mut RestApi, operation: &Operation) -> Result<(), Error> {
                 api.endpoint.ip_address_type = IpAddressType::Dualstack;
             }
         }
-        (Add | Remove, ["endpointConfiguration", "types", _]) => {
+        (_, ["endpointConfiguration", "types", _]) => {
             return Err(Error::bad_request("Invalid patch operation specified. Must be 'add'|'remove'|'replace'"));
         }
         (Replace, ["endpointConfiguration", "ipAddressType"]) => {
@@ -266,14 +294,27 @@ fn patch(api: &mut RestApi, operation: &Operation) -> Result<(), Error> {
             api.endpoint.ip_address_type = wanted;
         }
         (Add, ["endpointConfiguration", "vpcEndpointIds"]) => {
-            api.endpoint.vpc_endpoint_ids.push(operation.text().to_owned());
+            if api.endpoint.kind != EndpointType::Private {
+                return Err(Error::bad_request("VPCEndpoints can only be specified with PRIVATE apis."));
+            }
+            if !api.endpoint.vpc_endpoint_ids.iter().any(|known| known == operation.text()) {
+                api.endpoint.vpc_endpoint_ids.push(operation.text().to_owned());
+            }
         }
         (Remove, ["endpointConfiguration", "vpcEndpointIds"]) => {
             api.endpoint.vpc_endpoint_ids.retain(|known| known != operation.text());
         }
         (
             _,
-            ["name" | "policy" | "apiKeySource" | "disableExecuteApiEndpoint" | "minimumCompressionSize"]
+            [
+                "name"
+                | "policy"
+                | "securityPolicy"
+                | "endpointAccessMode"
+                | "apiKeySource"
+                | "disableExecuteApiEndpoint"
+                | "minimumCompressionSize",
+            ]
             | ["endpointConfiguration", "ipAddressType"],
         ) => return only_replace(),
         _ => return Err(Error::bad_request(format!("Invalid patch path {}", operation.path))),

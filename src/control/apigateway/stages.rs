@@ -12,6 +12,10 @@ const MISSING: &str = "Invalid stage identifier specified";
 const NO_DEPLOYMENT: &str = "Deployment id does not exist";
 const MAX_DESCRIPTION: usize = 1024;
 const MAX_VARIABLES: usize = 100;
+/// An API has at most so many stages: AWS's own limit is 10, on request more.
+const MAX_STAGES: u64 = 100;
+/// A stage has settings for at most so many methods.
+const MAX_METHOD_SETTINGS: usize = 2000;
 const CACHE_SIZES: &[&str] = &["0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237"];
 
 /// The paths that AWS prints, with the separators that it forgets (control-plane reference, 9.3).
@@ -23,7 +27,8 @@ impl Target<'_> {
         let deployment = DeploymentId::new(self.body.required("deploymentId", NO_DEPLOYMENT)?);
         let mut stage = new(self, StageName::new(name), deployment.clone(), "description")?;
         if let Some(settings) = self.body.object("canarySettings")? {
-            stage.canary = Some(canary::read(&settings, deployment)?);
+            let named = settings.text("deploymentId")?.filter(|id| !id.is_empty());
+            stage.canary = Some(canary::read(&settings, named.map_or(deployment, DeploymentId::new))?);
         }
         let key = keys::stage(api, &stage.name);
         let edit = self.control.catalog.read(|documents| {
@@ -31,6 +36,7 @@ impl Target<'_> {
             if documents.exists(&key) {
                 return Err(Error::conflict("Stage already exists"));
             }
+            check_number(documents, api)?;
             rely_on_deployments(documents, api, &stage, Edit::new())
         })?;
         let index = self.control.catalog.commit(edit.create(&key, &stage)).await?;
@@ -64,6 +70,9 @@ impl Target<'_> {
                 patch(&mut changed, operation)?;
             }
             check_variables(&changed.variables)?;
+            if changed.cache_cluster_enabled {
+                changed.cache_cluster_size.get_or_insert_with(default_cache_size);
+            }
             let edit = rely_on_deployments(documents, api, &changed, Edit::new())?;
             Ok::<_, Error>((found, changed, edit))
         })?;
@@ -116,14 +125,14 @@ pub(super) fn new(
         updated: now,
         variables,
         cache_cluster_enabled: enabled,
-        cache_cluster_size: cache_size(size.or_else(|| enabled.then(|| "0.5".to_owned())))?,
+        cache_cluster_size: cache_size(size.or_else(|| enabled.then(default_cache_size)))?,
         method_settings: Default::default(),
         canary: None,
         access_log: None,
         client_certificate_id: text("clientCertificateId")?,
         documentation_version: text("documentationVersion")?,
         tracing_enabled: body.boolean("tracingEnabled")?.unwrap_or_default(),
-        tags: body.strings("tags")?.unwrap_or_default(),
+        tags: super::tags(body)?,
     })
 }
 
@@ -145,13 +154,21 @@ fn rely_on_deployments(
     Ok(edit)
 }
 
+/// An API has room for one more stage.
+pub(super) fn check_number(documents: &Documents<'_>, api: &RestApiId) -> Result<(), Error> {
+    if documents.count(&keys::stages(api)) >= MAX_STAGES {
+        return Err(Error::limit_exceeded(format!("An API may have at most {MAX_STAGES} stages")));
+    }
+    Ok(())
+}
+
 pub(super) fn check_variables(variables: &Strings) -> Result<(), Error> {
     let name_is_legal = |name: &str| {
         (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
     let value_is_legal = |value: &str| {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&byte);
-        value.len() <= 512 && value.bytes().all(legal)
+        (1..=512).contains(&value.len()) && value.bytes().all(legal)
     };
     if variables.len() > MAX_VARIABLES {
         return Err(Error::bad_request(format!("A stage may have at most {MAX_VARIABLES} variables")));
@@ -169,6 +186,10 @@ pub(super) fn check_variables(variables: &Strings) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn default_cache_size() -> String {
+    CACHE_SIZES[0].to_owned()
 }
 
 fn cache_size(size: Option<String>) -> Result<Option<String>, Error> {
@@ -197,15 +218,12 @@ fn patch(stage: &mut Stage, operation: &Operation) -> Result<(), Error> {
         }
         (Replace, ["cacheClusterEnabled"]) => {
             stage.cache_cluster_enabled = as_boolean(operation);
-            if stage.cache_cluster_enabled && stage.cache_cluster_size.is_none() {
-                stage.cache_cluster_size = Some("0.5".to_owned());
-            }
         }
         (Replace, ["cacheClusterSize"]) => stage.cache_cluster_size = cache_size(operation.some_text())?,
         (Replace, ["clientCertificateId"]) => stage.client_certificate_id = operation.some_text(),
         (Replace, ["documentationVersion"]) => stage.documentation_version = operation.some_text(),
         (Replace, ["tracingEnabled"]) => stage.tracing_enabled = as_boolean(operation),
-        (Add | Replace, ["variables", name]) => {
+        (Replace, ["variables", name]) => {
             stage.variables.insert((*name).to_owned(), operation.text().to_owned());
         }
         (Remove, ["variables", name]) => {
@@ -235,12 +253,18 @@ fn patch(stage: &mut Stage, operation: &Operation) -> Result<(), Error> {
             return Err(Error::bad_request(format!("Invalid add operation with path: {}", operation.path)));
         }
         (Replace, ["canarySettings", rest @ ..]) if canary::replace(stage, operation, rest)? => {}
-        (Add | Replace, _) if method_settings::replace(stage, operation)? => {}
+        (Add | Replace, _) if method_settings::replace(stage, operation)? => {
+            if stage.method_settings.len() > MAX_METHOD_SETTINGS {
+                return Err(Error::limit_exceeded(format!(
+                    "A stage may have settings for at most {MAX_METHOD_SETTINGS} methods"
+                )));
+            }
+        }
         (Remove, _) if method_settings::remove(stage, operation) => {}
         (Remove, _) => {
             let path = operation.path.strip_prefix('/').unwrap_or(&operation.path);
             // The space at the end is AWS's; Terraform matches on this text.
-            return Err(Error::not_found(format!(
+            return Err(Error::bad_request(format!(
                 "Cannot remove method setting {path} because there is no method setting for this method "
             )));
         }

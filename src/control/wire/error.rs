@@ -39,6 +39,11 @@ impl Error {
         Self::told(409, "ConflictException", message)
     }
 
+    /// There may be no more of these.
+    pub fn limit_exceeded(message: impl Into<String>) -> Self {
+        Self::told(429, "LimitExceededException", message)
+    }
+
     /// Values that the service's model does not allow.
     pub fn validation(message: impl Into<String>) -> Self {
         Self::told(400, "ValidationException", message)

@@ -14,5 +14,5 @@ pub use constraint::Violations;
 pub use error::Error;
 pub use json::Input;
 pub use page::Page;
-pub use patch::{Op, Operation, operations};
+pub use patch::{Op, Operation, operations, operations_and};
 pub(crate) use patch::{any_of, as_boolean, as_number};

@@ -4,6 +4,8 @@ use super::{Error, Input, Violations};
 
 /// A patch has at most so many operations.
 const MAX_OPERATIONS: usize = 500;
+/// The path of an operation has at most so many bytes.
+const MAX_PATH: usize = 2048;
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,15 @@ impl Op {
 
 /// Reads `patchOperations`; `input` is the model's name of the request, for its constraints' messages.
 pub fn operations(body: &Input, input: &str) -> Result<Vec<Operation>, Error> {
+    operations_and(body, input, |_| {})
+}
+
+/// As [`operations`], with violations of other members told behind those of the operations.
+pub fn operations_and(
+    body: &Input,
+    input: &str,
+    others: impl FnOnce(&mut Violations),
+) -> Result<Vec<Operation>, Error> {
     let list = body.objects("patchOperations")?;
     if list.len() > MAX_OPERATIONS {
         return Err(Error::bad_request(format!("A patch may have at most {MAX_OPERATIONS} operations.")));
@@ -92,8 +103,12 @@ pub fn operations(body: &Input, input: &str) -> Result<Vec<Operation>, Error> {
             operations.push((op, path, parts, item.text("value")?, item.text("from")?));
         }
     }
+    others(&mut violations);
     violations.check()?;
     let complete = |(op, path, parts, value, from): (Op, Option<String>, Vec<String>, _, _)| match path {
+        Some(path) if path.len() > MAX_PATH => {
+            Err(Error::bad_request(format!("A patch path may have at most {MAX_PATH} bytes.")))
+        }
         Some(path) => Ok(Operation { op, path, parts, value, from }),
         None => Err(Error::bad_request("Invalid patch path null")),
     };

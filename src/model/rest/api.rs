@@ -28,6 +28,12 @@ pub struct RestApi {
     pub endpoint: Endpoint,
     /// Its resource policy, a JSON text.
     pub policy: Option<String>,
+    /// The TLS policy of its endpoint, as its owner named it.
+    #[serde(default)]
+    pub security_policy: Option<String>,
+    /// How strictly its endpoint checks where a call came in.
+    #[serde(default)]
+    pub endpoint_access_mode: Option<EndpointAccessMode>,
     /// Whether the `execute-api` host is refused, so that only custom domain names reach it.
     pub disable_execute_api_endpoint: bool,
     /// Tags.
@@ -54,6 +60,16 @@ spelled!(
         Header = "HEADER",
         /// In the authorizer's answer.
         Authorizer = "AUTHORIZER",
+    }
+);
+
+spelled!(
+    /// How strictly an endpoint checks where a call came in.
+    EndpointAccessMode {
+        /// As always.
+        Basic = "BASIC",
+        /// Host name and TLS name must agree.
+        Strict = "STRICT",
     }
 );
 

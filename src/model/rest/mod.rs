@@ -8,7 +8,7 @@ mod model;
 mod resource;
 mod stage;
 
-pub use api::{ApiKeySource, Endpoint, EndpointType, IpAddressType, RestApi};
+pub use api::{ApiKeySource, Endpoint, EndpointAccessMode, EndpointType, IpAddressType, RestApi};
 pub use deployment::{Deployment, Snapshot, SnapshotResource};
 pub use integration::{
     ConnectionType, ContentHandling, Integration, IntegrationResponse, IntegrationType, Passthrough, Templates,
