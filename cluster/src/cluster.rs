@@ -25,14 +25,15 @@ use crate::network::{
     Peers, Ping, Propose, ReadIndex, Refused, RequestVote, SendError, Server, Settle, Tell, Told, reachable,
 };
 use crate::proposal::{self, Failure};
-use crate::raft::{Command, Member, Network, Outcome, Raft};
+use crate::raft::{Command, Member, Network, Outcome, Raft, Vote};
 use crate::read::{self, ReadError};
 use crate::state::{State, View};
+use crate::store::{self, LogStore};
 use crate::transaction::{Committed, TransactError, Transaction};
-use crate::{Index, NodeId, store};
+use crate::{Index, NodeId};
 
 /// Threads that Raft and the network run on.
-const THREADS: usize = 2;
+const THREADS: usize = 4;
 /// After so many entries a snapshot is made, and the log before it can go.
 const SNAPSHOT_AFTER: u64 = 5000;
 /// So many entries stay in the log behind a snapshot, for members that are a little late.
@@ -40,7 +41,7 @@ const KEPT_ENTRIES: u64 = 1000;
 /// Entries that go to a follower at once.
 const BATCH: u64 = 300;
 /// A piece of a snapshot on the wire, in bytes.
-const SNAPSHOT_PIECE: u64 = 4 * 1024 * 1024;
+const SNAPSHOT_PIECE: u64 = 1024 * 1024;
 
 /// A node of a cluster. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -104,7 +105,10 @@ pub(crate) struct Inner {
     pub(crate) peers: Peers,
     handlers: Arc<Handlers>,
     readers: mpsc::Sender<read::Reader>,
+    pub(crate) proposals: mpsc::Sender<proposal::Proposal>,
     last_seen: Mutex<HashMap<NodeId, Instant>>,
+    started: Instant,
+    log: LogStore,
     /// Term and last entry, if this node led when it went down.
     pub(crate) led_until: Option<(u64, Index)>,
     stopped: AtomicBool,
@@ -185,7 +189,9 @@ impl Cluster {
             let outcome = proposal::propose(&inner, command, within).await;
             if let Ok(Outcome::Committed { index } | Outcome::Conflict { index, .. }) = &outcome {
                 // Also after a conflict: the caller will look at what is there now.
-                inner.wait_applied(*index, Instant::now() + within).await;
+                if !inner.wait_applied(*index, Instant::now() + within).await {
+                    return Err(Failure::Unknown);
+                }
             }
             outcome
         });
@@ -195,9 +201,10 @@ impl Cluster {
                 Err(TransactError::Conflict { condition, key, index })
             }
             Some(Err(Failure::Unavailable)) => Err(TransactError::Unavailable { seconds }),
-            Some(Ok(Outcome::Nothing | Outcome::Node(_) | Outcome::NodeTaken(_)) | Err(Failure::Unknown)) => {
-                Err(TransactError::Unknown { seconds })
-            }
+            Some(
+                Ok(Outcome::Nothing | Outcome::Node(_) | Outcome::NodeTaken(_) | Outcome::Group(_))
+                | Err(Failure::Unknown),
+            ) => Err(TransactError::Unknown { seconds }),
             Some(Err(Failure::Stopped)) | None => Err(TransactError::Stopped),
         }
     }
@@ -335,6 +342,16 @@ impl Inner {
         Some((leader, member.address.clone()))
     }
 
+    /// The vote that this node has given, and whether it leads by it; as Raft itself knows it at this moment.
+    pub(crate) async fn vote(&self) -> Option<(Vote, bool)> {
+        let id = self.id();
+        let look = move |state: &openraft::RaftState<NodeId, Member, _>| {
+            let vote = *state.vote_ref();
+            (vote, vote.is_committed() && vote.leader_id().voted_for() == Some(id))
+        };
+        self.raft().with_raft_state(look).await.ok()
+    }
+
     pub(crate) fn term(&self) -> u64 {
         self.raft().metrics().borrow().current_term
     }
@@ -351,7 +368,9 @@ impl Inner {
 
     pub(crate) fn voters(&self) -> BTreeSet<NodeId> {
         let Some(raft) = self.raft.get() else { return BTreeSet::new() };
-        raft.metrics().borrow().membership_config.membership().voter_ids().collect()
+        // Between two memberships the later one is what counts.
+        let membership = raft.metrics().borrow().membership_config.membership().clone();
+        membership.get_joint_config().last().cloned().unwrap_or_default()
     }
 
     /// How far a member is behind, as the leader knows it.
@@ -366,7 +385,8 @@ impl Inner {
     }
 
     pub(crate) fn is_live(&self, node: NodeId) -> bool {
-        self.last_seen.lock().get(&node).is_some_and(|seen| seen.elapsed() < self.timing.liveness)
+        let seen = self.last_seen.lock().get(&node).copied().unwrap_or(self.started);
+        seen.elapsed() < self.timing.liveness
     }
 
     pub(crate) fn applied(&self) -> Index {
@@ -380,8 +400,17 @@ impl Inner {
         }
     }
 
+    /// Waits until this node has dealt with everything up to `index`, and would know of it after a crash as well.
+    pub(crate) async fn has_processed(&self, index: Index, deadline: Instant) -> bool {
+        self.wait_processed(index, deadline).await && self.log.barrier().await.is_ok()
+    }
+
+    pub(crate) fn is_allotted(&self, node: NodeId, instance: u128) -> bool {
+        self.state.read().is_allotted(node, instance)
+    }
+
     /// Waits until this node has dealt with everything up to `index`.
-    pub(crate) async fn wait_processed(&self, index: Index, deadline: Instant) -> bool {
+    async fn wait_processed(&self, index: Index, deadline: Instant) -> bool {
         if !self.tracks_processing {
             return self.wait_applied(index, deadline).await;
         }
@@ -458,9 +487,9 @@ async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
     };
     let (stores, directory) = stores;
 
-    let was_new = known.is_none();
+    let was_new = !known.as_ref().is_some_and(|known| known.member);
     let stranger = Hello {
-        cluster: known.as_ref().map(|known| known.cluster),
+        cluster: known.as_ref().map(|known| known.cluster).filter(|cluster| *cluster != 0),
         node: known.as_ref().map_or(0, |known| known.node),
     };
     let peers = Peers::new(Arc::clone(&certificates.client), stranger);
@@ -471,7 +500,8 @@ async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
 
     let led_until = stores.log.led_until(identity.node);
     let led_until = led_until.map_err(|source| StartError::Store { path: config.data.clone(), source })?;
-    let (readers, queue) = mpsc::channel(read::QUEUE);
+    let (readers, questions) = mpsc::channel(read::QUEUE);
+    let (proposals, proposed) = mpsc::channel(proposal::QUEUE);
     let hello = Arc::new(Mutex::new(hello));
     let inner = Arc::new(Inner {
         address,
@@ -487,8 +517,11 @@ async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
         peers,
         handlers: Arc::default(),
         readers,
+        proposals,
         last_seen: Mutex::default(),
         led_until,
+        started: Instant::now(),
+        log: stores.log.clone(),
         stopped: AtomicBool::new(false),
         handle,
         runtime: Mutex::new(None),
@@ -497,25 +530,39 @@ async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
     });
     let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
     let raft_config = raft_config(&config.timing)?;
-    let network = Network::new(Arc::new(Peers::new(certificates.client, hello.lock().clone())));
+    // Raft has connections of its own, so that nothing else can be in its way.
+    let raft_peers = Arc::new(Peers::new(certificates.client, hello.lock().clone()));
+    let network = Network::new(Arc::clone(&raft_peers));
     let raft = Raft::new(identity.node, Arc::new(raft_config), network, stores.log, stores.machine);
     let raft = raft.await.map_err(|error| internal(&error))?;
     let _ = inner.raft.set(raft);
     handle_messages(&inner);
     tokio::spawn(server.run(Arc::clone(&hello), Arc::clone(&inner.handlers)));
-    tokio::spawn(read::run(Arc::downgrade(&inner), queue));
+    tokio::spawn(read::run(Arc::downgrade(&inner), questions));
+    tokio::spawn(proposal::run(Arc::downgrade(&inner), proposed));
     tokio::spawn(membership::watch_liveness(Arc::downgrade(&inner)));
 
-    match through {
-        Entrance::None => {}
-        Entrance::Bootstrap => bootstrap(&inner, &identity, advertised).await?,
-        Entrance::Through(member) => {
-            let cluster = enter(&inner, &member, advertised).await?;
-            let identity = Identity { cluster, ..identity.clone() };
-            inner._directory.set_identity(&identity).map_err(in_directory)?;
-            *hello.lock() = Hello { cluster: Some(cluster), node: identity.node };
-            *inner.identity.write() = identity;
+    tokio::spawn(watch_raft(Arc::downgrade(&inner)));
+
+    let cluster = match through {
+        Entrance::None => {
+            tokio::spawn(announce(Arc::downgrade(&inner), advertised));
+            identity.cluster
         }
+        Entrance::Bootstrap => {
+            bootstrap(&inner, &identity, advertised).await?;
+            identity.cluster
+        }
+        Entrance::Through(member) => enter(&inner, &member, &identity, advertised).await?,
+    };
+    if !identity.member {
+        let identity = Identity { cluster, member: true, ..identity.clone() };
+        inner._directory.set_identity(&identity).map_err(in_directory)?;
+        let introduction = Hello { cluster: Some(cluster), node: identity.node };
+        *hello.lock() = introduction.clone();
+        inner.peers.introduce(introduction.clone());
+        raft_peers.introduce(introduction);
+        *inner.identity.write() = identity;
     }
     if !identity.learner {
         tokio::spawn(get_vote(Arc::downgrade(&inner)));
@@ -550,13 +597,16 @@ fn secret(config: &Config, directory: &Directory, goes_on: bool) -> Result<Secre
 /// Who this node is: as it was, or made anew. A joining node asks for its number first.
 async fn identify(config: &Config, known: Option<Identity>, peers: &Peers) -> Result<(Identity, Entrance), StartError> {
     match (known, &config.start) {
-        (Some(known), _) if known.cluster != 0 => Ok((known, Entrance::None)),
+        (Some(known), _) if known.member => Ok((known, Entrance::None)),
+        // A bootstrap that a crash has cut off goes on, as the same node of the same cluster.
+        (Some(begun), _) if begun.cluster != 0 => Ok((begun, Entrance::Bootstrap)),
         (None | Some(_), Start::Bootstrap) => {
             let identity = Identity {
                 node: config.node_id.unwrap_or(1),
                 cluster: rand::random(),
                 instance: rand::random(),
                 learner: false,
+                member: false,
             };
             Ok((identity, Entrance::Bootstrap))
         }
@@ -566,7 +616,7 @@ async fn identify(config: &Config, known: Option<Identity>, peers: &Peers) -> Re
             let asked = membership::ask_number(peers, addresses, wanted, instance, config.timing.join);
             let (node, member) = asked.await.map_err(|error: JoinError| StartError::Join(Box::new(error)))?;
             // The cluster's id follows when it has let this node in; until then a restart asks again, as the same.
-            let identity = Identity { node, cluster: 0, instance, learner: config.learner };
+            let identity = Identity { node, cluster: 0, instance, learner: config.learner, member: false };
             Ok((identity, Entrance::Through(member)))
         }
     }
@@ -591,10 +641,10 @@ async fn bootstrap(inner: &Arc<Inner>, identity: &Identity, address: String) -> 
 }
 
 /// Asks a member to be let in; answers with the cluster's id.
-async fn enter(inner: &Arc<Inner>, member: &str, address: String) -> Result<u128, StartError> {
+async fn enter(inner: &Arc<Inner>, member: &str, identity: &Identity, address: String) -> Result<u128, StartError> {
     let deadline = Instant::now() + inner.timing.join;
     loop {
-        let request = Join((inner.id(), address.clone()));
+        let request = Join((identity.node, identity.instance, address.clone()));
         let result = inner.peers.send(member, &request, Duration::from_secs(20)).await;
         let failure: Box<dyn std::error::Error + Send + Sync> = match result {
             Ok(Ok(joined)) => return Ok(joined.cluster),
@@ -609,6 +659,47 @@ async fn enter(inner: &Arc<Inner>, member: &str, address: String) -> Result<u128
     }
 }
 
+/// Tells the others where this node is now, if they know another address of it.
+async fn announce(inner: std::sync::Weak<Inner>, address: String) {
+    loop {
+        let Some(strong) = inner.upgrade() else { return };
+        let id = strong.id();
+        let known = strong.members().into_iter().find(|(node, _)| *node == id);
+        // A node that is no member has been removed, or does not know yet; the leader would tell it.
+        if strong.is_stopped() || known.as_ref().is_some_and(|(_, member)| member.address == address) {
+            return;
+        }
+        if known.is_some() {
+            let instance = strong.identity.read().instance;
+            let told = membership::join(&strong, &Join((id, instance, address.clone()))).await;
+            if let Err(error) = told {
+                tracing::warn!(%error, address, "the cluster does not take this node's new address yet");
+            }
+        }
+        drop(strong);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Ends the process when Raft has ended by itself, as it does when the store fails: a node that goes on without it
+/// would answer from what it last knew, and look alive to everybody.
+async fn watch_raft(inner: std::sync::Weak<Inner>) {
+    let Some(mut metrics) = inner.upgrade().map(|inner| inner.raft().metrics()) else { return };
+    loop {
+        let failure = metrics.borrow_and_update().running_state.clone().err();
+        if let Some(failure) = failure {
+            if inner.upgrade().is_some_and(|inner| !inner.is_stopped()) {
+                tracing::error!(%failure, "Raft has ended; ending the process rather than going on without it");
+                std::process::abort();
+            }
+            return;
+        }
+        if metrics.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Asks for this node's vote until it has one.
 async fn get_vote(inner: std::sync::Weak<Inner>) {
     loop {
@@ -616,7 +707,12 @@ async fn get_vote(inner: std::sync::Weak<Inner>) {
         if strong.is_stopped() || strong.voters().contains(&strong.id()) {
             return;
         }
-        let _ = membership::change(&strong, MembershipChange::Promote(strong.id())).await;
+        if let Err(MembershipError::Refused(why)) =
+            membership::change(&strong, MembershipChange::Promote(strong.id())).await
+        {
+            tracing::warn!(why, "this node does not get a vote");
+            return;
+        }
         drop(strong);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -686,7 +782,7 @@ fn handle_messages(inner: &Arc<Inner>) {
         async move {
             let deadline = Instant::now() + Duration::from_millis(millis);
             match inner {
-                Some(inner) => inner.wait_processed(index, deadline).await,
+                Some(inner) => inner.has_processed(index, deadline).await,
                 None => false,
             }
         }
@@ -702,16 +798,9 @@ fn handle_messages(inner: &Arc<Inner>) {
         async move { membership::allot(&inner.ok_or(Refused::NotLeader)?, wanted, instance).await }
     });
     let weak = Arc::downgrade(inner);
-    handlers.set(move |_, Join((node, address)): Join| {
+    handlers.set(move |_, message: Join| {
         let inner = weak.upgrade();
-        async move {
-            let inner = inner.ok_or(Refused::NotLeader)?;
-            if inner.leads() {
-                membership::admit(&inner, node, address).await
-            } else {
-                membership::join(&inner, node, address).await
-            }
-        }
+        async move { membership::join(&inner.ok_or(Refused::NotLeader)?, &message).await }
     });
     let weak = Arc::downgrade(inner);
     handlers.set(move |_, message: ChangeMembership| {

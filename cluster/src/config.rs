@@ -75,8 +75,8 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_millis(150),
-            election_min: Duration::from_millis(450),
-            election_max: Duration::from_millis(900),
+            election_min: Duration::from_millis(350),
+            election_max: Duration::from_millis(600),
             liveness: Duration::from_millis(1500),
             transact: Duration::from_secs(10),
             read: Duration::from_secs(10),

@@ -35,10 +35,13 @@ pub(crate) struct Directory {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) node: NodeId,
+    /// 0 while the cluster has not let the node in.
     pub(crate) cluster: u128,
     /// Tells two machines with one number apart.
     pub(crate) instance: u128,
     pub(crate) learner: bool,
+    /// Whether bootstrap or joining came to their end; until then a restart takes them up again.
+    pub(crate) member: bool,
 }
 
 impl Directory {

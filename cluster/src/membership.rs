@@ -1,6 +1,7 @@
 //! Members: who they are, who is there, and how one comes in, gets a vote, and leaves.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ const CHANGE: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(100);
 /// A node's word on how far it is must come within this time.
 const TELL: Duration = Duration::from_secs(1);
+/// Node ids are at most so large: every client's numbers hold it.
+const MAX_NODE: NodeId = 1 << 53;
 /// How far a learner may be behind when it gets its vote.
 const CAUGHT_UP: u64 = 100;
 
@@ -112,7 +115,7 @@ pub(crate) async fn settled(inner: &Arc<Inner>, index: Index, within: Duration) 
         .map(|(node, member)| (node, tokio::spawn(ask_settled(Arc::clone(inner), node, member, index, deadline))))
         .collect();
     let mut settled = Settled::default();
-    if !inner.wait_processed(index, deadline).await {
+    if !inner.has_processed(index, deadline).await {
         settled.lagging.push(inner.id());
     }
     for (node, task) in asked {
@@ -144,10 +147,20 @@ async fn ask_settled(inner: Arc<Inner>, node: NodeId, member: Member, index: Ind
         match inner.peers.send(&member.address, &question, patience + Duration::from_millis(250)).await {
             Ok(true) => return Answer::There,
             Ok(false) => {}
-            Err(error) if error.is_undelivered() => return Answer::Absent,
+            Err(SendError::Unreachable { source, .. }) if source.kind() == io::ErrorKind::ConnectionRefused => {
+                return Answer::Absent;
+            }
             Err(_) if !inner.is_live(node) => return Answer::Absent,
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
+    }
+}
+
+/// Ends what a leader that died has left between two memberships: both of them would be needed for every commit.
+async fn leave_joint(inner: &Inner) {
+    let membership = inner.raft().metrics().borrow().membership_config.membership().clone();
+    if inner.leads() && membership.get_joint_config().len() > 1 {
+        let _ = tokio::time::timeout(CHANGE, write(inner, ChangeMembers::AddVoterIds(BTreeSet::new()))).await;
     }
 }
 
@@ -168,6 +181,7 @@ pub(crate) async fn watch_liveness(inner: std::sync::Weak<Inner>) {
                 });
             }
         }
+        leave_joint(&strong).await;
         drop(strong);
         tokio::time::sleep(PING).await;
     }
@@ -207,9 +221,16 @@ pub(crate) async fn statuses(inner: &Arc<Inner>) -> Vec<MemberStatus> {
 
 /// Changes the membership, from whichever node.
 pub(crate) async fn change(inner: &Arc<Inner>, change: MembershipChange) -> Result<(), MembershipError> {
+    let removed = match &change {
+        MembershipChange::Remove(node) => inner.members().iter().any(|(known, _)| known == node),
+        MembershipChange::Promote(_) => false,
+    };
     let message = ChangeMembership(change);
     match ask_leader(inner, &message, || change_here(inner, &message.0)).await {
         Ok(()) => Ok(()),
+        // It was one when this began: an earlier try has removed it, and its answer was lost.
+        Err(Refused::NotMember(_)) if removed => Ok(()),
+        Err(error @ Refused::NotMember(_)) => Err(MembershipError::Refused(error.to_string())),
         Err(Refused::Final(why)) => Err(MembershipError::Refused(why)),
         Err(Refused::NotLeader) => Err(MembershipError::Unavailable(CHANGE)),
     }
@@ -224,7 +245,9 @@ where
     let deadline = Instant::now() + CHANGE;
     loop {
         let result = match inner.leader() {
-            Some((node, _)) if node == inner.id() => here().await,
+            Some((node, _)) if node == inner.id() => {
+                tokio::time::timeout(CHANGE, here()).await.unwrap_or(Err(Refused::NotLeader))
+            }
             Some((_, address)) => inner.peers.send(&address, message, CHANGE).await.unwrap_or(Err(Refused::NotLeader)),
             None => Err(Refused::NotLeader),
         };
@@ -247,14 +270,14 @@ pub(crate) async fn change_here(inner: &Inner, change: &MembershipChange) -> Res
                 return if inner.members().iter().any(|(known, _)| known == node) {
                     Err(Refused::NotLeader)
                 } else {
-                    Err(Refused::Final(format!("node {node} is not a member")))
+                    Err(Refused::NotMember(*node))
                 };
             }
             write(inner, ChangeMembers::AddVoterIds(BTreeSet::from([*node]))).await
         }
         MembershipChange::Remove(node) => {
             if !inner.members().iter().any(|(known, _)| known == node) {
-                return Err(Refused::Final(format!("node {node} is not a member")));
+                return Err(Refused::NotMember(*node));
             }
             if inner.voters().contains(node) {
                 if inner.voters().len() == 1 {
@@ -285,6 +308,9 @@ async fn write(inner: &Inner, change: ChangeMembers<NodeId, Member>) -> Result<(
 
 /// Gives a node its number.
 pub(crate) async fn allot(inner: &Arc<Inner>, wanted: Option<NodeId>, instance: u128) -> Result<NodeId, Refused> {
+    if wanted.is_some_and(|node| !(1..=MAX_NODE).contains(&node)) {
+        return Err(Refused::Final(format!("a node id is a number from 1 to {MAX_NODE}")));
+    }
     match proposal::propose(inner, Command::AllotNode { wanted, instance }, CHANGE).await {
         Ok(Outcome::Node(node)) => Ok(node),
         Ok(Outcome::NodeTaken(node)) => Err(Refused::Final(format!(
@@ -294,18 +320,25 @@ pub(crate) async fn allot(inner: &Arc<Inner>, wanted: Option<NodeId>, instance: 
     }
 }
 
-/// Lets a node in as a learner, as the leader.
-pub(crate) async fn admit(inner: &Inner, node: NodeId, address: String) -> Result<Joined, Refused> {
-    match inner.raft().add_learner(node, Member { address }, false).await {
-        Ok(_) => Ok(Joined { cluster: inner.cluster_id() }),
-        Err(_) => Err(Refused::NotLeader),
+/// Lets a node in as a learner, or learns its new address, as the leader.
+pub(crate) async fn admit(inner: &Inner, Join((node, instance, address)): &Join) -> Result<Joined, Refused> {
+    if !inner.is_allotted(*node, *instance) {
+        return Err(Refused::Final(format!("node id {node} was not given to this node")));
     }
+    let member = Member { address: address.clone() };
+    let known = inner.members().into_iter().find(|(known, _)| known == node);
+    match known {
+        Some((_, known)) if known == member => {}
+        // The instance has proved that it is the same node: its number can't be another's.
+        Some(_) => write(inner, ChangeMembers::SetNodes([(*node, member)].into())).await?,
+        None => write(inner, ChangeMembers::AddNodes([(*node, member)].into())).await?,
+    }
+    Ok(Joined { cluster: inner.cluster_id() })
 }
 
 /// Lets a node in, from whichever node it asked.
-pub(crate) async fn join(inner: &Arc<Inner>, node: NodeId, address: String) -> Result<Joined, Refused> {
-    let message = Join((node, address.clone()));
-    ask_leader(inner, &message, || admit(inner, node, address.clone())).await
+pub(crate) async fn join(inner: &Arc<Inner>, message: &Join) -> Result<Joined, Refused> {
+    ask_leader(inner, message, || admit(inner, message)).await
 }
 
 /// Asks to be let in, at one address after the other, until one lets in or the time is over.
@@ -324,7 +357,7 @@ pub(crate) async fn ask_number(
             match peers.send(address, &Allot((wanted, instance)), CHANGE).await {
                 Ok(Ok(node)) => return Ok((node, address.clone())),
                 Ok(Err(Refused::Final(why))) => return Err(JoinError::Refused(why)),
-                Ok(Err(Refused::NotLeader)) => {}
+                Ok(Err(Refused::NotLeader | Refused::NotMember(_))) => {}
                 Err(error) => last = Some(error),
             }
         }

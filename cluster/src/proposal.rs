@@ -3,10 +3,11 @@
 //! A proposal has an id of its own and is applied once however often it arrives, so that it can be sent again after a
 //! lost answer or a change of leaders.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use openraft::error::{ClientWriteError, RaftError};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::cluster::Inner;
@@ -17,6 +18,13 @@ use crate::raft::{Command, Outcome};
 const TRY: Duration = Duration::from_secs(2);
 /// Between two looks for a leader.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// So many proposals may wait for their place in the log.
+pub(crate) const QUEUE: usize = 4096;
+/// A group has at most so many commands,
+const GROUP: usize = 512;
+/// and, unless it is one alone, at most so many bytes.
+const GROUP_BYTES: usize = 512 * 1024;
 
 /// A proposal has no outcome.
 pub(crate) enum Failure {
@@ -62,11 +70,75 @@ pub(crate) async fn propose(inner: &Arc<Inner>, command: Command, within: Durati
 
 /// Proposes as the leader, if this node is.
 pub(crate) async fn propose_here(inner: &Inner, command: Command) -> Proposed {
-    let led = inner.leads();
-    match inner.raft().client_write(command).await {
-        Ok(written) => Proposed::Outcome(written.data),
-        // A node that did not lead has not written anything; one that led may have, before it lost the lead.
-        Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) if !led => Proposed::NotLeader,
-        Err(RaftError::APIError(_) | RaftError::Fatal(_)) => Proposed::Lost,
+    let (answer, answered) = oneshot::channel();
+    if inner.proposals.send(Proposal { command, answer }).await.is_err() {
+        return Proposed::NotLeader;
+    }
+    answered.await.unwrap_or(Proposed::Lost)
+}
+
+/// A command that waits for its place in the log.
+pub(crate) struct Proposal {
+    command: Command,
+    answer: oneshot::Sender<Proposed>,
+}
+
+/// Writes what is proposed: all that waits as one group, so that one write to disk, here and on each follower, is for
+/// all of them. While one group is on its way the next one gathers.
+pub(crate) async fn run(inner: Weak<Inner>, mut queue: mpsc::Receiver<Proposal>) {
+    let mut left = None;
+    loop {
+        let Some(first) = (match left.take() {
+            Some(left) => Some(left),
+            None => queue.recv().await,
+        }) else {
+            return;
+        };
+        let mut bytes = first.command.size();
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = queue.try_recv()
+        {
+            bytes += next.command.size();
+            if bytes > GROUP_BYTES {
+                left = Some(next);
+                break;
+            }
+            group.push(next);
+        }
+        let Some(inner) = inner.upgrade() else { return };
+        let (commands, answers): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|proposal| (proposal.command, proposal.answer)).unzip();
+        let outcomes = write(&inner, commands).await;
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+/// Writes one entry; answers with what became of each command in it.
+async fn write(inner: &Inner, mut commands: Vec<Command>) -> Vec<Proposed> {
+    let count = commands.len();
+    let entry = match commands.pop() {
+        Some(only) if commands.is_empty() => only,
+        Some(last) => {
+            commands.push(last);
+            Command::Group(commands)
+        }
+        None => return Vec::new(),
+    };
+    let before = inner.vote().await;
+    let all = |proposed: fn() -> Proposed| (0..count).map(|_| proposed()).collect();
+    match inner.raft().client_write(entry).await {
+        Ok(written) => match written.data {
+            Outcome::Group(outcomes) => outcomes.into_iter().map(Proposed::Outcome).collect(),
+            outcome => vec![Proposed::Outcome(outcome)],
+        },
+        Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => {
+            // A node that did not lead before, nor since, has not written anything; one that did may have.
+            let did_not_lead = before.is_some_and(|(_, leads)| !leads) && before == inner.vote().await;
+            if did_not_lead { all(|| Proposed::NotLeader) } else { all(|| Proposed::Lost) }
+        }
+        Err(RaftError::APIError(_) | RaftError::Fatal(_)) => all(|| Proposed::Lost),
     }
 }

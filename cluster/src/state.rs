@@ -39,27 +39,30 @@ pub(crate) struct State {
 #[derive(Default)]
 struct Recent {
     by_id: HashMap<u128, Outcome>,
-    by_index: BTreeMap<Index, u128>,
+    by_place: BTreeMap<Place, u128>,
 }
+
+/// Where a proposal stands in the agreed order: its entry, and its place in the entry's group.
+pub(crate) type Place = (Index, u32);
 
 /// The state as it is stored and sent: lists in the order of their keys.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Frozen {
     pub(crate) documents: Vec<(Arc<str>, Index, Arc<[u8]>)>,
-    pub(crate) recent: Vec<(Index, u128, Outcome)>,
+    pub(crate) recent: Vec<(Place, u128, Outcome)>,
     pub(crate) nodes: Vec<(NodeId, u128)>,
     pub(crate) applied: Index,
 }
 
-/// What applying one command did.
+/// What applying one entry's command did, beside its outcome.
+#[derive(Default)]
 pub(crate) struct Effect {
-    pub(crate) outcome: Outcome,
     pub(crate) changed: Vec<ChangedKey>,
-    /// A proposal to remember, by its index, and one to forget.
-    pub(crate) remembered: Option<(Index, u128)>,
-    pub(crate) forgotten: Option<Index>,
-    /// A node id that was given away.
-    pub(crate) node: Option<(NodeId, u128)>,
+    /// Proposals to remember, and places to forget.
+    pub(crate) remembered: Vec<(Place, u128, Outcome)>,
+    pub(crate) forgotten: Vec<Place>,
+    /// Node ids that were given away.
+    pub(crate) nodes: Vec<(NodeId, u128)>,
 }
 
 impl State {
@@ -81,38 +84,55 @@ impl State {
     }
 
     /// Applies a command as the entry at `index`.
-    pub(crate) fn apply(&mut self, index: Index, command: &Command) -> Effect {
+    pub(crate) fn apply(&mut self, index: Index, command: &Command) -> (Outcome, Effect) {
         self.applied = index;
-        let mut effect =
-            Effect { outcome: Outcome::Nothing, changed: Vec::new(), remembered: None, forgotten: None, node: None };
+        let mut effect = Effect::default();
+        let outcome = match command {
+            Command::Group(commands) => {
+                let places = (0..).zip(commands);
+                Outcome::Group(places.map(|(at, command)| self.apply_one((index, at), command, &mut effect)).collect())
+            }
+            command => self.apply_one((index, 0), command, &mut effect),
+        };
+        (outcome, effect)
+    }
+
+    fn apply_one(&mut self, place: Place, command: &Command, effect: &mut Effect) -> Outcome {
         match command {
             Command::Transact { id, transaction } => {
                 if let Some(outcome) = self.recent.by_id.get(id) {
-                    effect.outcome = outcome.clone();
-                    return effect;
+                    return outcome.clone();
                 }
-                effect.outcome = match self.violated(transaction) {
+                let (index, _) = place;
+                let outcome = match self.violated(transaction) {
                     Some((condition, key)) => Outcome::Conflict { condition, key, index },
                     None => {
-                        effect.changed = self.change(index, transaction);
+                        effect.changed.extend(self.change(index, transaction));
                         Outcome::Committed { index }
                     }
                 };
-                effect.remembered = Some((index, *id));
-                effect.forgotten = self.recent.remember(index, *id, effect.outcome.clone());
+                effect.remembered.push((place, *id, outcome.clone()));
+                effect.forgotten.extend(self.recent.remember(place, *id, outcome.clone()));
+                outcome
             }
             Command::AllotNode { wanted, instance } => {
-                let free = self.nodes.last_key_value().map_or(1, |(last, _)| last + 1);
-                let node = wanted.unwrap_or(free);
-                if *self.nodes.entry(node).or_insert(*instance) == *instance {
-                    effect.node = Some((node, *instance));
-                    effect.outcome = Outcome::Node(node);
-                } else {
-                    effect.outcome = Outcome::NodeTaken(node);
+                let known = self.nodes.iter().find(|(_, known)| *known == instance).map(|(node, _)| *node);
+                let free = self.nodes.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
+                let node = wanted.or(known).unwrap_or(free);
+                if *self.nodes.entry(node).or_insert(*instance) != *instance {
+                    return Outcome::NodeTaken(node);
                 }
+                effect.nodes.push((node, *instance));
+                Outcome::Node(node)
             }
+            // Groups are made of commands that are none.
+            Command::Group(_) => Outcome::Nothing,
         }
-        effect
+    }
+
+    /// Whether a node's number was given to this instance.
+    pub(crate) fn is_allotted(&self, node: NodeId, instance: u128) -> bool {
+        self.nodes.get(&node) == Some(&instance)
     }
 
     fn violated(&self, transaction: &Transaction) -> Option<(usize, String)> {
@@ -165,12 +185,12 @@ impl State {
     /// A copy to store or send; values are shared, not copied.
     pub(crate) fn freeze(&self) -> Frozen {
         let documents = self.documents.iter();
-        let recent = self.recent.by_index.iter();
+        let recent = self.recent.by_place.iter();
         Frozen {
             documents: documents
                 .map(|(key, document)| (Arc::clone(key), document.revision, Arc::clone(&document.value)))
                 .collect(),
-            recent: recent.filter_map(|(index, id)| Some((*index, *id, self.recent.by_id.get(id)?.clone()))).collect(),
+            recent: recent.filter_map(|(place, id)| Some((*place, *id, self.recent.by_id.get(id)?.clone()))).collect(),
             nodes: self.nodes.iter().map(|(node, instance)| (*node, *instance)).collect(),
             applied: self.applied,
         }
@@ -181,22 +201,22 @@ impl State {
         let documents = frozen.documents.into_iter();
         state.documents = documents.map(|(key, revision, value)| (key, Document { revision, value })).collect();
         state.nodes = frozen.nodes.into_iter().collect();
-        for (index, id, outcome) in frozen.recent {
-            state.recent.remember(index, id, outcome);
+        for (place, id, outcome) in frozen.recent {
+            state.recent.remember(place, id, outcome);
         }
         state
     }
 }
 
 impl Recent {
-    /// Remembers an outcome; answers with the index of the one that had to go for it.
-    fn remember(&mut self, index: Index, id: u128, outcome: Outcome) -> Option<Index> {
+    /// Remembers an outcome; answers with the place of the one that had to go for it.
+    fn remember(&mut self, place: Place, id: u128, outcome: Outcome) -> Option<Place> {
         self.by_id.insert(id, outcome);
-        self.by_index.insert(index, id);
-        if self.by_index.len() <= REMEMBERED {
+        self.by_place.insert(place, id);
+        if self.by_place.len() <= REMEMBERED {
             return None;
         }
-        let (oldest, id) = self.by_index.pop_first()?;
+        let (oldest, id) = self.by_place.pop_first()?;
         self.by_id.remove(&id);
         Some(oldest)
     }
@@ -273,7 +293,23 @@ mod tests {
 
     fn transact(state: &mut State, id: u128, transaction: Transaction) -> Outcome {
         let index = state.applied() + 1;
-        state.apply(index, &Command::Transact { id, transaction }).outcome
+        state.apply(index, &Command::Transact { id, transaction }).0
+    }
+
+    #[test]
+    fn a_group_is_applied_in_its_order_and_each_command_once() {
+        let mut state = State::default();
+        let claim = |id, value: &str| Command::Transact {
+            id,
+            transaction: Transaction::new().when(Condition::Absent("claim".into())).put("claim", value),
+        };
+        let group = Command::Group(vec![claim(1, "first"), claim(2, "second"), claim(1, "first")]);
+        let (outcome, effect) = state.apply(5, &group);
+        let conflict = Outcome::Conflict { condition: 0, key: "claim".into(), index: 5 };
+        let won = Outcome::Committed { index: 5 };
+        assert_eq!(outcome, Outcome::Group(vec![won.clone(), conflict, won]));
+        assert_eq!((effect.changed.len(), effect.remembered.len()), (1, 2));
+        assert_eq!(&*state.document("claim").expect("claimed").value, b"first");
     }
 
     #[test]
@@ -344,15 +380,15 @@ mod tests {
         assert_eq!(thawed.document("a"), state.document("a"));
         assert_eq!(transact(&mut thawed, 1, Transaction::new().put("a", "2")), Outcome::Committed { index: 1 });
         let again = |instance| Command::AllotNode { wanted: Some(1), instance };
-        assert_eq!(thawed.apply(9, &again(5)).outcome, Outcome::Node(1));
-        assert_eq!(thawed.apply(9, &again(6)).outcome, Outcome::NodeTaken(1));
+        assert_eq!(thawed.apply(9, &again(5)).0, Outcome::Node(1));
+        assert_eq!(thawed.apply(9, &again(6)).0, Outcome::NodeTaken(1));
     }
 
     #[test]
     fn only_so_many_proposals_are_remembered() {
         let mut recent = Recent::default();
         for index in 0..REMEMBERED as u64 + 10 {
-            recent.remember(index, u128::from(index), Outcome::Nothing);
+            recent.remember((index, 0), u128::from(index), Outcome::Nothing);
         }
         assert_eq!(recent.by_id.len(), REMEMBERED);
         assert!(!recent.by_id.contains_key(&9));

@@ -7,7 +7,7 @@ use crate::Index;
 /// A key takes at most so many bytes.
 pub(crate) const MAX_KEY: usize = 1024;
 /// Keys and values of a transaction take at most so many bytes together.
-pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// A transaction has at most so many conditions, and at most so many changes.
 pub(crate) const MAX_PARTS: usize = 4096;
 
@@ -48,6 +48,7 @@ pub enum Change {
         /// Its key.
         key: String,
         /// What it says.
+        #[serde(with = "serde_bytes")]
         value: Vec<u8>,
     },
     /// Removes a document, if it exists.
@@ -90,6 +91,9 @@ pub enum TransactError {
         /// The limit, in bytes or pieces.
         limit: usize,
     },
+    /// The removal of everything under no prefix at all. Nothing was changed.
+    #[error("documents are removed under a prefix, and this one is empty")]
+    NoPrefix,
     /// There was nobody to agree with. Nothing was changed, and nothing will be.
     #[error("no majority of the members agreed within {seconds} s")]
     Unavailable {
@@ -143,19 +147,28 @@ impl Transaction {
         if self.conditions.len() > MAX_PARTS || self.changes.len() > MAX_PARTS {
             return too_large("number of parts", MAX_PARTS);
         }
-        let conditions = self.conditions.iter().map(|condition| (condition.key(), 0));
-        let changes = self.changes.iter().map(Change::size);
-        let mut bytes = 0;
-        for (key, value) in conditions.chain(changes) {
-            if key.len() > MAX_KEY {
-                return too_large("key", MAX_KEY);
-            }
-            bytes += key.len() + value;
+        if self.parts().any(|(key, _)| key.len() > MAX_KEY) {
+            return too_large("key", MAX_KEY);
         }
-        if bytes > MAX_BYTES {
+        if self.size() > MAX_BYTES {
             return too_large("size", MAX_BYTES);
         }
+        // Everything would be gone: certainly not what was meant.
+        let everything = |change: &Change| matches!(change, Change::DeletePrefix { prefix } if prefix.is_empty());
+        if self.changes.iter().any(everything) {
+            return Err(TransactError::NoPrefix);
+        }
         Ok(())
+    }
+
+    /// Bytes of all keys and values.
+    pub(crate) fn size(&self) -> usize {
+        self.parts().map(|(key, value)| key.len() + value).sum()
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&str, usize)> {
+        let conditions = self.conditions.iter().map(|condition| (condition.key(), 0));
+        conditions.chain(self.changes.iter().map(Change::size))
     }
 }
 
@@ -188,6 +201,7 @@ mod tests {
         assert!(Transaction::new().put(long.clone(), "v").check().is_err());
         assert!(Transaction::new().when(Condition::Absent(long)).check().is_err());
         assert!(Transaction::new().put("k", vec![0; MAX_BYTES]).check().is_err());
+        assert!(matches!(Transaction::new().delete_prefix("").check(), Err(TransactError::NoPrefix)));
         let many = (0..=MAX_PARTS).fold(Transaction::new(), |many, _| many.delete("k"));
         assert!(many.check().is_err());
     }

@@ -2,7 +2,7 @@
 
 mod sandbox;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sandbox::{SECRET, Sandbox, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,17 +31,7 @@ async fn a_node_keeps_what_it_acknowledged_over_a_restart() {
     }
     node.clone().stop().await;
     drop(node);
-    // The lock goes with the last task of the old node.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let again = loop {
-        match Cluster::start(sandbox.config(1, Start::Bootstrap)).await {
-            Ok(node) => break node,
-            Err(StartError::Directory { .. } | StartError::Store { .. }) if Instant::now() < deadline => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            Err(error) => panic!("{error}"),
-        }
-    };
+    let again = sandbox.restart(1, Start::Bootstrap).await;
     assert!(!again.was_new());
     assert_eq!(value(&again, "a").as_deref(), Some("1"));
 }
@@ -125,6 +115,64 @@ async fn writes_go_on_when_the_leader_is_gone() {
 }
 
 #[tokio::test]
+async fn what_comes_at_the_same_time_shares_an_entry_and_is_decided_one_by_one() {
+    let sandbox = Sandbox::three_nodes().await;
+    let writes = (0..300_usize).map(|number| {
+        let node = sandbox.nodes[number % 3].clone();
+        // Every third is decided by a condition that only the first of them can meet.
+        let write = put(&format!("g/{number}"), "x");
+        let write = if number.is_multiple_of(3) {
+            write.put("g/claim", number.to_string()).when(Condition::Absent("g/claim".to_owned()))
+        } else {
+            write
+        };
+        async move { node.transact(write).await }
+    });
+    let outcomes = futures_util::future::join_all(writes).await;
+    let indices: Vec<_> = outcomes.iter().filter_map(|outcome| Some(outcome.as_ref().ok()?.index)).collect();
+    assert_eq!(indices.len(), 201, "200 without a condition, and one with");
+    let entries: std::collections::BTreeSet<_> = indices.iter().collect();
+    assert!(entries.len() < indices.len(), "{} entries for {} writes", entries.len(), indices.len());
+    sandbox.nodes[1].fresh().await.expect("a leader");
+    assert_eq!(sandbox.nodes[1].read(|view| view.count("g/")), 202);
+}
+
+#[tokio::test]
+async fn large_documents_reach_every_node() {
+    let sandbox = Sandbox::three_nodes().await;
+    let value = vec![7; 3 * 1024 * 1024];
+    for number in 0..6 {
+        let large = Transaction::new().put(format!("large/{number}"), value.clone());
+        sandbox.nodes[number % 3].transact(large).await.expect("committed");
+    }
+    for node in &sandbox.nodes {
+        node.fresh().await.expect("a leader");
+        let sizes = node.read(|view| view.scan("large/").map(|(_, document)| document.value.len()).sum::<usize>());
+        assert_eq!(sizes, 6 * value.len());
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_comes_back_elsewhere_is_found_again() {
+    let mut sandbox = Sandbox::three_nodes().await;
+    let gone = sandbox.nodes.remove(2);
+    let before = gone.address();
+    gone.clone().stop().await;
+    drop(gone);
+    sandbox.nodes[0].transact(put("moved", "1")).await.expect("committed by two");
+    // Port 0 takes another port this time.
+    let again = sandbox.restart(3, Start::Bootstrap).await;
+    assert_ne!(again.address(), before);
+    let address = again.address().to_string();
+    eventually("the others know the new address", || async {
+        sandbox.nodes[0].members().await.iter().any(|member| member.address == address && member.live)
+    })
+    .await;
+    again.fresh().await.expect("a leader");
+    assert_eq!(value(&again, "moved").as_deref(), Some("1"));
+}
+
+#[tokio::test]
 async fn a_member_can_be_removed_and_a_number_belongs_to_one() {
     let sandbox = Sandbox::three_nodes().await;
     sandbox.nodes[1].remove(3).await.expect("removed");
@@ -132,6 +180,7 @@ async fn a_member_can_be_removed_and_a_number_belongs_to_one() {
     assert!(sandbox.nodes[0].remove(9).await.is_err());
     let mut config = sandbox.config(4, Start::Join(vec![sandbox.nodes[0].address().to_string()]));
     config.node_id = Some(2);
+    assert!(sandbox.nodes[1].promote(3).await.is_err(), "it is a member no more");
     match Cluster::start(config).await {
         Err(StartError::Join(error)) => assert!(error.to_string().contains("node id 2"), "{error}"),
         Err(error) => panic!("{error}"),

@@ -83,7 +83,9 @@ impl Catalog {
         match self.cluster.transact(transaction).await {
             Ok(committed) => Ok(committed.index),
             Err(TransactError::Conflict { key, .. }) => Err(Error::Conflict { key }),
-            Err(error @ TransactError::TooLarge { .. }) => Err(Error::TooLarge(Arc::new(error))),
+            Err(error @ (TransactError::TooLarge { .. } | TransactError::NoPrefix)) => {
+                Err(Error::TooLarge(Arc::new(error)))
+            }
             Err(error @ TransactError::Unknown { .. }) => Err(Error::Unknown(Arc::new(error))),
             Err(error @ (TransactError::Unavailable { .. } | TransactError::Stopped)) => {
                 Err(Error::Unavailable(Arc::new(error)))

@@ -82,7 +82,7 @@ impl Node {
         let sockets = listeners::bind(&config)?;
         let cluster = Cluster::start(config.cluster()).await?;
         let catalog = Catalog::new(cluster.clone());
-        if tokio::time::timeout(CATCH_UP, catalog.fresh()).await.is_err() {
+        if !matches!(tokio::time::timeout(CATCH_UP, catalog.fresh()).await, Ok(Ok(()))) {
             tracing::warn!("no majority of the cluster within {CATCH_UP:?}; serving what was last known here");
         }
         let root = credentials::root(&config, &catalog).await?;

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use parking_lot::Mutex;
 use rustls::ClientConfig;
+use serde_bytes::ByteBuf;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_util::codec::Framed;
@@ -22,7 +24,7 @@ use crate::codec;
 
 /// A connection must be made, handshake and all, within this time.
 const CONNECT: Duration = Duration::from_secs(2);
-/// After a failed connection the next try waits so long; calls meanwhile fail at once.
+/// After a failed connection the next try waits so long.
 const BACK_OFF: Duration = Duration::from_millis(50);
 /// So many frames may wait to be written to one peer.
 const QUEUE: usize = 1024;
@@ -39,6 +41,9 @@ struct Peer {
     state: tokio::sync::Mutex<State>,
 }
 
+/// A connection on which nothing was heard for so long while an answer was due is given up: it may be cut.
+const SILENCE: Duration = Duration::from_millis(1500);
+
 #[derive(Default)]
 struct State {
     link: Option<Arc<Link>>,
@@ -54,6 +59,8 @@ struct Link {
     waiting: Mutex<HashMap<u64, oneshot::Sender<Reply>>>,
     number: AtomicU64,
     down: AtomicBool,
+    heard: Mutex<Instant>,
+    tasks: Mutex<Vec<AbortHandle>>,
 }
 
 impl Peers {
@@ -64,7 +71,13 @@ impl Peers {
     /// Says from now on who this node is; connections made before are dropped.
     pub(crate) fn introduce(&self, hello: Hello) {
         *self.hello.lock() = hello;
-        self.peers.lock().clear();
+        for (_, peer) in self.peers.lock().drain() {
+            if let Ok(state) = peer.state.try_lock()
+                && let Some(link) = &state.link
+            {
+                link.close();
+            }
+        }
     }
 
     /// Sends a message to an address and waits for the answer.
@@ -75,11 +88,21 @@ impl Peers {
         within: Duration,
     ) -> Result<M::Reply, SendError> {
         let payload = codec::encode(message).map_err(|error| SendError::Failed(error.to_string()))?;
-        let peer = self.peer(address);
-        let call = self.call(&peer, M::NAME, payload);
-        let reply = match tokio::time::timeout(within, call).await {
+        let deadline = Instant::now() + within;
+        let unreachable = |source: io::Error| SendError::Unreachable { address: address.to_owned(), source };
+        let link = match tokio::time::timeout_at(deadline, self.link(self.peer(address))).await {
+            Ok(link) => link.map_err(unreachable)?,
+            // Nothing was sent; the connection goes on being made for whoever comes next.
+            Err(_) => return Err(unreachable(io::ErrorKind::TimedOut.into())),
+        };
+        let reply = match tokio::time::timeout_at(deadline, call(&link, address, M::NAME, payload)).await {
             Ok(result) => result?,
-            Err(_) => return Err(SendError::Timeout(address.to_owned())),
+            Err(_) => {
+                if link.heard.lock().elapsed() > SILENCE {
+                    link.close();
+                }
+                return Err(SendError::Timeout(address.to_owned()));
+            }
         };
         codec::decode(&reply).map_err(|_| SendError::Failed("something that can't be read".to_owned()))
     }
@@ -92,48 +115,57 @@ impl Peers {
         Arc::clone(peer)
     }
 
-    async fn call(&self, peer: &Peer, name: &str, payload: Vec<u8>) -> Result<Vec<u8>, SendError> {
-        let link = self.link(peer).await?;
-        let number = link.number.fetch_add(1, Ordering::Relaxed);
-        let request = Frame::Request { number, name: name.to_owned(), payload };
-        let bytes = frame::encode(&request).map_err(|error| SendError::Failed(error.to_string()))?;
-        let (answered, answer) = oneshot::channel();
-        link.waiting.lock().insert(number, answered);
-        // A caller that gives up takes its place in the table with it.
-        let _place = Place { link: &link, number };
-        let broken = || SendError::Broken(peer.address.clone());
-        link.frames.send(bytes).await.map_err(|_| broken())?;
-        if link.down.load(Ordering::Acquire) {
-            return Err(broken());
-        }
-        answer.await.map_err(|_| broken())?.map_err(SendError::Failed)
+    /// The connection to a peer. It is made by a task of its own, which a caller's deadline does not cut off: a slow
+    /// handshake would otherwise begin anew with every caller.
+    async fn link(&self, peer: Arc<Peer>) -> io::Result<Arc<Link>> {
+        let (tls, hello) = (Arc::clone(&self.tls), self.hello.lock().clone());
+        let connecting = tokio::spawn(async move { peer.connected(&tls, &hello).await });
+        connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()))
     }
+}
 
-    async fn link(&self, peer: &Peer) -> Result<Arc<Link>, SendError> {
-        let unreachable = |source| SendError::Unreachable { address: peer.address.clone(), source };
-        let mut state = peer.state.lock().await;
+impl Peer {
+    async fn connected(&self, tls: &Arc<ClientConfig>, hello: &Hello) -> io::Result<Arc<Link>> {
+        let mut state = self.state.lock().await;
         if let Some(link) = &state.link
             && !link.down.load(Ordering::Acquire)
         {
             return Ok(Arc::clone(link));
         }
-        if state.failed.is_some_and(|failed| failed.elapsed() < BACK_OFF) {
-            return Err(unreachable(io::ErrorKind::NotConnected.into()));
+        if let Some(failed) = state.failed {
+            tokio::time::sleep_until(failed + BACK_OFF).await;
         }
-        let hello = self.hello.lock().clone();
-        let connecting = connect(&peer.address, &self.tls, &hello);
-        let result = tokio::time::timeout(CONNECT, connecting).await;
-        match result.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(link) => {
-                state.link = Some(Arc::clone(&link));
-                state.failed = None;
-                Ok(link)
-            }
-            Err(error) => {
-                state.link = None;
-                state.failed = Some(Instant::now());
-                Err(unreachable(error))
-            }
+        let connecting = tokio::time::timeout(CONNECT, connect(&self.address, tls, hello)).await;
+        let result = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        state.failed = result.is_err().then(Instant::now);
+        state.link = result.as_ref().ok().map(Arc::clone);
+        result
+    }
+}
+
+async fn call(link: &Link, address: &str, name: &str, payload: Vec<u8>) -> Result<Vec<u8>, SendError> {
+    let number = link.number.fetch_add(1, Ordering::Relaxed);
+    let request = Frame::Request { number, name: name.to_owned(), payload: ByteBuf::from(payload) };
+    let bytes = frame::encode(&request).map_err(|error| SendError::Failed(error.to_string()))?;
+    let (answered, answer) = oneshot::channel();
+    link.waiting.lock().insert(number, answered);
+    // A caller that gives up takes its place in the table with it.
+    let _place = Place { link, number };
+    let broken = || SendError::Broken(address.to_owned());
+    link.frames.send(bytes).await.map_err(|_| broken())?;
+    if link.down.load(Ordering::Acquire) {
+        return Err(broken());
+    }
+    answer.await.map_err(|_| broken())?.map_err(SendError::Failed)
+}
+
+impl Link {
+    /// Ends the connection; who waits for an answer learns that it is broken.
+    fn close(&self) {
+        self.down.store(true, Ordering::Release);
+        self.waiting.lock().clear();
+        for task in self.tasks.lock().drain(..) {
+            task.abort();
         }
     }
 }
@@ -161,10 +193,16 @@ async fn connect(address: &str, tls: &Arc<ClientConfig>, hello: &Hello) -> io::R
     }
     let (mut writing, mut reading) = framed.split();
     let (frames, mut queue) = mpsc::channel::<Bytes>(QUEUE);
-    let link =
-        Arc::new(Link { frames, waiting: Mutex::default(), number: AtomicU64::new(0), down: AtomicBool::new(false) });
-    let reader = Arc::clone(&link);
+    let link = Arc::new(Link {
+        frames,
+        waiting: Mutex::default(),
+        number: AtomicU64::new(0),
+        down: AtomicBool::new(false),
+        heard: Mutex::new(Instant::now()),
+        tasks: Mutex::default(),
+    });
     // Neither task outlives the other: the connection is one thing.
+    let owner = Arc::downgrade(&link);
     let writer = tokio::spawn(async move {
         while let Some(first) = queue.recv().await {
             let mut sent = writing.feed(first).await;
@@ -172,24 +210,28 @@ async fn connect(address: &str, tls: &Arc<ClientConfig>, hello: &Hello) -> io::R
                 sent = writing.feed(next).await;
             }
             if sent.is_err() || writing.flush().await.is_err() {
-                return;
+                break;
             }
         }
+        if let Some(link) = owner.upgrade() {
+            link.close();
+        }
     });
-    tokio::spawn(async move {
+    let reader = Arc::clone(&link);
+    let reading = tokio::spawn(async move {
         while let Some(Ok(bytes)) = reading.next().await {
+            *reader.heard.lock() = Instant::now();
             match frame::decode(&bytes) {
                 Ok(Frame::Reply { number, payload }) => {
                     if let Some(waiting) = reader.waiting.lock().remove(&number) {
-                        let _ = waiting.send(payload);
+                        let _ = waiting.send(payload.map(ByteBuf::into_vec));
                     }
                 }
                 Ok(Frame::Request { .. }) | Err(_) => break,
             }
         }
-        reader.down.store(true, Ordering::Release);
-        reader.waiting.lock().clear();
-        writer.abort();
+        reader.close();
     });
+    link.tasks.lock().extend([writer.abort_handle(), reading.abort_handle()]);
     Ok(link)
 }

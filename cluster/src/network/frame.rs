@@ -5,6 +5,7 @@ use std::io;
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use tokio_util::codec::LengthDelimitedCodec;
 
 use crate::{NodeId, codec};
@@ -27,8 +28,8 @@ pub(crate) struct Hello {
 /// Every other frame.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Frame {
-    Request { number: u64, name: String, payload: Vec<u8> },
-    Reply { number: u64, payload: Result<Vec<u8>, String> },
+    Request { number: u64, name: String, payload: ByteBuf },
+    Reply { number: u64, payload: Result<ByteBuf, String> },
 }
 
 pub(super) fn codec() -> LengthDelimitedCodec {

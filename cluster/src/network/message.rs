@@ -64,8 +64,8 @@ message!(
     Allot((Option<NodeId>, u128)) = "allot" -> Result<NodeId, Refused>
 );
 message!(
-    /// Let me in.
-    Join((NodeId, String)) = "join" -> Result<Joined, Refused>
+    /// Let me in, or, if I am in, take my new address. My number, my instance, my address.
+    Join((NodeId, u128, String)) = "join" -> Result<Joined, Refused>
 );
 message!(
     /// Change the membership, if you are the leader.
@@ -110,6 +110,9 @@ pub(crate) enum Refused {
     /// Ask the leader, or ask again.
     #[error("there is no leader at the moment")]
     NotLeader,
+    /// There is no such member.
+    #[error("node {0} is not a member")]
+    NotMember(NodeId),
     /// Asking again does not help.
     #[error("{0}")]
     Final(String),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use parking_lot::Mutex;
 use rustls::ServerConfig;
+use serde_bytes::ByteBuf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
@@ -117,7 +118,7 @@ impl Connection {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
             let (handlers, answers) = (Arc::clone(&self.handlers), answers.clone());
             tokio::spawn(async move {
-                let payload = handlers.answer(theirs.node, &name, &payload).await;
+                let payload = handlers.answer(theirs.node, &name, &payload).await.map(ByteBuf::from);
                 if let Ok(bytes) = frame::encode(&Frame::Reply { number, payload }) {
                     let _ = answers.send(bytes).await;
                 }

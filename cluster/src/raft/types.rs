@@ -37,6 +37,19 @@ pub(crate) enum Command {
     Transact { id: u128, transaction: Transaction },
     /// A number for a node: a free one, or the one that it wants unless another instance has it.
     AllotNode { wanted: Option<NodeId>, instance: u128 },
+    /// Several commands that came at the same time: one entry, one write to disk, one index.
+    Group(Vec<Command>),
+}
+
+impl Command {
+    /// About how many bytes it takes in the log.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Transact { transaction, .. } => transaction.size(),
+            Self::AllotNode { .. } => 0,
+            Self::Group(commands) => commands.iter().map(Self::size).sum(),
+        }
+    }
 }
 
 /// What applying a command came to.
@@ -52,4 +65,6 @@ pub(crate) enum Outcome {
     Node(NodeId),
     /// Another instance has this number.
     NodeTaken(NodeId),
+    /// What each command of a group came to.
+    Group(Vec<Outcome>),
 }

@@ -5,8 +5,9 @@
 //! | `log` | `l` + index | an entry |
 //! | `log` | `p` | the id of the last purged entry |
 //! | `log` | `v` | the vote |
+//! | `log` | `c` | how far the log is known to be committed |
 //! | `state` | `d` + key | revision and value of a document |
-//! | `state` | `r` + index | a remembered proposal: id and outcome |
+//! | `state` | `r` + index + place in the group | a remembered proposal: id and outcome |
 //! | `state` | `n` + node | the instance that has the number |
 //! | `state` | `a` | the applied id and the membership |
 
@@ -15,6 +16,7 @@ use std::io;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::state::Place;
 use crate::{Index, NodeId, codec};
 
 pub(super) const LOG: &str = "log";
@@ -22,6 +24,7 @@ pub(super) const STATE: &str = "state";
 
 pub(super) const PURGED: &[u8] = b"p";
 pub(super) const VOTE: &[u8] = b"v";
+pub(super) const COMMITTED: &[u8] = b"c";
 pub(super) const APPLIED: &[u8] = b"a";
 
 pub(super) const ENTRIES: &[u8] = b"l";
@@ -39,8 +42,15 @@ pub(super) fn document(key: &str) -> Vec<u8> {
     [DOCUMENTS, key.as_bytes()].concat()
 }
 
-pub(super) fn remembered(index: Index) -> Vec<u8> {
-    numbered(REMEMBERED, index)
+pub(super) fn remembered((index, at): Place) -> Vec<u8> {
+    [&numbered(REMEMBERED, index)[..], &at.to_be_bytes()].concat()
+}
+
+/// Reads the key of a remembered proposal.
+pub(super) fn place(key: &[u8]) -> io::Result<Place> {
+    let (index, at) = key.split_at_checked(9).ok_or_else(|| damaged("a key"))?;
+    let at = at.try_into().map_err(|_| damaged("a key"))?;
+    Ok((number(index)?, u32::from_be_bytes(at)))
 }
 
 pub(super) fn node(node: NodeId) -> Vec<u8> {

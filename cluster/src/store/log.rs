@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use openraft::storage::{LogFlushed, LogState, RaftLogStorage};
 use openraft::{AnyError, Entry, ErrorSubject, ErrorVerb, OptionalSend, RaftLogReader, StorageIOError};
@@ -11,6 +12,7 @@ use sled::{Batch, Tree};
 
 use super::durable::Flusher;
 use super::keys;
+use super::snapshots::Snapshots;
 use crate::directory;
 use crate::raft::{LogId, RaftTypes, StorageError, Vote};
 use crate::{Index, NodeId};
@@ -22,11 +24,20 @@ pub(crate) struct LogStore {
     flusher: Flusher,
     /// The vote is kept beside sled as well: losing it could elect two leaders in one term.
     vote_file: PathBuf,
+    snapshots: Arc<Snapshots>,
 }
 
+/// Entries for one message take so many bytes, unless one alone takes more.
+const MESSAGE: usize = 1024 * 1024;
+
 impl LogStore {
-    pub(super) fn open(db: &sled::Db, flusher: Flusher, vote_file: PathBuf) -> io::Result<Self> {
-        Ok(Self { tree: db.open_tree(keys::LOG)?, flusher, vote_file })
+    pub(super) fn open(
+        db: &sled::Db,
+        flusher: Flusher,
+        vote_file: PathBuf,
+        snapshots: Arc<Snapshots>,
+    ) -> io::Result<Self> {
+        Ok(Self { tree: db.open_tree(keys::LOG)?, flusher, vote_file, snapshots })
     }
 
     /// Term and last entry of a node that led when it went down: openraft makes it lead again at once.
@@ -67,11 +78,34 @@ impl LogStore {
         found.map(|pair| keys::unpack(&pair?.1)).collect()
     }
 
+    /// Entries from `start` on, as many as a message may have; at least one.
+    fn some_entries(&self, start: u64, end: u64) -> io::Result<Vec<Entry<RaftTypes>>> {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for pair in self.tree.range(keys::entry(start)..keys::entry(end)) {
+            let value = pair?.1;
+            bytes += value.len();
+            if bytes > MESSAGE && !entries.is_empty() {
+                break;
+            }
+            entries.push(keys::unpack(&value)?);
+        }
+        Ok(entries)
+    }
+
+    /// Waits until everything that was written to the store so far is on disk.
+    pub(crate) async fn barrier(&self) -> io::Result<()> {
+        self.flusher.barrier().await
+    }
+
+    pub(super) fn purged(&self) -> io::Result<Option<LogId>> {
+        match self.tree.get(keys::PURGED)? {
+            Some(bytes) => Ok(Some(keys::unpack(&bytes)?)),
+            None => Ok(None),
+        }
+    }
+
     fn state(&self) -> io::Result<LogState<RaftTypes>> {
-        let purged: Option<LogId> = match self.tree.get(keys::PURGED)? {
-            Some(bytes) => Some(keys::unpack(&bytes)?),
-            None => None,
-        };
+        let purged = self.purged()?;
         let last = match self.tree.scan_prefix(keys::ENTRIES).next_back() {
             Some(pair) => Some(keys::unpack::<Entry<RaftTypes>>(&pair?.1)?.log_id),
             None => purged,
@@ -98,6 +132,10 @@ fn failed(subject: ErrorSubject<u64>, verb: ErrorVerb, error: &io::Error) -> Sto
 }
 
 impl RaftLogReader<RaftTypes> for LogStore {
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry<RaftTypes>>, StorageError> {
+        self.some_entries(start, end).map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Read, &error))
+    }
+
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: RB,
@@ -144,6 +182,21 @@ impl RaftLogStorage<RaftTypes> for LogStore {
         self.flusher.after(move || callback.log_io_completed(Ok(()))).map_err(failed)
     }
 
+    /// Not waited for: a little less than what is committed is safe, and more is never written.
+    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
+        let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Write, &error);
+        let bytes = keys::pack(&committed).map_err(failed)?;
+        self.tree.insert(keys::COMMITTED, bytes).map(drop).map_err(|error| failed(error.into()))
+    }
+
+    async fn read_committed(&mut self) -> Result<Option<LogId>, StorageError> {
+        let read = || match self.tree.get(keys::COMMITTED)? {
+            Some(bytes) => keys::unpack(&bytes),
+            None => Ok(None),
+        };
+        read().map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Read, &error))
+    }
+
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
         let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error);
         self.remove(log_id.index, None, None).map_err(failed)?;
@@ -151,6 +204,9 @@ impl RaftLogStorage<RaftTypes> for LogStore {
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        // What a snapshot takes the place of may go only when that is on disk.
+        let on_disk = self.snapshots.wait_for(&log_id).await;
+        on_disk.map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error))?;
         // Not waited for: what a power cut brings back is purged again.
         self.remove(0, Some(log_id.index), Some(&log_id))
             .map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error))

@@ -2,9 +2,7 @@
 //!
 //! sled may trail behind by what a power cut takes: it is brought up from the snapshot and the log, which are fsynced.
 
-use std::fs;
 use std::io::{self, Cursor};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use openraft::storage::{RaftStateMachine, Snapshot};
@@ -13,21 +11,20 @@ use openraft::{
 };
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
+use serde_bytes::{ByteBuf, Bytes};
 use sled::{Batch, Tree};
 
-use super::keys;
+use super::snapshots::Snapshots;
+use super::{keys, snapshots};
 use crate::feed::{Changed, Feed};
 use crate::raft::{LogId, Membership, Outcome, RaftTypes, SnapshotMeta, StorageError};
 use crate::state::{Document, Effect, Frozen, State};
-use crate::{Index, codec, directory};
-
-/// A snapshot's file is at most so large.
-const MAX_SNAPSHOT: u64 = 4 * 1024 * 1024 * 1024;
+use crate::{Index, codec};
 
 /// The state machine.
 pub(crate) struct Machine {
     tree: Tree,
-    snapshots: PathBuf,
+    snapshots: Arc<Snapshots>,
     state: Arc<RwLock<State>>,
     feed: Arc<Feed>,
     position: Arc<RwLock<Position>>,
@@ -40,16 +37,9 @@ struct Position {
     membership: Membership,
 }
 
-/// A snapshot's file.
-#[derive(Serialize, Deserialize)]
-struct SnapshotFile {
-    meta: SnapshotMeta,
-    data: Vec<u8>,
-}
-
 impl Machine {
     /// Loads the state; from the snapshot where that is ahead of the store.
-    pub(super) fn open(db: &sled::Db, snapshots: PathBuf) -> io::Result<(Self, Arc<RwLock<State>>, Arc<Feed>)> {
+    pub(super) fn open(db: &sled::Db, snapshots: Arc<Snapshots>) -> io::Result<(Self, Arc<RwLock<State>>, Arc<Feed>)> {
         let tree = db.open_tree(keys::STATE)?;
         let position: Position = match tree.get(keys::APPLIED)? {
             Some(bytes) => keys::unpack(&bytes)?,
@@ -63,7 +53,7 @@ impl Machine {
             state: Arc::new(RwLock::new(state)),
             position: Arc::new(RwLock::new(position)),
         };
-        if let Some(file) = machine.snapshot_file()?
+        if let Some(file) = machine.snapshots.read()?
             && file.meta.last_log_id > machine.position.read().applied
         {
             machine.replace(&file.meta, &file.data)?;
@@ -88,12 +78,12 @@ impl Machine {
                     Outcome::Nothing
                 }
                 EntryPayload::Normal(command) => {
-                    let effect = state.apply(index, &command);
+                    let (outcome, effect) = state.apply(index, &command);
                     write(&mut batch, &state, &effect)?;
                     if !effect.changed.is_empty() {
                         changes.push(Changed { index, keys: Arc::from(effect.changed) });
                     }
-                    effect.outcome
+                    outcome
                 }
             };
             state.advance(index);
@@ -118,10 +108,10 @@ impl Machine {
             batch.remove(key?);
         }
         for (key, revision, value) in &frozen.documents {
-            batch.insert(keys::document(key), keys::pack(&(revision, value))?);
+            batch.insert(keys::document(key), keys::pack(&(revision, Bytes::new(value)))?);
         }
-        for (index, id, outcome) in &frozen.recent {
-            batch.insert(keys::remembered(*index), keys::pack(&(id, outcome))?);
+        for (place, id, outcome) in &frozen.recent {
+            batch.insert(keys::remembered(*place), keys::pack(&(id, outcome))?);
         }
         for (node, instance) in &frozen.nodes {
             batch.insert(keys::node(*node), keys::pack(instance)?);
@@ -137,17 +127,10 @@ impl Machine {
         Ok(())
     }
 
-    fn snapshot_file(&self) -> io::Result<Option<SnapshotFile>> {
-        let Some(bytes) = directory::read_bytes(&self.snapshots.join("current"), MAX_SNAPSHOT)? else {
-            return Ok(None);
-        };
-        Ok(Some(codec::decode(&bytes)?))
+    /// The last entry that was applied.
+    pub(super) fn applied(&self) -> Option<LogId> {
+        self.position.read().applied
     }
-}
-
-fn save_snapshot(snapshots: &std::path::Path, file: &SnapshotFile) -> io::Result<()> {
-    fs::create_dir_all(snapshots)?;
-    directory::write(&snapshots.join("current"), file)
 }
 
 /// Adds to a batch what applying one command did.
@@ -155,19 +138,19 @@ fn write(batch: &mut Batch, state: &State, effect: &Effect) -> io::Result<()> {
     for changed in &effect.changed {
         match state.document(&changed.key) {
             Some(Document { revision, value }) => {
-                batch.insert(keys::document(&changed.key), keys::pack(&(revision, value))?);
+                batch.insert(keys::document(&changed.key), keys::pack(&(revision, Bytes::new(value)))?);
             }
             None => batch.remove(keys::document(&changed.key)),
         }
     }
-    if let Some((index, id)) = effect.remembered {
-        batch.insert(keys::remembered(index), keys::pack(&(id, &effect.outcome))?);
+    for (place, id, outcome) in &effect.remembered {
+        batch.insert(keys::remembered(*place), keys::pack(&(id, outcome))?);
     }
-    if let Some(index) = effect.forgotten {
-        batch.remove(keys::remembered(index));
+    for place in &effect.forgotten {
+        batch.remove(keys::remembered(*place));
     }
-    if let Some((node, instance)) = effect.node {
-        batch.insert(keys::node(node), keys::pack(&instance)?);
+    for (node, instance) in &effect.nodes {
+        batch.insert(keys::node(*node), keys::pack(instance)?);
     }
     Ok(())
 }
@@ -177,13 +160,13 @@ fn load(tree: &Tree, applied: Index) -> io::Result<State> {
     for pair in tree.scan_prefix(keys::DOCUMENTS) {
         let (key, value) = pair?;
         let key = std::str::from_utf8(&key[1..]).map_err(|_| keys::damaged("a key"))?;
-        let (revision, value): (Index, Arc<[u8]>) = keys::unpack(&value)?;
-        frozen.documents.push((Arc::from(key), revision, value));
+        let (revision, value): (Index, ByteBuf) = keys::unpack(&value)?;
+        frozen.documents.push((Arc::from(key), revision, Arc::from(value.into_vec())));
     }
     for pair in tree.scan_prefix(keys::REMEMBERED) {
         let (key, value) = pair?;
         let (id, outcome) = keys::unpack(&value)?;
-        frozen.recent.push((keys::number(&key)?, id, outcome));
+        frozen.recent.push((keys::place(&key)?, id, outcome));
     }
     for pair in tree.scan_prefix(keys::NODES) {
         let (key, value) = pair?;
@@ -217,11 +200,12 @@ impl RaftStateMachine<RaftTypes> for Machine {
         Builder {
             state: Arc::clone(&self.state),
             position: Arc::clone(&self.position),
-            snapshots: self.snapshots.clone(),
+            snapshots: Arc::clone(&self.snapshots),
         }
     }
 
     async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, StorageError> {
+        self.snapshots.set_coming(true);
         Ok(Box::default())
     }
 
@@ -230,16 +214,18 @@ impl RaftStateMachine<RaftTypes> for Machine {
         meta: &SnapshotMeta,
         snapshot: Box<Cursor<Vec<u8>>>,
     ) -> Result<(), StorageError> {
-        let file = SnapshotFile { meta: meta.clone(), data: snapshot.into_inner() };
+        let file = snapshots::Snapshot { meta: meta.clone(), data: snapshot.into_inner() };
         // The file first: from then on the state can always be had again, whatever becomes of the store.
-        save_snapshot(&self.snapshots, &file)
-            .and_then(|()| self.replace(meta, &file.data))
-            .map_err(|error| failed(ErrorSubject::Snapshot(Some(meta.signature())), ErrorVerb::Write, &error))
+        let installed = self.snapshots.save(&file).and_then(|()| self.replace(meta, &file.data));
+        if installed.is_ok() {
+            self.snapshots.set_coming(false);
+        }
+        installed.map_err(|error| failed(ErrorSubject::Snapshot(Some(meta.signature())), ErrorVerb::Write, &error))
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<RaftTypes>>, StorageError> {
         let file =
-            self.snapshot_file().map_err(|error| failed(ErrorSubject::Snapshot(None), ErrorVerb::Read, &error))?;
+            self.snapshots.read().map_err(|error| failed(ErrorSubject::Snapshot(None), ErrorVerb::Read, &error))?;
         Ok(file.map(|file| Snapshot { meta: file.meta, snapshot: Box::new(Cursor::new(file.data)) }))
     }
 }
@@ -248,7 +234,7 @@ impl RaftStateMachine<RaftTypes> for Machine {
 pub(crate) struct Builder {
     state: Arc<RwLock<State>>,
     position: Arc<RwLock<Position>>,
-    snapshots: PathBuf,
+    snapshots: Arc<Snapshots>,
 }
 
 impl Builder {
@@ -279,8 +265,8 @@ impl RaftSnapshotBuilder<RaftTypes> for Builder {
                 .applied
                 .map_or_else(|| "0".to_owned(), |id| format!("{}-{}", id.leader_id.term, id.index)),
         };
-        let file = SnapshotFile { meta: meta.clone(), data };
-        save_snapshot(&self.snapshots, &file).map_err(failed)?;
+        let file = snapshots::Snapshot { meta: meta.clone(), data };
+        self.snapshots.save(&file).map_err(failed)?;
         Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(file.data)) })
     }
 }

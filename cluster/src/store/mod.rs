@@ -4,6 +4,7 @@ mod durable;
 mod keys;
 mod log;
 mod machine;
+mod snapshots;
 
 use std::io;
 use std::path::Path;
@@ -17,6 +18,7 @@ use crate::state::State;
 
 pub(crate) use log::LogStore;
 pub(crate) use machine::Machine;
+use snapshots::Snapshots;
 
 /// sled's cache: the documents are in memory anyway.
 const CACHE: u64 = 8 * 1024 * 1024;
@@ -32,11 +34,14 @@ pub(crate) struct Stores {
 /// Opens, or makes, the stores in a node's directory.
 pub(crate) fn open(directory: &Directory) -> io::Result<Stores> {
     let path = directory.store();
-    std::fs::create_dir_all(directory.snapshots())?;
+    let snapshots = Arc::new(Snapshots::open(directory.snapshots())?);
     let db = sled::Config::new().path(&path).cache_capacity(CACHE).flush_every_ms(None).open()?;
     let flusher = durable::Flusher::start(db.clone(), &path)?;
-    let log = LogStore::open(&db, flusher, directory.vote())?;
-    let (machine, state, feed) = Machine::open(&db, directory.snapshots())?;
+    let log = LogStore::open(&db, flusher, directory.vote(), Arc::clone(&snapshots))?;
+    let (machine, state, feed) = Machine::open(&db, snapshots)?;
+    if log.purged()? > machine.applied() {
+        return Err(keys::damaged("the log, whose start was removed before a snapshot took its place,"));
+    }
     // What was made just now must outlive a power cut as well: the directories themselves.
     crate::directory::sync_directory(path.parent().unwrap_or(Path::new(".")))?;
     Ok(Stores { log, machine, state, feed })
@@ -44,26 +49,37 @@ pub(crate) fn open(directory: &Directory) -> io::Result<Stores> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use openraft::testing::{StoreBuilder, Suite};
+    use parking_lot::Mutex;
     use tempfile::TempDir;
 
     use super::*;
     use crate::raft::{RaftTypes, StorageError};
 
-    struct Builder;
+    /// Holds the directories until the end: a store whose directory goes while it works ends the process.
+    #[derive(Default)]
+    struct Builder {
+        directories: Arc<Mutex<Vec<TempDir>>>,
+    }
 
-    impl StoreBuilder<RaftTypes, LogStore, Machine, TempDir> for Builder {
-        async fn build(&self) -> Result<(TempDir, LogStore, Machine), StorageError> {
+    impl StoreBuilder<RaftTypes, LogStore, Machine> for Builder {
+        async fn build(&self) -> Result<((), LogStore, Machine), StorageError> {
             let path = tempfile::tempdir().expect("a directory");
             let directory = Directory::open(path.path()).expect("free");
             let stores = open(&directory).expect("a fresh store");
-            Ok((path, stores.log, stores.machine))
+            self.directories.lock().push(path);
+            Ok(((), stores.log, stores.machine))
         }
     }
 
     /// The contract that openraft has with its stores, as openraft tests it.
     #[test]
     fn the_stores_keep_the_contract_of_openraft() {
-        Suite::test_all(Builder).expect("the suite passes");
+        let builder = Builder::default();
+        let directories = Arc::clone(&builder.directories);
+        Suite::test_all(builder).expect("the suite passes");
+        drop(directories);
     }
 }

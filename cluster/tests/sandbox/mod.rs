@@ -1,23 +1,40 @@
 //! Nodes in one process, on loopback, in temporary directories; and waiting for conditions.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-use turnpike_cluster::{Cluster, Config, Secret, Start, Timing};
+use turnpike_cluster::{Cluster, Config, Secret, Start, StartError, Timing};
 
 pub(crate) const SECRET: &str = "a secret that all nodes share";
 
 pub(crate) struct Sandbox {
-    directory: TempDir,
+    directory: PathBuf,
     pub(crate) nodes: Vec<Cluster>,
+}
+
+/// A directory that stays for as long as the process: a node whose directory goes while it works ends the process.
+/// What earlier processes have left is removed.
+fn directory() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    static BASE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let base = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandboxes");
+        for left in std::fs::read_dir(&base).into_iter().flatten().flatten() {
+            if !Path::new("/proc").join(left.file_name()).exists() {
+                let _ = std::fs::remove_dir_all(left.path());
+            }
+        }
+        base.join(std::process::id().to_string())
+    });
+    BASE.join(NUMBER.fetch_add(1, Ordering::Relaxed).to_string())
 }
 
 impl Sandbox {
     /// One node that leads itself.
     pub(crate) async fn one_node() -> Self {
-        let mut sandbox = Self { directory: tempfile::tempdir().expect("a directory"), nodes: Vec::new() };
+        let mut sandbox = Self { directory: directory(), nodes: Vec::new() };
         let first = sandbox.start(1, Start::Bootstrap).await;
         sandbox.nodes.push(first);
         sandbox
@@ -40,7 +57,7 @@ impl Sandbox {
     }
 
     pub(crate) fn path(&self, node: u64) -> PathBuf {
-        self.directory.path().join(node.to_string())
+        self.directory.join(node.to_string())
     }
 
     pub(crate) fn config(&self, node: u64, start: Start) -> Config {
@@ -59,6 +76,20 @@ impl Sandbox {
 
     pub(crate) async fn start(&self, node: u64, start: Start) -> Cluster {
         Cluster::start(self.config(node, start)).await.expect("the node starts")
+    }
+
+    /// Starts a node again on its data. The lock on it goes with the last task of the node before.
+    pub(crate) async fn restart(&self, node: u64, start: Start) -> Cluster {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match Cluster::start(self.config(node, start.clone())).await {
+                Ok(node) => return node,
+                Err(StartError::Directory { .. } | StartError::Store { .. }) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     /// The position of the node that leads.
