@@ -7,11 +7,12 @@ import itertools
 import os
 import random
 import threading
+import time
 
 import botocore.exceptions
 import pytest
 
-from conftest import build, eventually, fetch, nodes
+from conftest import Node, build, eventually, fetch, nodes
 
 ROUNDS = int(os.environ.get("TURNPIKE_CRASH_ROUNDS", "5"))
 WRITERS = 4
@@ -166,3 +167,24 @@ def test_a_clean_stop_is_quick_and_the_node_comes_back(cluster):
         assert node.stop() == 0
         assert eventually(lambda: any(other.client().create_rest_api(name="x") for other in cluster if other != node))
         restart(node)
+
+
+def test_a_start_that_is_cut_off_is_taken_up_again(tmp_path):
+    """Killed at any moment of its first start, as the first node or as one that joins, a node gets there in the end."""
+    first = Node(tmp_path, 1)
+    second = Node(tmp_path, 2, join=first.address("cluster"))
+    try:
+        for node in (first, second):
+            for milliseconds in range(10, 200, 15):
+                node.start()
+                # The moment of the kill is the point here, not a wait for something.
+                time.sleep(milliseconds / 1000)
+                node.kill()
+            node.start().wait_ready()
+        eventually(lambda: len(first.status()["members"]) == 2, what="two members")
+        assert sorted(member["id"] for member in second.status()["members"]) == [1, 2]
+        assert second.client().create_rest_api(name="x")["id"]
+    finally:
+        for node in (first, second):
+            if node.process and node.process.poll() is None:
+                node.kill()
