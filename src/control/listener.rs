@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use super::wire::{Answer, Call};
-use super::{Control, request_id};
+use super::wire::{Answer, Call, Error};
+use super::{Control, refuse, request_id};
 
 /// A body has at most so many bytes: AWS's limit for an imported file.
 const MAX_BODY: usize = 6 * 1024 * 1024;
@@ -21,40 +21,46 @@ const BODY_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Answers a request to the control plane.
 pub async fn handle(request: &HttpRequest, payload: Payload, control: &Control) -> HttpResponse {
-    match call(request, payload).await {
+    match call(request, payload, control).await {
         Ok(call) => respond(control.serve(call).await),
         Err(answer) => respond(answer),
     }
 }
 
-/// Reads a request whole, or says why it can't be.
-pub async fn call(request: &HttpRequest, payload: Payload) -> Result<Call, Answer> {
+/// Reads a request whole, or says why not: who is certainly a stranger is told so before the body.
+pub async fn call(request: &HttpRequest, payload: Payload, control: &Control) -> Result<Call, Answer> {
     let headers = request.headers().iter();
     let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    Ok(Call {
+    let head = Call {
         method: request.method().as_str().to_owned(),
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
         headers: headers.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
-        body: body(payload).await?,
-    })
+        body: Bytes::new(),
+    };
+    let whole = match control.admit(&head) {
+        Ok(()) => body(payload).await,
+        Err(error) => Err(error),
+    };
+    match whole {
+        Ok(body) => Ok(Call { body, ..head }),
+        Err(error) => Err(refuse(&head, &error)),
+    }
 }
 
-async fn body(mut payload: Payload) -> Result<Bytes, Answer> {
-    let refuse = |status, message: &str| Answer::json(status, super::wire::Members::new().set("message", message));
+async fn body(mut payload: Payload) -> Result<Bytes, Error> {
     let reading = async {
         let mut body = BytesMut::new();
         while let Some(piece) = payload.next().await {
-            let piece = piece.map_err(|_| refuse(400, "The request's body can't be read."))?;
+            let piece = piece.map_err(|_| Error::bad_request("The request's body can't be read."))?;
             if body.len() + piece.len() > MAX_BODY {
-                return Err(refuse(413, "Request Entity Too Large"));
+                return Err(Error::too_large());
             }
             body.extend_from_slice(&piece);
         }
         Ok(body.freeze())
     };
-    let late = || refuse(408, "The request's body did not arrive in time.");
-    tokio::time::timeout(BODY_DEADLINE, reading).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(BODY_DEADLINE, reading).await.unwrap_or_else(|_| Err(Error::too_slow()))
 }
 
 /// Makes an answer actix-web's, with the headers that every answer has.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::catalog::{self, Catalog};
-use crate::identity::sigv4::{Claim, Credentials, Refusal};
+use crate::identity::sigv4::{Claim, Credentials, Refusal, Request, Service};
 use crate::observe::clock::Clock;
 use wire::{Answer, Call, Error};
 
@@ -61,20 +61,15 @@ impl Control {
 
     /// Answers a call, in every case.
     pub async fn serve(&self, call: Call) -> Answer {
-        if sts::is_meant(&call) {
-            return match self.authenticate(&call) {
-                Ok(()) => sts::answer(&call, &self.settings.account),
-                Err(error) => sts::refuse(&error),
-            };
-        }
-        match self.run(&call).await {
-            Ok(answer) => answer,
-            Err(error) => error.answer(),
-        }
+        let result = match self.authenticate(&call) {
+            Ok(()) if sts::is_meant(&call) => Ok(sts::answer(&call, &self.settings.account)),
+            Ok(()) => self.run(&call).await,
+            Err(error) => Err(error),
+        };
+        result.unwrap_or_else(|error| refuse(&call, &error))
     }
 
     async fn run(&self, call: &Call) -> Result<Answer, Error> {
-        self.authenticate(call)?;
         let operation = apigateway::route(call)?;
         for attempt in 1.. {
             match apigateway::perform(self, call, &operation).await {
@@ -92,16 +87,31 @@ impl Control {
     /// Checks who calls; the node's own endpoints ask this as well.
     pub fn authenticate(&self, call: &Call) -> Result<(), Error> {
         let Authentication::Root(root) = &self.settings.authentication else { return Ok(()) };
-        let headers: Vec<(&str, &str)> =
-            call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers = call.header_pairs();
         let request = call.signed(&headers);
-        let checked = Claim::read(&request).and_then(|claim| {
-            if claim.access_key_id != root.access_key_id {
-                return Err(Refusal::UnknownKey);
-            }
-            claim.check(&request, &root.secret_access_key, self.clock.seconds())
-        });
-        checked.map_err(Error::from)
+        Ok(self.claim(call, &request, root)?.check(&request, &root.secret_access_key)?)
+    }
+
+    /// Checks who says that they call, before their body is read: a stranger is not worth its memory.
+    pub fn admit(&self, head: &Call) -> Result<(), Error> {
+        let Authentication::Root(root) = &self.settings.authentication else { return Ok(()) };
+        let headers = head.header_pairs();
+        self.claim(head, &head.signed(&headers), root)?;
+        Ok(())
+    }
+
+    /// What a call's signature claims, as far as it can be checked without the body.
+    fn claim(&self, call: &Call, request: &Request<'_>, root: &Credentials) -> Result<Claim, Refusal> {
+        let claim = Claim::read(request)?;
+        let service = if sts::is_meant(call) { Service::STS } else { Service::API_GATEWAY };
+        claim.check_scope(service, self.clock.seconds())?;
+        // The root's key is a long-term one: a session that goes with it is somebody else's.
+        let has_session =
+            call.header("x-amz-security-token").is_some() || call.parameter("X-Amz-Security-Token").is_some();
+        if claim.access_key_id != root.access_key_id || has_session {
+            return Err(Refusal::UnknownKey);
+        }
+        Ok(claim)
     }
 
     /// Waits until every live node has dealt with a commit: from then on it serves what was deployed.
@@ -118,6 +128,11 @@ impl Control {
             within.as_secs()
         )))
     }
+}
+
+/// The answer to a call that fails, in the protocol of the service that it is for.
+pub(crate) fn refuse(call: &Call, error: &Error) -> Answer {
+    if sts::is_meant(call) { sts::refuse(error) } else { error.answer() }
 }
 
 /// A request id for an answer.

@@ -7,19 +7,19 @@ use crate::mapping::query::Query;
 const VERSION: &str = "2011-06-15";
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// Whether a call is for STS.
+/// Whether a call is for STS: the query protocol has one path, and no other service here speaks it.
 pub(super) fn is_meant(call: &Call) -> bool {
-    call.path.trim_matches('/').is_empty() && action(call).is_some()
+    call.path.trim_matches('/').is_empty()
 }
 
-fn action(call: &Call) -> Option<String> {
+fn parameter(call: &Call, name: &str) -> Option<String> {
     let body = std::str::from_utf8(&call.body).unwrap_or_default();
-    let in_body = Query::parse(body).last("Action").map(str::to_owned);
-    call.parameter("Action").or(in_body)
+    let in_body = Query::parse(body).last(name).map(str::to_owned);
+    call.parameter(name).or(in_body)
 }
 
 pub(super) fn answer(call: &Call, account: &str) -> Answer {
-    match action(call).as_deref() {
+    match parameter(call, "Action").as_deref() {
         Some("GetCallerIdentity") => xml(
             200,
             format!(
@@ -30,16 +30,28 @@ pub(super) fn answer(call: &Call, account: &str) -> Answer {
                 request_id()
             ),
         ),
-        _ => error(400, "InvalidAction", &format!("Could not find the operation for version {VERSION}")),
+        action => {
+            let version = parameter(call, "Version").unwrap_or_else(|| VERSION.to_owned());
+            let action = action.unwrap_or_default();
+            error(400, "InvalidAction", &format!("Could not find operation {action} for version {version}"))
+        }
     }
 }
 
+/// An error in this protocol: other names than REST's, and sometimes other words.
 pub(super) fn refuse(refusal: &Error) -> Answer {
-    let (status, code, message) = match refusal {
-        Error::Told { status, code, message } => (*status, code.trim_end_matches("Exception"), message.as_str()),
-        Error::Overtaken => (503, "ServiceUnavailable", "try again"),
+    let Error::Told { status, code, message } = refusal else {
+        return error(503, "ServiceUnavailable", "Service Unavailable");
     };
-    error(status, code, message)
+    match *code {
+        "MissingAuthenticationTokenException" => {
+            error(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        }
+        "UnrecognizedClientException" => error(403, "InvalidClientTokenId", message),
+        "InvalidSignatureException" => error(403, "SignatureDoesNotMatch", message),
+        "IncompleteSignatureException" => error(400, "IncompleteSignature", message),
+        code => error(*status, code.trim_end_matches("Exception"), message),
+    }
 }
 
 fn error(status: u16, code: &str, message: &str) -> Answer {

@@ -18,11 +18,27 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 
 /// The one algorithm.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// A signature's time may differ from the clock by so many minutes.
-const SKEW_MINUTES: i64 = 5;
 /// A presigned request may be used for so many seconds at most: a week.
 const MAX_EXPIRES: i64 = 604_800;
 const STAMP: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
+
+/// A service that checks signatures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Service {
+    /// The name that a signature must be scoped to.
+    pub name: &'static str,
+    /// A signature's time may differ from the clock by so many minutes.
+    pub skew_minutes: i64,
+}
+
+impl Service {
+    /// The management planes of API Gateway, V1 and V2.
+    pub const API_GATEWAY: Self = Self { name: "apigateway", skew_minutes: 5 };
+    /// The APIs themselves.
+    pub const EXECUTE_API: Self = Self { name: "execute-api", skew_minutes: 5 };
+    /// The security token service.
+    pub const STS: Self = Self { name: "sts", skew_minutes: 15 };
+}
 
 /// A request, as it is on the wire.
 #[derive(Clone, Copy, Debug)]
@@ -205,10 +221,10 @@ impl Claim {
         })
     }
 
-    /// Checks the signature against the request and the key's secret, at a time in seconds since 1970.
-    pub fn check(&self, request: &Request<'_>, secret: &str, now: i64) -> Result<(), Refusal> {
+    /// Checks what needs no key: that the signature is for now, in seconds since 1970, and for this service.
+    pub fn check_scope(&self, service: Service, now: i64) -> Result<(), Refusal> {
         let invalid = |message: String| Err(Refusal::Invalid(message));
-        let signed_at = self.check_time(now)?;
+        let signed_at = self.check_time(service.skew_minutes, now)?;
         if stamp_of(signed_at).get(..8) != Some(self.date.as_str()) {
             return invalid(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{}', from '{}'.",
@@ -217,6 +233,16 @@ impl Claim {
                 self.stamp
             ));
         }
+        if self.service != service.name {
+            // The space at the end is AWS's.
+            return invalid(format!("Credential should be scoped to correct service: '{}'. ", service.name));
+        }
+        Ok(())
+    }
+
+    /// Checks the signature against the request and the key's secret.
+    pub fn check(&self, request: &Request<'_>, secret: &str) -> Result<(), Refusal> {
+        let invalid = |message: String| Err(Refusal::Invalid(message));
         let is_signed = |name: &str| self.signed_headers.iter().any(|known| known == name);
         let unsigned = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase());
         let mut unsigned = unsigned.filter(|name| name.starts_with("x-amz-") && !is_signed(name));
@@ -240,7 +266,7 @@ impl Claim {
         Ok(())
     }
 
-    fn check_time(&self, now: i64) -> Result<i64, Refusal> {
+    fn check_time(&self, skew_minutes: i64, now: i64) -> Result<i64, Refusal> {
         let invalid = |message: String| Err(Refusal::Invalid(message));
         let parsed = PrimitiveDateTime::parse(&self.stamp, STAMP);
         let Ok(signed_at) = parsed.map(|time| time.assume_utc().unix_timestamp()) else {
@@ -249,7 +275,7 @@ impl Claim {
                 self.stamp
             )));
         };
-        let skew = SKEW_MINUTES * 60;
+        let skew = skew_minutes * 60;
         let end = signed_at + self.expires.unwrap_or(skew);
         if now > end {
             return match self.expires {
@@ -257,7 +283,7 @@ impl Claim {
                     invalid(format!("Signature expired: {} is now later than its {seconds} s.", self.stamp))
                 }
                 None => invalid(format!(
-                    "Signature expired: {} is now earlier than {} ({} - {SKEW_MINUTES} min.)",
+                    "Signature expired: {} is now earlier than {} ({} - {skew_minutes} min.)",
                     self.stamp,
                     stamp_of(now - skew),
                     stamp_of(now)
@@ -266,7 +292,7 @@ impl Claim {
         }
         if signed_at > now + skew {
             return invalid(format!(
-                "Signature not yet current: {} is still later than {} ({} + {SKEW_MINUTES} min.)",
+                "Signature not yet current: {} is still later than {} ({} + {skew_minutes} min.)",
                 self.stamp,
                 stamp_of(now + skew),
                 stamp_of(now)
@@ -428,6 +454,16 @@ mod tests {
 
     const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
+    /// All checks in their order, for the service that the claim names.
+    fn check(claim: &Claim, request: &Request<'_>, secret: &str, now: i64) -> Result<(), Refusal> {
+        let service = match claim.service.as_str() {
+            "apigateway" => Service::API_GATEWAY,
+            _ => Service::EXECUTE_API,
+        };
+        claim.check_scope(service, now)?;
+        claim.check(request, secret)
+    }
+
     /// Signatures that AWS's own SDK makes (auth reference, A3a).
     #[test]
     fn signatures_are_those_of_the_aws_sdk() {
@@ -481,15 +517,18 @@ mod tests {
             let claim = Claim::read(&request).expect("a whole signature");
             assert_eq!((claim.access_key_id.as_str(), claim.service.as_str()), ("AKIDEXAMPLE", "execute-api"));
             let now = 1_767_225_600;
-            assert_eq!(claim.check(&request, SECRET, now + 299), Ok(()), "{path}");
-            assert!(claim.check(&request, "another", now).is_err());
-            assert!(claim.check(&Request { body: b"other", ..request }, SECRET, now).is_err());
-            let late = claim.check(&request, SECRET, now + 301).expect_err("late").to_string();
+            assert_eq!(check(&claim, &request, SECRET, now + 299), Ok(()), "{path}");
+            assert!(check(&claim, &request, "another", now).is_err());
+            assert!(check(&claim, &Request { body: b"other", ..request }, SECRET, now).is_err());
+            let late = check(&claim, &request, SECRET, now + 301).expect_err("late").to_string();
             assert_eq!(
                 late,
                 "Signature expired: 20260101T000000Z is now earlier than 20260101T000001Z (20260101T000501Z - 5 min.)"
             );
-            let early = claim.check(&request, SECRET, now - 301).expect_err("early").to_string();
+            let early = check(&claim, &request, SECRET, now - 301).expect_err("early").to_string();
+            let elsewhere = claim.check_scope(Service::API_GATEWAY, now).expect_err("elsewhere").to_string();
+            assert_eq!(elsewhere, "Credential should be scoped to correct service: 'apigateway'. ");
+            assert!(claim.check_scope(Service { skew_minutes: 15, ..Service::EXECUTE_API }, now + 301).is_ok());
             assert!(early.starts_with("Signature not yet current: 20260101T000000Z is still later than "), "{early}");
         }
     }
@@ -502,8 +541,8 @@ mod tests {
         let headers = [("host", "abc123.execute-api.us-east-1.amazonaws.com")];
         let request = Request { method: "GET", path: "/prod", query, headers: &headers, body: b"" };
         let claim = Claim::read(&request).expect("a whole signature");
-        assert_eq!(claim.check(&request, SECRET, 1_767_225_600 + 300), Ok(()));
-        assert!(claim.check(&request, SECRET, 1_767_225_600 + 301).is_err());
+        assert_eq!(check(&claim, &request, SECRET, 1_767_225_600 + 300), Ok(()));
+        assert!(check(&claim, &request, SECRET, 1_767_225_600 + 301).is_err());
     }
 
     /// The canonical requests of AWS's public vectors.
@@ -580,7 +619,7 @@ mod tests {
             headers.extend(added.iter().map(|(name, value)| (*name, value.as_str())));
             let request = Request { headers: &headers, ..request };
             let claim = Claim::read(&request).expect("a whole signature");
-            prop_assert_eq!(claim.check(&request, SECRET, 1_767_225_600), Ok(()));
+            prop_assert_eq!(check(&claim, &request, SECRET, 1_767_225_600), Ok(()));
         }
 
         #[test]
@@ -588,7 +627,7 @@ mod tests {
             let headers = [("authorization", authorization.as_str()), ("x-amz-date", date.as_str()), ("host", "h")];
             let request = Request { method: "GET", path: &path, query: &query, headers: &headers, body: b"" };
             if let Ok(claim) = Claim::read(&request) {
-                let _ = claim.check(&request, SECRET, 0);
+                let _ = check(&claim, &request, SECRET, 0);
             }
         }
     }

@@ -15,7 +15,7 @@ pub(super) async fn handle(request: &HttpRequest, payload: Payload, shared: &Sha
     match request.uri().path() {
         "/health/live" => Ok(health(true)),
         "/health/ready" => Ok(health(shared.ready.load(Ordering::Acquire))),
-        path if path.starts_with("/_turnpike/") => Ok(match listener::call(request, payload).await {
+        path if path.starts_with("/_turnpike/") => Ok(match listener::call(request, payload, &shared.control).await {
             Ok(call) => listener::respond(answer(&call, shared).await.unwrap_or_else(|error| error.answer())),
             Err(answer) => listener::respond(answer),
         }),

@@ -111,7 +111,8 @@ class Node:
 
     def client(self, service="apigateway", **options):
         retries = {"max_attempts": 0}
-        return boto3.client(
+        signature = options.pop("signature", None)
+        client = boto3.client(
             service,
             endpoint_url=self.admin,
             region_name="us-east-1",
@@ -119,6 +120,10 @@ class Node:
             aws_secret_access_key=options.pop("secret", SECRET),
             config=botocore.config.Config(retries=retries, read_timeout=30, connect_timeout=5, **options),
         )
+        if signature:
+            # Signs as for another service.
+            client._request_signer._signing_name = signature
+        return client
 
     def url(self, api, stage, path=""):
         return f"http://{self.address('gateway')}/_aws/execute-api/{api}/{stage}{path}"

@@ -1,6 +1,7 @@
 """The control plane through boto3 and the AWS CLI."""
 
 import os
+import socket
 import subprocess
 
 import botocore.exceptions
@@ -141,6 +142,11 @@ def test_refusals_have_awss_words(one, backend):
          "Member must satisfy enum value set: [HTTP, MOCK, AWS_PROXY, HTTP_PROXY, AWS]"),
         (lambda: client.create_stage(restApiId=api, stageName="s", deploymentId="none"), "BadRequestException", 400,
          "Deployment id does not exist"),
+        (put(type="HTTP_PROXY", integrationHttpMethod="GET", uri="http://h/{id}",
+             requestParameters={"integration.request.path.id": "method.request.path.id"}), "BadRequestException", 400,
+         "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping "
+         "expression parameter specified: method.request.path.id]"),
+        (lambda: client.get_rest_api(restApiId=api + "/resources/" + resource), "NotFoundException", 404, None),
         (patch(client.update_rest_api, "/x", restApiId=api), "BadRequestException", 400, "Invalid patch path /x"),
         (patch(client.update_rest_api, "/name", op="add", restApiId=api), "BadRequestException", 400,
          "Invalid patch operation specified. Must be one of: [replace]"),
@@ -204,6 +210,17 @@ def test_who_does_not_sign_rightly_gets_nothing(one):
     refused(one.client(secret="wrong").get_rest_apis, "InvalidSignatureException", 403)
     refused(one.client(key="AKIAUNKNOWN").get_rest_apis, "UnrecognizedClientException", 403,
             "The security token included in the request is invalid.")
+    refused(one.client("sts", secret="wrong").get_caller_identity, "SignatureDoesNotMatch", 403)
+    refused(one.client("sts", key="AKIAUNKNOWN").get_caller_identity, "InvalidClientTokenId", 403,
+            "The security token included in the request is invalid.")
+    # A signature that was made for another service is none for this one.
+    refused(one.client(signature="execute-api").get_rest_apis, "InvalidSignatureException", 403,
+            "Credential should be scoped to correct service: 'apigateway'. ")
+    # A stranger's body is not read: the answer comes while it is still due.
+    host, port = one.address("admin").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        raw.sendall(b"POST /restapis HTTP/1.1\r\nHost: h\r\nContent-Length: 6000000\r\n\r\n")
+        assert b" 403 " in raw.recv(4096)
 
 
 def test_bad_bodies_are_told(tmp_path):

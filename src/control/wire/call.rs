@@ -43,6 +43,11 @@ impl Call {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// All header fields, borrowed.
+    pub(crate) fn header_pairs(&self) -> Vec<(&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
     /// The call as its signature covers it.
     pub(crate) fn signed<'a>(&'a self, headers: &'a [(&'a str, &'a str)]) -> sigv4::Request<'a> {
         sigv4::Request { method: &self.method, path: &self.path, query: &self.query, headers, body: &self.body }

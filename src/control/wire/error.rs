@@ -44,6 +44,16 @@ impl Error {
         Self::told(429, "LimitExceededException", message)
     }
 
+    /// The body is over the limit.
+    pub fn too_large() -> Self {
+        Self::told(413, "RequestEntityTooLargeException", "Request Entity Too Large")
+    }
+
+    /// The body did not come in time.
+    pub fn too_slow() -> Self {
+        Self::told(408, "RequestTimeoutException", "The request's body did not arrive in time.")
+    }
+
     /// Values that the service's model does not allow.
     pub fn validation(message: impl Into<String>) -> Self {
         Self::told(400, "ValidationException", message)
