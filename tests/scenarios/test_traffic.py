@@ -263,3 +263,27 @@ def test_pipelined_and_half_requests_get_what_is_theirs(one, backend):
         while received.count(b"HTTP/1.1 200") < 2 and time.monotonic() < deadline:
             received += raw.recv(65536)
     assert received.count(b"HTTP/1.1 200") == 2
+
+
+def test_a_body_with_two_ends_is_refused(one, backend):
+    _, api, _ = deployed(one, backend, verb="POST")
+    host, port = one.address("gateway").split(":")
+    path = one.url(api, "prod", "/pets").split(one.address("gateway"))[1]
+    smuggled = f"GET {path}?smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+    for head in ("Content-Length: 4\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4",
+                 "Content-Length: 4\r\nContent-Length: 5", "Content-Length: +4", "Transfer-Encoding: chunked, identity"):
+        with socket.create_connection((host, int(port)), timeout=10) as raw:
+            raw.sendall(f"POST {path} HTTP/1.1\r\nHost: h\r\n{head}\r\n\r\n0\r\n\r\n{smuggled}".encode())
+            received = b""
+            while piece := raw.recv(65536):
+                received += piece
+        assert received.startswith(b"HTTP/1.1 4") and received.count(b"HTTP/1.1 ") == 1, (head, received)
+
+
+def test_a_placeholder_that_nothing_fills_is_an_invalid_address(one, backend):
+    _, api, _ = deployed(
+        one, backend,
+        integration={"type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": f"http://{backend}/{{unmapped}}"},
+    )
+    answer = fetch(one.url(api, "prod", "/pets"))
+    assert (answer.status, answer.body) == (500, b'{"message": "Internal server error"}')

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use rand::Rng;
@@ -160,7 +160,8 @@ impl<'a> Preparation<'a> {
         };
         let rest = rest.split('#').next().unwrap_or_default();
         let (path, own_query) = rest.split_once('?').unwrap_or((rest, ""));
-        if rest.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        // A placeholder that nothing is mapped to is still in its braces.
+        if rest.bytes().any(|byte| byte <= b' ' || byte == 0x7f || b"{}|\\^`\"<>".contains(&byte)) {
             return Err(invalid());
         }
         let mut target = String::with_capacity(rest.len() + 64);
@@ -256,6 +257,7 @@ fn values<'r>(source: &'r Source, routed: &'r Routed, query: &'r Query<'r>) -> V
         }
         Source::Query(name) => query.last(name).map(Cow::Borrowed).into_iter().collect(),
         Source::QueryAll(name) => query.all(name).map(Cow::Borrowed).collect(),
+        Source::Header(name) | Source::HeaderAll(name) if is_taken_off(&name.to_ascii_lowercase()) => Vec::new(),
         Source::Header(name) => headers.last_text(name).map(Cow::Borrowed).into_iter().collect(),
         Source::HeaderAll(name) => {
             headers.all(name).filter_map(|value| value.to_str().ok()).map(Cow::Borrowed).collect()
@@ -293,32 +295,39 @@ pub(super) fn context<'r>(name: &str, routed: &'r Routed) -> Option<Cow<'r, str>
 ///
 /// What belongs to one connection never does, whatever the reference says of it.
 fn is_passed(name: &HeaderName) -> bool {
-    if *name == HOST || *name == CONTENT_LENGTH {
-        return false;
-    }
-    !matches!(
+    let never = matches!(
         name.as_str(),
-        "connection"
+        "host"
             | "keep-alive"
             | "proxy-connection"
-            | "proxy-authenticate"
             | "proxy-authorization"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
             | "content-encoding"
-            | "content-md5"
-            | "expect"
-            | "max-forwards"
-            | "server"
             | "via"
-            | "www-authenticate"
             | "x-amzn-requestid"
             | "x-amzn-trace-id"
             | "x-forwarded-for"
             | "x-forwarded-port"
             | "x-forwarded-proto"
+    );
+    !never && !is_taken_off(name.as_str())
+}
+
+/// Headers that API Gateway takes off a request: no mapping and no backend sees them (data-plane reference, 4).
+fn is_taken_off(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "content-md5"
+            | "expect"
+            | "max-forwards"
+            | "proxy-authenticate"
+            | "server"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "www-authenticate"
     )
 }
 

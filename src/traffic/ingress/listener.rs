@@ -22,6 +22,11 @@ const BODY_IDLE: Duration = Duration::from_secs(15);
 
 /// Answers a request to an API.
 pub async fn handle(request: HttpRequest, payload: Payload, execute: &Execute) -> HttpResponse {
+    let headers = request.headers();
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        // Two ends of one body: whoever stands before or behind may see another request in it (RFC 9112, 6.1).
+        return HttpResponse::BadRequest().force_close().json(serde_json::json!({"message": "Bad Request"}));
+    }
     let request = read(&request, payload);
     respond(execute.serve(request).await)
 }
@@ -56,9 +61,10 @@ fn read(request: &HttpRequest, payload: Payload) -> Request {
 }
 
 fn body(request: &HttpRequest, payload: Payload) -> Body {
-    let length = request.headers().get(CONTENT_LENGTH);
+    let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    let length = request.headers().get(CONTENT_LENGTH).filter(|_| !chunked);
     let length = length.and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-    if length == Some(0) || (length.is_none() && !request.headers().contains_key(TRANSFER_ENCODING)) {
+    if length == Some(0) || (length.is_none() && !chunked) {
         return Body::Empty;
     }
     let bytes = Incoming { payload, idle: Box::pin(sleep(BODY_IDLE)) };

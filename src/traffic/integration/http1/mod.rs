@@ -19,7 +19,7 @@ use rustls::ClientConfig;
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
 use super::Origin;
-use crate::traffic::message::{Body, BodyError, Headers};
+use crate::traffic::message::{Body, BodyError, ByteStream, Headers};
 use body::Framing;
 use connection::{Connection, Stream};
 use pool::Pool;
@@ -159,10 +159,7 @@ impl Connection {
                 let mut both = Buf::chain(head, bytes.clone());
                 self.stream.write_all_buf(&mut both).await.map_err(Error::Network)?;
             }
-            Body::Stream { length, bytes } => {
-                let chunked = length.is_none();
-                return self.converse_streaming(head, bytes, chunked).await;
-            }
+            Body::Stream { length, bytes } => return self.converse_streaming(head, bytes, *length).await,
         }
         self.stream.flush().await.map_err(Error::Network)?;
         self.read_head().await
@@ -172,14 +169,14 @@ impl Connection {
     async fn converse_streaming(
         &mut self,
         head: &[u8],
-        body: &mut crate::traffic::message::ByteStream,
-        chunked: bool,
+        body: &mut ByteStream,
+        length: Option<u64>,
     ) -> Result<wire::Head, Error> {
         let stream = std::mem::replace(&mut self.stream, Stream::Gone);
         let (mut reading, mut writing) = tokio::io::split(stream);
         self.in_step = false;
         let result = {
-            let sending = send(&mut writing, head, body, chunked);
+            let sending = send(&mut writing, head, body, length);
             let listening = connection::read_head(&mut reading, &mut self.buffer);
             tokio::pin!(sending, listening);
             tokio::select! {
@@ -200,26 +197,36 @@ impl Connection {
     }
 }
 
-/// Sends a head and a body that is still coming.
+/// Sends a head and a body that is still coming: in chunks, or exactly as long as it was said to be. One that turns out
+/// longer must not run into the next request on the connection.
 async fn send(
     stream: &mut WriteHalf<Stream>,
     head: &[u8],
-    body: &mut crate::traffic::message::ByteStream,
-    chunked: bool,
+    body: &mut ByteStream,
+    length: Option<u64>,
 ) -> Result<(), Error> {
+    let other_length = || Error::RequestBody(BodyError::Broken("it is not as long as it said".to_owned()));
     write(stream, head).await?;
+    let mut left = length;
     while let Some(piece) = body.next().await {
         let piece = piece?;
-        if chunked && !piece.is_empty() {
-            write(stream, format!("{:x}\r\n", piece.len()).as_bytes()).await?;
-            write(stream, &piece).await?;
-            write(stream, b"\r\n").await?;
-        } else {
-            write(stream, &piece).await?;
+        match &mut left {
+            Some(left) => {
+                *left = left.checked_sub(piece.len() as u64).ok_or_else(other_length)?;
+                write(stream, &piece).await?;
+            }
+            None if piece.is_empty() => {}
+            None => {
+                write(stream, format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+                write(stream, &piece).await?;
+                write(stream, b"\r\n").await?;
+            }
         }
     }
-    if chunked {
-        write(stream, b"0\r\n\r\n").await?;
+    match left {
+        Some(0) => {}
+        Some(_) => return Err(other_length()),
+        None => write(stream, b"0\r\n\r\n").await?,
     }
     stream.flush().await.map_err(Error::Network)
 }
