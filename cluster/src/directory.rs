@@ -107,7 +107,7 @@ pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     write_bytes(path, &codec::encode(value)?)
 }
 
-/// As [`write`], for bytes: magic, format, checksum, then the bytes.
+/// As [`write()`], for bytes: magic, format, checksum, then the bytes.
 pub(crate) fn write_bytes(path: &Path, payload: &[u8]) -> io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
     let temporary = path.with_extension("new");
@@ -121,7 +121,7 @@ pub(crate) fn write_bytes(path: &Path, payload: &[u8]) -> io::Result<()> {
     sync_directory(parent)
 }
 
-/// Reads what [`write`] wrote; `None` if there is no such file.
+/// Reads what [`write()`] wrote; `None` if there is no such file.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     match read_bytes(path, MAX_FILE)? {
         Some(payload) => Ok(Some(codec::decode(&payload)?)),
