@@ -3,7 +3,7 @@
 //! Deploy number n points the method at the path `/n` of the upstream, which says in its answer what path it was asked
 //! for. A node that answers with another number, or not at all, is stale: the deploy was confirmed too early.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cores::Cores;
 use crate::gateway::admin::{self, Admin, Integration};
-use crate::gateway::turnpike::{self, Addresses, Launch, Node};
+use crate::gateway::turnpike;
 use crate::output::{self, Format};
 use crate::system;
 use crate::table;
@@ -43,7 +43,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let everywhere = format!("{},{}", cores.gateway, cores.load);
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let upstream = Upstream::start(&everywhere, directory.path()).await?;
-    let nodes = three_nodes(&program, directory.path(), &everywhere).await?;
+    let nodes = turnpike::three_nodes(&program, directory.path(), &everywhere).await?;
     let admins = nodes.iter().map(|node| Admin::new(node.addresses.admin)).collect::<anyhow::Result<Vec<_>>>()?;
     let client = admin::client()?;
 
@@ -119,23 +119,6 @@ impl Deploys {
             },
         })
     }
-}
-
-async fn three_nodes(program: &Path, directory: &Path, cores: &str) -> anyhow::Result<Vec<Node>> {
-    let mut nodes: Vec<Node> = Vec::new();
-    for number in 1..=3 {
-        let launch = Launch {
-            program,
-            data: directory.join(format!("node-{number}")),
-            listen: Addresses::free(),
-            join: nodes.first().map(|first| first.addresses.cluster),
-            secret: turnpike::SECRET,
-            cores,
-            workers: 1,
-        };
-        nodes.push(launch.start().await.with_context(|| format!("node {number}"))?);
-    }
-    Ok(nodes)
 }
 
 /// The path that the upstream was asked for by way of this URL, or what came instead.

@@ -3,6 +3,7 @@
 mod output;
 
 mod deploys;
+mod failover;
 mod idle;
 mod proxy;
 
@@ -36,6 +37,8 @@ enum Command {
     Idle(idle::Options),
     /// Deploys in a row on three nodes, each looked for at once on the other two
     Deploys(deploys::Options),
+    /// How long writes wait when the leader of three nodes is killed
+    Failover(failover::Options),
     /// Sends requests to one address of this machine and counts what comes back
     Load(load::Options),
     /// The backend of every measurement: answers 1 KB to whoever asks
@@ -59,6 +62,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Proxy(options) => Box::pin(proxy::run(options)).await,
         Command::Idle(options) => Box::pin(idle::run(options)).await,
         Command::Deploys(options) => Box::pin(deploys::run(options)).await,
+        Command::Failover(options) => Box::pin(failover::run(options)).await,
         Command::Load(options) => load::run(options).await,
         Command::Upstream(options) => upstream::run(options).await,
     }

@@ -52,6 +52,11 @@ impl Process {
         Ok(found)
     }
 
+    /// Kills the process, as a power cut or the kernel would, and waits until it is gone.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill().await.with_context(|| format!("cannot kill process {}", self.pid))
+    }
+
     /// Asks the process to end, by SIGTERM, and waits until it did.
     pub(crate) async fn stop(mut self, patience: Duration) -> anyhow::Result<()> {
         let asked = Command::new("kill").arg("-TERM").arg(self.pid.to_string()).status().await;

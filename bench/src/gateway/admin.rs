@@ -85,6 +85,20 @@ impl Admin {
         Ok(())
     }
 
+    /// The number of the node that leads, once so many nodes have a vote.
+    pub(crate) async fn leader_of(&self, voters: usize) -> anyhow::Result<Option<u64>> {
+        let status = self.call(Method::GET, "/_turnpike/cluster/status", json!({})).await?;
+        let members = status["members"].as_array().into_iter().flatten();
+        let voting = members.filter(|member| member["role"] != "learner" && member["live"] == true).count();
+        Ok(status["node"]["leader"].as_u64().filter(|_| voting == voters))
+    }
+
+    /// Creates an API that nothing is done with: the smallest write.
+    pub(crate) async fn write(&self) -> anyhow::Result<()> {
+        self.call(Method::POST, "/restapis", json!({ "name": "write" })).await?;
+        Ok(())
+    }
+
     async fn call(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
         let request = self.client.request(method.clone(), format!("http://{}{path}", self.address));
         let request = request.header("Content-Type", "application/json").body(body.to_string());

@@ -116,6 +116,24 @@ pub(crate) async fn proxy(program: &Path, upstream: SocketAddr, cores: &str) -> 
     Ok(Gateway { name: "turnpike".to_owned(), url, process: node.process, _directory: directory })
 }
 
+/// Starts three nodes of one cluster, each with one worker.
+pub(crate) async fn three_nodes(program: &Path, directory: &Path, cores: &str) -> anyhow::Result<Vec<Node>> {
+    let mut nodes: Vec<Node> = Vec::new();
+    for number in 1..=3 {
+        let launch = Launch {
+            program,
+            data: directory.join(format!("node-{number}")),
+            listen: Addresses::free(),
+            join: nodes.first().map(|first| first.addresses.cluster),
+            secret: SECRET,
+            cores,
+            workers: 1,
+        };
+        nodes.push(launch.start().await.with_context(|| format!("node {number}"))?);
+    }
+    Ok(nodes)
+}
+
 /// The program to measure: the one that was named, or the one that was built beside this one.
 pub(crate) fn program(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     let path = match named {

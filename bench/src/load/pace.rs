@@ -24,7 +24,7 @@ pub(crate) struct Schedule {
     interval: Duration,
     due: Arc<Semaphore>,
     given: Arc<AtomicU64>,
-    taken: AtomicU64,
+    taken: Arc<AtomicU64>,
 }
 
 impl Pace {
@@ -40,9 +40,10 @@ impl Pace {
             interval: Duration::from_secs(1) / rate.max(1),
             due: Arc::new(Semaphore::new(0)),
             given: Arc::default(),
-            taken: AtomicU64::new(0),
+            taken: Arc::default(),
         };
-        let (interval, due, given) = (schedule.interval, schedule.due.clone(), schedule.given.clone());
+        let (interval, due) = (schedule.interval, schedule.due.clone());
+        let (given, taken) = (schedule.given.clone(), schedule.taken.clone());
         // The runtime's timers tick in milliseconds, too coarse for a schedule; a sleeping thread is late by some 60 µs.
         std::thread::spawn(move || {
             let mut next = start;
@@ -51,6 +52,11 @@ impl Pace {
                 given.fetch_add(1, Ordering::Relaxed);
                 due.add_permits(1);
                 next += interval;
+            }
+            // What is due is sent, if a connection gets free for it; closing would drop it.
+            let patience = Instant::now() + Duration::from_secs(1);
+            while taken.load(Ordering::Relaxed) < given.load(Ordering::Relaxed) && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(1));
             }
             due.close();
         });

@@ -1,0 +1,116 @@
+//! `failover`: the leader of three nodes is killed, again and again; how long until another node's write succeeds.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::cores::Cores;
+use crate::gateway::admin::Admin;
+use crate::gateway::turnpike::{self, Launch};
+use crate::output::{self, Format};
+use crate::system;
+use crate::table;
+use crate::values::{Spread, quantile, round};
+
+/// A cluster that has no leader, or takes no write, for so long is an error.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Options of `failover`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The turnpike program [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    turnpike: Option<PathBuf>,
+    /// How many leaders to kill
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    count: u32,
+    /// How to write the result
+    #[arg(long, value_enum, default_value = "table")]
+    output: Format,
+}
+
+/// Measures and prints.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    let program = turnpike::program(options.turnpike.as_deref())?;
+    let cores = Cores::choose(None, None)?;
+    let everywhere = format!("{},{}", cores.gateway, cores.load);
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let mut nodes = turnpike::three_nodes(&program, directory.path(), &everywhere).await?;
+    let mut milliseconds = Vec::new();
+    for _ in 0..options.count {
+        let leader = leader(&Admin::new(nodes[0].addresses.admin)?).await?;
+        let killed = usize::try_from(leader - 1)?;
+        let node = nodes.remove(killed);
+        let addresses = node.addresses;
+        let other = Admin::new(nodes[0].addresses.admin)?;
+        let begin = Instant::now();
+        node.process.kill().await?;
+        while let Err(error) = other.write().await {
+            anyhow::ensure!(begin.elapsed() < PATIENCE, "no write succeeds: {error:#}");
+        }
+        milliseconds.push(begin.elapsed().as_secs_f64() * 1000.0);
+        let launch = Launch {
+            program: &program,
+            data: directory.path().join(format!("node-{leader}")),
+            listen: addresses,
+            join: None,
+            secret: turnpike::SECRET,
+            cores: &everywhere,
+            workers: 1,
+        };
+        nodes.insert(killed, launch.start().await.context("the killed node does not start again")?);
+    }
+    match options.output {
+        Format::Table => output::print(&report(&milliseconds)),
+        Format::Json => output::print(&document(&milliseconds).to_string()),
+    }
+    Ok(())
+}
+
+async fn leader(admin: &Admin) -> anyhow::Result<u64> {
+    let begin = Instant::now();
+    loop {
+        if let Some(leader) = admin.leader_of(3).await? {
+            return Ok(leader);
+        }
+        anyhow::ensure!(begin.elapsed() < PATIENCE, "nobody leads three voters");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn report(milliseconds: &[f64]) -> String {
+    let row = vec![
+        milliseconds.len().to_string(),
+        format!("{:.0}", quantile(milliseconds, 0.5)),
+        format!("{:.0}", quantile(milliseconds, 0.99)),
+        format!("{:.0}", Spread::of(milliseconds.iter().copied()).max),
+    ];
+    let head = ["leaders killed", "p50 ms to the next write", "p99 ms", "max ms"];
+    format!("three nodes; {}\n\n{}", system::machine(), table::render(&head, &[row]))
+}
+
+fn document(milliseconds: &[f64]) -> Value {
+    json!({
+        "machine": system::machine(),
+        "killed": milliseconds.len(),
+        "next_write_ms": {
+            "p50": round(quantile(milliseconds, 0.5)),
+            "p99": round(quantile(milliseconds, 0.99)),
+            "max": round(Spread::of(milliseconds.iter().copied()).max),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_told() {
+        assert!(report(&[900.0, 1100.0, 1000.0]).contains("| 3              | 1000 "));
+        assert_eq!(document(&[1.0])["next_write_ms"]["max"], 1.0);
+    }
+}
