@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,107 +15,56 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::config::{Config, Secret, Start, Timing};
+use crate::config::{Config, Secret, Timing};
 use crate::directory::{Directory, Identity};
 use crate::feed::{Feed, Watch};
-use crate::membership::{self, JoinError, MemberStatus, MembershipError, Metrics, Role, Settled};
-use crate::network::{
-    Allot, Append, Certificates, ChangeMembership, Handlers, Hello, InstallSnapshot, Join, MembershipChange, Message,
-    Peers, Ping, Propose, ReadIndex, Refused, RequestVote, SendError, Server, Settle, Tell, Told, reachable,
-};
+use crate::membership::{self, MemberStatus, MembershipError, Metrics, Role, Settled};
+use crate::network::{Handlers, MembershipChange, Message, Peers, SendError};
 use crate::proposal::{self, Failure};
-use crate::raft::{Command, Member, Network, Outcome, Raft, Vote};
+use crate::raft::{Command, Member, Outcome, Raft, Vote};
 use crate::read::{self, ReadError};
+use crate::start::{self, StartError};
 use crate::state::{State, View};
-use crate::store::{self, LogStore};
+use crate::store::LogStore;
 use crate::transaction::{Committed, TransactError, Transaction};
 use crate::{Index, NodeId};
 
 /// Threads that Raft and the network run on.
 const THREADS: usize = 4;
-/// After so many entries a snapshot is made, and the log before it can go.
-const SNAPSHOT_AFTER: u64 = 5000;
-/// So many entries stay in the log behind a snapshot, for members that are a little late.
-const KEPT_ENTRIES: u64 = 1000;
-/// Entries that go to a follower at once.
-const BATCH: u64 = 300;
-/// A piece of a snapshot on the wire, in bytes.
-const SNAPSHOT_PIECE: u64 = 1024 * 1024;
 
 /// A node of a cluster. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Cluster {
-    inner: Arc<Inner>,
-}
-
-/// A node could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data directory can't be used.
-    #[error("can't use the data directory {}", path.display())]
-    Directory {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// The store in the data directory can't be opened.
-    #[error("can't open the store in {}; if its files are damaged, move the directory aside and join as a new node", path.display())]
-    Store {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// The cluster's port can't be opened.
-    #[error("can't listen for other nodes on {address}")]
-    Listen {
-        /// Where.
-        address: String,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// A node joins only with the cluster's secret.
-    #[error("a node needs the cluster's secret to join")]
-    NoSecret,
-    /// The cluster did not let the node in.
-    #[error("can't join the cluster")]
-    Join(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Something that should not go wrong did.
-    #[error("can't start the node: {0}")]
-    Internal(String),
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
-    identity: RwLock<Identity>,
-    address: SocketAddr,
-    secret: Secret,
+    pub(crate) identity: RwLock<Identity>,
+    pub(crate) address: SocketAddr,
+    pub(crate) secret: Secret,
     pub(crate) timing: Timing,
-    tracks_processing: bool,
-    was_new: bool,
-    data: PathBuf,
-    raft: OnceLock<Raft>,
-    state: Arc<RwLock<State>>,
-    feed: Arc<Feed>,
-    processed: watch::Sender<Index>,
+    pub(crate) tracks_processing: bool,
+    pub(crate) was_new: bool,
+    pub(crate) data: PathBuf,
+    pub(crate) raft: OnceLock<Raft>,
+    pub(crate) state: Arc<RwLock<State>>,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) processed: watch::Sender<Index>,
     pub(crate) peers: Peers,
-    handlers: Arc<Handlers>,
-    readers: mpsc::Sender<read::Reader>,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) readers: mpsc::Sender<read::Reader>,
     pub(crate) proposals: mpsc::Sender<proposal::Proposal>,
-    last_seen: Mutex<HashMap<NodeId, Instant>>,
-    started: Instant,
-    log: LogStore,
+    pub(crate) last_seen: Mutex<HashMap<NodeId, Instant>>,
+    pub(crate) started: Instant,
+    pub(crate) log: LogStore,
     /// Term and last entry, if this node led when it went down.
     pub(crate) led_until: Option<(u64, Index)>,
-    stopped: AtomicBool,
-    handle: Handle,
+    pub(crate) stopped: AtomicBool,
+    pub(crate) handle: Handle,
     /// Taken when the last handle is gone.
-    runtime: Mutex<Option<Runtime>>,
-    /// Held for its lock.
-    _directory: Directory,
+    pub(crate) runtime: Mutex<Option<Runtime>>,
+    /// Held for its lock, too.
+    pub(crate) directory: Directory,
 }
 
 impl Drop for Inner {
@@ -142,7 +90,7 @@ impl Cluster {
             .build()
             .map_err(|error| StartError::Internal(error.to_string()))?;
         let handle = runtime.handle().clone();
-        let starting = handle.spawn(start(config, handle.clone()));
+        let starting = handle.spawn(start::start(config, handle.clone()));
         match starting.await.unwrap_or_else(|error| Err(StartError::Internal(error.to_string()))) {
             Ok(cluster) => {
                 *cluster.inner.runtime.lock() = Some(runtime);
@@ -463,348 +411,4 @@ fn disk_bytes(path: &std::path::Path) -> u64 {
         Err(_) => 0,
     };
     entries.flatten().map(size).sum()
-}
-
-async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
-    let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
-    let directory = Directory::open(&config.data).map_err(in_directory)?;
-    let known = directory.identity().map_err(in_directory)?;
-    let secret = secret(&config, &directory, known.is_some())?;
-    let certificates = Certificates::new(&secret).map_err(|error| StartError::Internal(error.to_string()))?;
-    let listen = |source| StartError::Listen { address: config.listen.clone(), source };
-    let server = Server::bind(&config.listen, Arc::clone(&certificates.server)).await.map_err(listen)?;
-    let address = server.address().map_err(listen)?;
-    let advertised = match &config.advertise {
-        Some(advertised) => advertised.clone(),
-        None => reachable(address, config.start.addresses()).await.to_string(),
-    };
-
-    let stores = {
-        let path = config.data.clone();
-        let opening = tokio::task::spawn_blocking(move || store::open(&directory).map(|stores| (stores, directory)));
-        let opened = opening.await.map_err(|error| io::Error::other(error.to_string())).and_then(|result| result);
-        opened.map_err(|source| StartError::Store { path, source })?
-    };
-    let (stores, directory) = stores;
-
-    let was_new = !known.as_ref().is_some_and(|known| known.member);
-    let stranger = Hello {
-        cluster: known.as_ref().map(|known| known.cluster).filter(|cluster| *cluster != 0),
-        node: known.as_ref().map_or(0, |known| known.node),
-    };
-    let peers = Peers::new(Arc::clone(&certificates.client), stranger);
-    let (identity, through) = identify(&config, known, &peers).await?;
-    directory.set_identity(&identity).map_err(in_directory)?;
-    let hello = Hello { cluster: (identity.cluster != 0).then_some(identity.cluster), node: identity.node };
-    peers.introduce(hello.clone());
-
-    let led_until = stores.log.led_until(identity.node);
-    let led_until = led_until.map_err(|source| StartError::Store { path: config.data.clone(), source })?;
-    let (readers, questions) = mpsc::channel(read::QUEUE);
-    let (proposals, proposed) = mpsc::channel(proposal::QUEUE);
-    let hello = Arc::new(Mutex::new(hello));
-    let inner = Arc::new(Inner {
-        address,
-        secret,
-        timing: config.timing.clone(),
-        tracks_processing: config.tracks_processing,
-        was_new,
-        data: config.data.clone(),
-        raft: OnceLock::new(),
-        state: stores.state,
-        feed: stores.feed,
-        processed: watch::channel(0).0,
-        peers,
-        handlers: Arc::default(),
-        readers,
-        proposals,
-        last_seen: Mutex::default(),
-        led_until,
-        started: Instant::now(),
-        log: stores.log.clone(),
-        stopped: AtomicBool::new(false),
-        handle,
-        runtime: Mutex::new(None),
-        _directory: directory,
-        identity: RwLock::new(identity.clone()),
-    });
-    let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
-    let raft_config = raft_config(&config.timing)?;
-    // Raft has connections of its own, so that nothing else can be in its way.
-    let raft_peers = Arc::new(Peers::new(certificates.client, hello.lock().clone()));
-    let network = Network::new(Arc::clone(&raft_peers));
-    let raft = Raft::new(identity.node, Arc::new(raft_config), network, stores.log, stores.machine);
-    let raft = raft.await.map_err(|error| internal(&error))?;
-    let _ = inner.raft.set(raft);
-    handle_messages(&inner);
-    tokio::spawn(server.run(Arc::clone(&hello), Arc::clone(&inner.handlers)));
-    tokio::spawn(read::run(Arc::downgrade(&inner), questions));
-    tokio::spawn(proposal::run(Arc::downgrade(&inner), proposed));
-    tokio::spawn(membership::watch_liveness(Arc::downgrade(&inner)));
-
-    tokio::spawn(watch_raft(Arc::downgrade(&inner)));
-
-    let cluster = match through {
-        Entrance::None => {
-            tokio::spawn(announce(Arc::downgrade(&inner), advertised));
-            identity.cluster
-        }
-        Entrance::Bootstrap => {
-            bootstrap(&inner, &identity, advertised).await?;
-            identity.cluster
-        }
-        Entrance::Through(member) => enter(&inner, &member, &identity, advertised).await?,
-    };
-    if !identity.member {
-        let identity = Identity { cluster, member: true, ..identity.clone() };
-        inner._directory.set_identity(&identity).map_err(in_directory)?;
-        let introduction = Hello { cluster: Some(cluster), node: identity.node };
-        *hello.lock() = introduction.clone();
-        inner.peers.introduce(introduction.clone());
-        raft_peers.introduce(introduction);
-        *inner.identity.write() = identity;
-    }
-    if !identity.learner {
-        tokio::spawn(get_vote(Arc::downgrade(&inner)));
-    }
-    Ok(Cluster { inner })
-}
-
-/// How a node comes to be a member.
-enum Entrance {
-    /// It is one.
-    None,
-    /// As the first.
-    Bootstrap,
-    /// By asking this member.
-    Through(String),
-}
-
-fn secret(config: &Config, directory: &Directory, goes_on: bool) -> Result<Secret, StartError> {
-    let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
-    if let Some(secret) = &config.secret {
-        return Ok(secret.clone());
-    }
-    if let Some(secret) = directory.secret().map_err(in_directory)? {
-        return Ok(secret);
-    }
-    if config.start == Start::Bootstrap && !goes_on {
-        return directory.make_secret().map_err(in_directory);
-    }
-    Err(StartError::NoSecret)
-}
-
-/// Who this node is: as it was, or made anew. A joining node asks for its number first.
-async fn identify(config: &Config, known: Option<Identity>, peers: &Peers) -> Result<(Identity, Entrance), StartError> {
-    match (known, &config.start) {
-        (Some(known), _) if known.member => Ok((known, Entrance::None)),
-        // A bootstrap that a crash has cut off goes on, as the same node of the same cluster.
-        (Some(begun), _) if begun.cluster != 0 => Ok((begun, Entrance::Bootstrap)),
-        (None | Some(_), Start::Bootstrap) => {
-            let identity = Identity {
-                node: config.node_id.unwrap_or(1),
-                cluster: rand::random(),
-                instance: rand::random(),
-                learner: false,
-                member: false,
-            };
-            Ok((identity, Entrance::Bootstrap))
-        }
-        (begun, Start::Join(addresses)) => {
-            let instance = begun.as_ref().map_or_else(rand::random, |begun| begun.instance);
-            let wanted = begun.map(|begun| begun.node).or(config.node_id);
-            let asked = membership::ask_number(peers, addresses, wanted, instance, config.timing.join);
-            let (node, member) = asked.await.map_err(|error: JoinError| StartError::Join(Box::new(error)))?;
-            // The cluster's id follows when it has let this node in; until then a restart asks again, as the same.
-            let identity = Identity { node, cluster: 0, instance, learner: config.learner, member: false };
-            Ok((identity, Entrance::Through(member)))
-        }
-    }
-}
-
-async fn bootstrap(inner: &Arc<Inner>, identity: &Identity, address: String) -> Result<(), StartError> {
-    let internal = |what: String| StartError::Internal(what);
-    let members = std::collections::BTreeMap::from([(identity.node, Member { address })]);
-    if !inner.raft().is_initialized().await.map_err(|error| internal(error.to_string()))? {
-        inner.raft().initialize(members).await.map_err(|error| internal(error.to_string()))?;
-    }
-    let elected = inner.raft().wait(Some(Duration::from_secs(20)));
-    elected
-        .current_leader(identity.node, "bootstrap")
-        .await
-        .map_err(|error| internal(format!("the first node did not become the leader: {error}")))?;
-    // Its own number is taken like everybody's, so that nobody else gets it.
-    match membership::allot(inner, Some(identity.node), identity.instance).await {
-        Ok(_) => Ok(()),
-        Err(refused) => Err(internal(refused.to_string())),
-    }
-}
-
-/// Asks a member to be let in; answers with the cluster's id.
-async fn enter(inner: &Arc<Inner>, member: &str, identity: &Identity, address: String) -> Result<u128, StartError> {
-    let deadline = Instant::now() + inner.timing.join;
-    loop {
-        let request = Join((identity.node, identity.instance, address.clone()));
-        let result = inner.peers.send(member, &request, Duration::from_secs(20)).await;
-        let failure: Box<dyn std::error::Error + Send + Sync> = match result {
-            Ok(Ok(joined)) => return Ok(joined.cluster),
-            Ok(Err(error @ Refused::Final(_))) => return Err(StartError::Join(Box::new(error))),
-            Ok(Err(error)) => Box::new(error),
-            Err(error) => Box::new(error),
-        };
-        if Instant::now() >= deadline {
-            return Err(StartError::Join(failure));
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// Tells the others where this node is now, if they know another address of it.
-async fn announce(inner: std::sync::Weak<Inner>, address: String) {
-    loop {
-        let Some(strong) = inner.upgrade() else { return };
-        let id = strong.id();
-        let known = strong.members().into_iter().find(|(node, _)| *node == id);
-        // A node that is no member has been removed, or does not know yet; the leader would tell it.
-        if strong.is_stopped() || known.as_ref().is_some_and(|(_, member)| member.address == address) {
-            return;
-        }
-        if known.is_some() {
-            let instance = strong.identity.read().instance;
-            let told = membership::join(&strong, &Join((id, instance, address.clone()))).await;
-            if let Err(error) = told {
-                tracing::warn!(%error, address, "the cluster does not take this node's new address yet");
-            }
-        }
-        drop(strong);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// Ends the process when Raft has ended by itself, as it does when the store fails: a node that goes on without it
-/// would answer from what it last knew, and look alive to everybody.
-async fn watch_raft(inner: std::sync::Weak<Inner>) {
-    let Some(mut metrics) = inner.upgrade().map(|inner| inner.raft().metrics()) else { return };
-    loop {
-        let failure = metrics.borrow_and_update().running_state.clone().err();
-        if let Some(failure) = failure {
-            if inner.upgrade().is_some_and(|inner| !inner.is_stopped()) {
-                tracing::error!(%failure, "Raft has ended; ending the process rather than going on without it");
-                std::process::abort();
-            }
-            return;
-        }
-        if metrics.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Asks for this node's vote until it has one.
-async fn get_vote(inner: std::sync::Weak<Inner>) {
-    loop {
-        let Some(strong) = inner.upgrade() else { return };
-        if strong.is_stopped() || strong.voters().contains(&strong.id()) {
-            return;
-        }
-        if let Err(MembershipError::Refused(why)) =
-            membership::change(&strong, MembershipChange::Promote(strong.id())).await
-        {
-            tracing::warn!(why, "this node does not get a vote");
-            return;
-        }
-        drop(strong);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-fn raft_config(timing: &Timing) -> Result<openraft::Config, StartError> {
-    let millis = |duration: Duration| duration.as_millis() as u64;
-    let config = openraft::Config {
-        cluster_name: "turnpike".to_owned(),
-        heartbeat_interval: millis(timing.heartbeat),
-        election_timeout_min: millis(timing.election_min),
-        election_timeout_max: millis(timing.election_max),
-        install_snapshot_timeout: 20_000,
-        max_payload_entries: BATCH,
-        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(SNAPSHOT_AFTER),
-        snapshot_max_chunk_size: SNAPSHOT_PIECE,
-        max_in_snapshot_log_to_keep: KEPT_ENTRIES,
-        ..openraft::Config::default()
-    };
-    config.validate().map_err(|error| StartError::Internal(error.to_string()))
-}
-
-/// Answers what other nodes ask. Handlers hold the node weakly: they belong to it.
-fn handle_messages(inner: &Arc<Inner>) {
-    let raft = inner.raft().clone();
-    let handlers = &inner.handlers;
-    let node = raft.clone();
-    handlers.set(move |_, message: Append| {
-        let node = node.clone();
-        async move { node.append_entries(message.0).await }
-    });
-    let node = raft.clone();
-    handlers.set(move |_, message: RequestVote| {
-        let node = node.clone();
-        async move { node.vote(message.0).await }
-    });
-    let node = raft;
-    handlers.set(move |_, message: InstallSnapshot| {
-        let node = node.clone();
-        async move { node.install_snapshot(message.0).await }
-    });
-    let weak = Arc::downgrade(inner);
-    handlers.set(move |from, Ping()| {
-        if let Some(inner) = weak.upgrade() {
-            inner.seen(from);
-        }
-        async {}
-    });
-    let weak = Arc::downgrade(inner);
-    handlers.set(move |_, message: Propose| {
-        let inner = weak.upgrade();
-        async move {
-            match inner {
-                Some(inner) => proposal::propose_here(&inner, message.0).await,
-                None => crate::network::Proposed::NotLeader,
-            }
-        }
-    });
-    let weak = Arc::downgrade(inner);
-    handlers.set(move |_, ReadIndex()| {
-        let inner = weak.upgrade();
-        async move { read::read_index_here(inner.as_deref()?).await }
-    });
-    let weak = Arc::downgrade(inner);
-    handlers.set(move |_, Settle((index, millis)): Settle| {
-        let inner = weak.upgrade();
-        async move {
-            let deadline = Instant::now() + Duration::from_millis(millis);
-            match inner {
-                Some(inner) => inner.has_processed(index, deadline).await,
-                None => false,
-            }
-        }
-    });
-    let weak = Arc::downgrade(inner);
-    handlers.set(move |_, Tell()| {
-        let applied = weak.upgrade().map_or(0, |inner| inner.applied());
-        async move { Told { applied } }
-    });
-    let weak = Arc::downgrade(inner);
-    handlers.set(move |_, Allot((wanted, instance)): Allot| {
-        let inner = weak.upgrade();
-        async move { membership::allot(&inner.ok_or(Refused::NotLeader)?, wanted, instance).await }
-    });
-    let weak = Arc::downgrade(inner);
-    handlers.set(move |_, message: Join| {
-        let inner = weak.upgrade();
-        async move { membership::join(&inner.ok_or(Refused::NotLeader)?, &message).await }
-    });
-    let weak = Arc::downgrade(inner);
-    handlers.set(move |_, message: ChangeMembership| {
-        let inner = weak.upgrade();
-        async move { membership::change_here(&*inner.ok_or(Refused::NotLeader)?, &message.0).await }
-    });
 }

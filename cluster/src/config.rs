@@ -40,13 +40,15 @@ pub enum Start {
     Bootstrap,
     /// As another node of the cluster that one of these addresses belongs to.
     Join(Vec<String>),
+    /// As the node that the data directory holds.
+    Resume,
 }
 
 impl Start {
     /// The addresses of members that are to be joined.
     pub(crate) fn addresses(&self) -> &[String] {
         match self {
-            Self::Bootstrap => &[],
+            Self::Bootstrap | Self::Resume => &[],
             Self::Join(addresses) => addresses,
         }
     }

@@ -7,12 +7,14 @@
 
 #![warn(missing_docs)]
 
+mod answers;
 mod cluster;
 mod config;
 mod feed;
 mod membership;
 mod proposal;
 mod read;
+mod start;
 mod state;
 mod transaction;
 
@@ -23,12 +25,13 @@ mod store;
 mod codec;
 mod directory;
 
-pub use cluster::{Cluster, StartError};
+pub use cluster::Cluster;
 pub use config::{Config, Secret, SecretError, Start, Timing};
 pub use feed::{Changed, ChangedKey, Kind, Watch, WatchError};
 pub use membership::{MemberStatus, MembershipError, Metrics, Role, Settled};
 pub use network::{Message, SendError};
 pub use read::ReadError;
+pub use start::StartError;
 pub use state::{Document, View};
 pub use transaction::{Change, Committed, Condition, TransactError, Transaction};
 

@@ -31,7 +31,7 @@ async fn a_node_keeps_what_it_acknowledged_over_a_restart() {
     }
     node.clone().stop().await;
     drop(node);
-    let again = sandbox.restart(1, Start::Bootstrap).await;
+    let again = sandbox.restart(1, Start::Resume).await;
     assert!(!again.was_new());
     assert_eq!(value(&again, "a").as_deref(), Some("1"));
 }
@@ -161,7 +161,7 @@ async fn a_node_that_comes_back_elsewhere_is_found_again() {
     drop(gone);
     sandbox.nodes[0].transact(put("moved", "1")).await.expect("committed by two");
     // Port 0 takes another port this time.
-    let again = sandbox.restart(3, Start::Bootstrap).await;
+    let again = sandbox.restart(3, Start::Resume).await;
     assert_ne!(again.address(), before);
     let address = again.address().to_string();
     eventually("the others know the new address", || async {
@@ -186,6 +186,23 @@ async fn a_member_can_be_removed_and_a_number_belongs_to_one() {
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("two nodes with one number"),
     }
+}
+
+#[tokio::test]
+async fn a_node_that_was_not_let_in_yet_begins_no_cluster_of_its_own() {
+    let sandbox = Sandbox::one_node().await;
+    let mut config = sandbox.config(2, Start::Join(vec!["127.0.0.1:1".to_owned()]));
+    config.timing.join = Duration::from_millis(100);
+    assert!(matches!(Cluster::start(config.clone()).await, Err(StartError::Join(_))));
+    config.start = Start::Resume;
+    eventually("the directory is free again", || async {
+        matches!(Cluster::start(config.clone()).await, Err(StartError::NotJoined { .. }))
+    })
+    .await;
+    config.start = Start::Join(vec![sandbox.nodes[0].address().to_string()]);
+    config.timing.join = Duration::from_secs(10);
+    let joined = Cluster::start(config).await.expect("let in");
+    assert_eq!(joined.id(), 2);
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]

@@ -22,19 +22,19 @@ pub(super) struct Arguments {
     #[arg(long, env = "TURNPIKE_NODE_ID")]
     node_id: Option<u64>,
     /// Address that APIs are served on.
-    #[arg(long, env = "TURNPIKE_GATEWAY", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "TURNPIKE_GATEWAY", value_parser = address, default_value = "0.0.0.0:8080")]
     gateway: SocketAddr,
     /// Address of the control plane: the endpoint for AWS clients, and health.
-    #[arg(long, env = "TURNPIKE_ADMIN", default_value = "127.0.0.1:9000")]
+    #[arg(long, env = "TURNPIKE_ADMIN", value_parser = address, default_value = "127.0.0.1:9000")]
     admin: SocketAddr,
     /// Address of Prometheus metrics.
-    #[arg(long, env = "TURNPIKE_METRICS", default_value = "0.0.0.0:9090")]
+    #[arg(long, env = "TURNPIKE_METRICS", value_parser = address, default_value = "0.0.0.0:9090")]
     metrics: SocketAddr,
     /// Address that other nodes connect to; only nodes with the cluster's secret get in.
-    #[arg(long, env = "TURNPIKE_CLUSTER", default_value = "0.0.0.0:9400")]
+    #[arg(long, env = "TURNPIKE_CLUSTER", value_parser = address, default_value = "0.0.0.0:9400")]
     cluster: SocketAddr,
     /// Serve both planes on one more address, for local development.
-    #[arg(long, env = "TURNPIKE_EDGE")]
+    #[arg(long, env = "TURNPIKE_EDGE", value_parser = address)]
     edge: Option<SocketAddr>,
     /// What other nodes are told to connect to; without it the --cluster address, or this machine's own where that is
     /// 0.0.0.0. Needed where they reach it by another name or port.
@@ -97,12 +97,17 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     })
 }
 
+/// Reads where to listen.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an address and a port are wanted, such as 127.0.0.1:8080")
+}
+
 fn config(arguments: Arguments) -> anyhow::Result<Config> {
     let holds_data = arguments.data.join("identity").exists();
     let start = match (arguments.bootstrap, arguments.join.is_empty()) {
         (true, _) => Start::Bootstrap,
         (false, false) => Start::Join(arguments.join),
-        (false, true) if holds_data => Start::Bootstrap,
+        (false, true) if holds_data => Start::Resume,
         (false, true) => bail!(
             "{} holds no node yet: say --bootstrap to begin a new cluster, or --join ADDRESS to join one",
             arguments.data.display()

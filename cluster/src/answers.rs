@@ -1,0 +1,87 @@
+//! What a node answers to other nodes' messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::cluster::Inner;
+use crate::network::{
+    Allot, Append, ChangeMembership, InstallSnapshot, Join, Ping, Propose, Proposed, ReadIndex, Refused, RequestVote,
+    Settle, Tell, Told,
+};
+use crate::{membership, proposal, read};
+
+/// Sets the handlers of all messages between nodes. They hold the node weakly: they belong to it.
+pub(crate) fn set(inner: &Arc<Inner>) {
+    let raft = inner.raft().clone();
+    let handlers = &inner.handlers;
+    let node = raft.clone();
+    handlers.set(move |_, message: Append| {
+        let node = node.clone();
+        async move { node.append_entries(message.0).await }
+    });
+    let node = raft.clone();
+    handlers.set(move |_, message: RequestVote| {
+        let node = node.clone();
+        async move { node.vote(message.0).await }
+    });
+    let node = raft;
+    handlers.set(move |_, message: InstallSnapshot| {
+        let node = node.clone();
+        async move { node.install_snapshot(message.0).await }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |from, Ping()| {
+        if let Some(inner) = weak.upgrade() {
+            inner.seen(from);
+        }
+        async {}
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, message: Propose| {
+        let inner = weak.upgrade();
+        async move {
+            match inner {
+                Some(inner) => proposal::propose_here(&inner, message.0).await,
+                None => Proposed::NotLeader,
+            }
+        }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, ReadIndex()| {
+        let inner = weak.upgrade();
+        async move { read::read_index_here(inner.as_deref()?).await }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, Settle((index, millis)): Settle| {
+        let inner = weak.upgrade();
+        async move {
+            let deadline = Instant::now() + Duration::from_millis(millis);
+            match inner {
+                Some(inner) => inner.has_processed(index, deadline).await,
+                None => false,
+            }
+        }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, Tell()| {
+        let applied = weak.upgrade().map_or(0, |inner| inner.applied());
+        async move { Told { applied } }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, Allot((wanted, instance)): Allot| {
+        let inner = weak.upgrade();
+        async move { membership::allot(&inner.ok_or(Refused::NotLeader)?, wanted, instance).await }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, message: Join| {
+        let inner = weak.upgrade();
+        async move { membership::join(&inner.ok_or(Refused::NotLeader)?, &message).await }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, message: ChangeMembership| {
+        let inner = weak.upgrade();
+        async move { membership::change_here(&*inner.ok_or(Refused::NotLeader)?, &message.0).await }
+    });
+}
