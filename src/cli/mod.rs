@@ -38,7 +38,18 @@ enum Sub {
 
 /// Carries the command line out. What goes wrong is told in one line, with its causes.
 pub fn run() -> ExitCode {
-    let command = Command::parse();
+    let command = match Command::try_parse() {
+        Ok(command) => command,
+        Err(error) if error.use_stderr() => {
+            output::complain(&anyhow::anyhow!(in_one_line(&error.to_string())));
+            return ExitCode::from(2);
+        }
+        Err(help) => {
+            // Help and version go to standard output, in colours on a terminal.
+            let _ = help.print();
+            return ExitCode::SUCCESS;
+        }
+    };
     let result = match command.command {
         Sub::Quickstart(arguments) => quickstart::run(arguments),
         Sub::Serve(arguments) => serve::run(*arguments),
@@ -54,7 +65,39 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// What is wrong with the command line, and what would be right, in one line: without the summary of all flags.
+fn in_one_line(error: &str) -> String {
+    let lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told: Vec<&str> =
+        lines.take_while(|line| !line.starts_with("Usage:")).filter(|line| !line.starts_with("For more")).collect();
+    let told = told.join(" ");
+    format!("{}; see --help", told.strip_prefix("error: ").unwrap_or(&told))
+}
+
 /// The directory that the quickstart keeps its node in.
 fn default_data() -> PathBuf {
     PathBuf::from(".turnpike")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_command_line_is_told_in_one_line() {
+        for (words, expected) in [
+            (
+                &["serve", "--gateway", "x"][..],
+                "invalid value 'x' for '--gateway <GATEWAY>': an address and a port are wanted, such as 127.0.0.1:8080; see --help",
+            ),
+            (&["serve", "--nonsense"], "unexpected argument '--nonsense' found; see --help"),
+            (
+                &["cluster", "status", "--output", "xml"],
+                "invalid value 'xml' for '--output <OUTPUT>' [possible values: table, json]; see --help",
+            ),
+        ] {
+            let error = Command::try_parse_from([&["turnpike"], words].concat()).err().expect("refused");
+            assert_eq!(in_one_line(&error.to_string()), expected);
+        }
+    }
 }

@@ -1,0 +1,45 @@
+"""The measurements of bench/README.md, as short as they can be: that they run and find what they look for."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BINARY
+
+BENCH = pathlib.Path(BINARY).with_name("turnpike-bench")
+
+
+def measure(*words):
+    done = subprocess.run(
+        [BENCH, *words, "--output", "json"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(autouse=True)
+def several_cores():
+    if not shutil.which("taskset"):
+        pytest.skip("taskset is not on this machine")
+
+
+def test_no_deploy_is_stale():
+    assert measure("deploys", "--count", "10", "--rotate")["stale"] == 0
+
+
+def test_writes_go_on_after_a_leader_is_killed():
+    assert measure("failover", "--count", "2")["killed"] == 2
+
+
+def test_a_node_starts_on_what_it_had():
+    states = measure("idle", "--apis", "5", "--starts", "1", "--seconds", "0")["states"]
+    assert [state["node"] for state in states] == ["fresh", "just deployed", "started on existing data"]
+
+
+def test_turnpike_and_nginx_answer_every_request():
+    nginx = [] if shutil.which("nginx") else ["--nginx", "/nowhere"]
+    report = measure("proxy", "--modes", "alternating", "--rounds", "1", "--seconds", "1", *nginx)
+    assert report
