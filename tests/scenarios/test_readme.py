@@ -107,9 +107,11 @@ def test_the_quickstart_and_what_it_says_to_try(tmp_path, ports):
 def test_three_nodes_as_the_readme_starts_them(tmp_path, ports):
     script = replaced(block("three"), ports)
     status = f"{pathlib.Path(BINARY).resolve()} cluster status --output json --admin-url http://127.0.0.1:{ports['9002']}"
-    wait = "until [ $(%s | grep -c '\"live\": true') = 3 ]; do sleep 0.2; done" % status
+    ready = 'until [ "$(grep -c "^ready node=" printed)" = 3 ]; do sleep 0.2; done'
+    live = "until [ $(%s | grep -c '\"live\": true') = 3 ]; do sleep 0.2; done" % status
     # The three nodes end with the shell that started them.
-    printed = run(f"trap 'kill $(jobs -p); wait' EXIT\n{script}\n{wait}\n{status}", tmp_path)
+    run(f"exec >printed\ntrap 'kill $(jobs -p); wait' EXIT\n{script}\n{ready}\n{live}\n{status}", tmp_path)
+    printed = (tmp_path / "printed").read_text()
     assert printed.count("ready node=") == 3 and "NODE  ROLE" in printed
     assert printed.count('"live": true') == 3
 
