@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +15,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::config::{Config, Secret, Timing};
-use crate::directory::{Directory, Identity};
+use crate::disk::Disk;
 use crate::feed::{Feed, Watch};
+use crate::identity::Identity;
 use crate::membership::{self, MemberStatus, MembershipError, Metrics, Role, Settled};
 use crate::network::{Handlers, MembershipChange, Message, Peers, SendError};
 use crate::proposal::{self, Failure};
@@ -31,6 +31,8 @@ use crate::{Index, NodeId};
 
 /// Threads that Raft and the network run on.
 const THREADS: usize = 4;
+/// What still runs of a node that did not start is waited for so long.
+const SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// A node of a cluster. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -45,7 +47,7 @@ pub(crate) struct Inner {
     pub(crate) timing: Timing,
     pub(crate) tracks_processing: bool,
     pub(crate) was_new: bool,
-    pub(crate) data: PathBuf,
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) raft: OnceLock<Raft>,
     pub(crate) state: Arc<RwLock<State>>,
     pub(crate) feed: Arc<Feed>,
@@ -63,8 +65,6 @@ pub(crate) struct Inner {
     pub(crate) handle: Handle,
     /// Taken when the last handle is gone.
     pub(crate) runtime: Mutex<Option<Runtime>>,
-    /// Held for its lock, too.
-    pub(crate) directory: Directory,
 }
 
 impl Drop for Inner {
@@ -97,8 +97,9 @@ impl Cluster {
                 Ok(cluster)
             }
             Err(error) => {
-                // This may be a task of another runtime, where waiting for one to end is not allowed.
-                runtime.shutdown_background();
+                // Waited for, so that the data directory is free again; but not on a task, where that is not allowed.
+                let ending = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(SHUTDOWN));
+                let _ = ending.await;
                 Err(error)
             }
         }
@@ -392,7 +393,7 @@ impl Inner {
             snapshot: raft.snapshot.map(|id| id.index),
             lag,
             documents,
-            disk_bytes: disk_bytes(&self.data),
+            disk_bytes: self.disk.bytes(),
         }
     }
 }
@@ -400,15 +401,4 @@ impl Inner {
 async fn wait_for(mut news: watch::Receiver<Index>, index: Index, deadline: Instant) -> bool {
     let reached = news.wait_for(|known| *known >= index);
     matches!(tokio::time::timeout_at(deadline, reached).await, Ok(Ok(_)))
-}
-
-/// Bytes of all files below a directory.
-fn disk_bytes(path: &std::path::Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(path) else { return 0 };
-    let size = |entry: std::fs::DirEntry| match entry.metadata() {
-        Ok(about) if about.is_dir() => disk_bytes(&entry.path()),
-        Ok(about) => about.len(),
-        Err(_) => 0,
-    };
-    entries.flatten().map(size).sum()
 }

@@ -11,6 +11,7 @@ mod answers;
 mod cluster;
 mod config;
 mod feed;
+mod identity;
 mod membership;
 mod proposal;
 mod read;
@@ -23,7 +24,7 @@ mod raft;
 mod store;
 
 mod codec;
-mod directory;
+mod disk;
 
 pub use cluster::Cluster;
 pub use config::{Config, Secret, SecretError, Start, Timing};

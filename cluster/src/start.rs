@@ -14,9 +14,10 @@ use tokio::time::Instant;
 
 use crate::cluster::{Cluster, Inner};
 use crate::config::{Config, Secret, Start, Timing};
-use crate::directory::{Directory, Identity};
+use crate::disk::{self, Directory, Disk};
+use crate::identity::{self, Identity};
 use crate::membership::{self, JoinError, MembershipError};
-use crate::network::{Certificates, Hello, Join, MembershipChange, Peers, Refused, Server, reachable};
+use crate::network::{Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, reachable};
 use crate::raft::{Member, Network, Raft};
 use crate::{answers, proposal, read, store};
 
@@ -76,45 +77,52 @@ pub enum StartError {
     Internal(String),
 }
 
-/// Starts a node, on the runtime that is its own.
+/// What a node stands on.
+pub(crate) struct Ground {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) port: Arc<dyn Port>,
+    pub(crate) secret: Secret,
+}
+
+/// Starts a node in its data directory and on its port, on the runtime that is its own.
 pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
     let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
-    let directory = Directory::open(&config.data).map_err(in_directory)?;
-    let known = directory.identity().map_err(in_directory)?;
-    let secret = secret(&config, &directory, known.is_some())?;
+    let disk: Arc<dyn Disk> = Arc::new(Directory::open(&config.data).map_err(in_directory)?);
+    let secret = secret(&config, &*disk)?;
     let certificates = Certificates::new(&secret).map_err(|error| StartError::Internal(error.to_string()))?;
-    let listen = |source| StartError::Listen { address: config.listen.clone(), source };
-    let server = Server::bind(&config.listen, Arc::clone(&certificates.server)).await.map_err(listen)?;
-    let address = server.address().map_err(listen)?;
+    let port = TlsPort::bind(&config.listen, certificates).await;
+    let port = port.map_err(|source| StartError::Listen { address: config.listen.clone(), source })?;
+    begin(config, Ground { disk, port: Arc::new(port), secret }, handle).await
+}
+
+/// Starts a node on whatever it stands on.
+pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Result<Cluster, StartError> {
+    let Ground { disk, port, secret } = ground;
+    let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
+    let in_store = |source| StartError::Store { path: config.data.clone(), source };
+    let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
+    let known = Identity::read(&*disk).map_err(in_directory)?;
+    let address = port.address();
     let advertised = match &config.advertise {
         Some(advertised) => advertised.clone(),
         None => reachable(address, config.start.addresses()).await.to_string(),
     };
-
-    let stores = {
-        let path = config.data.clone();
-        let opening = tokio::task::spawn_blocking(move || store::open(&directory).map(|stores| (stores, directory)));
-        let opened = opening.await.map_err(|error| io::Error::other(error.to_string())).and_then(|result| result);
-        opened.map_err(|source| StartError::Store { path, source })?
-    };
-    let (stores, directory) = stores;
+    let opening = Arc::clone(&disk);
+    let stores = disk::work(&*disk, move || store::open(&opening)).await.map_err(in_store)?;
 
     let was_new = !known.as_ref().is_some_and(|known| known.member);
-    let stranger = Hello {
+    let peers = Peers::new(port.calls(Hello {
         cluster: known.as_ref().map(|known| known.cluster).filter(|cluster| *cluster != 0),
         node: known.as_ref().map_or(0, |known| known.node),
-    };
-    let peers = Peers::new(Arc::clone(&certificates.client), stranger);
-    let (identity, through) = identify(&config, known, &directory, &peers).await?;
-    directory.set_identity(&identity).map_err(in_directory)?;
+    }));
+    let (identity, through) = identify(&config, known, &*disk, &peers).await?;
+    identity.write(&*disk).map_err(in_directory)?;
     let hello = Hello { cluster: (identity.cluster != 0).then_some(identity.cluster), node: identity.node };
     peers.introduce(hello.clone());
 
-    let led_until = stores.log.led_until(identity.node);
-    let led_until = led_until.map_err(|source| StartError::Store { path: config.data.clone(), source })?;
+    let led_until = stores.log.led_until(identity.node).map_err(in_store)?;
     let (readers, questions) = mpsc::channel(read::QUEUE);
     let (proposals, proposed) = mpsc::channel(proposal::QUEUE);
-    let hello = Arc::new(Mutex::new(hello));
     let inner = Arc::new(Inner {
         identity: RwLock::new(identity.clone()),
         address,
@@ -122,7 +130,7 @@ pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, Sta
         timing: config.timing.clone(),
         tracks_processing: config.tracks_processing,
         was_new,
-        data: config.data.clone(),
+        disk,
         raft: OnceLock::new(),
         state: stores.state,
         feed: stores.feed,
@@ -138,22 +146,19 @@ pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, Sta
         stopped: AtomicBool::new(false),
         handle,
         runtime: Mutex::new(None),
-        directory,
     });
-    let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
-    let raft_config = raft_config(&config.timing)?;
     // Raft has connections of its own, so that nothing else can be in its way.
-    let raft_peers = Arc::new(Peers::new(certificates.client, hello.lock().clone()));
+    let raft_peers = Arc::new(Peers::new(port.calls(hello.clone())));
     let network = Network::new(Arc::clone(&raft_peers));
+    let raft_config = raft_config(&config.timing)?;
     let raft = Raft::new(identity.node, Arc::new(raft_config), network, stores.log, stores.machine);
-    let raft = raft.await.map_err(|error| internal(&error))?;
-    let _ = inner.raft.set(raft);
+    let _ = inner.raft.set(raft.await.map_err(|error| internal(&error))?);
     answers::set(&inner);
-    tokio::spawn(server.run(Arc::clone(&hello), Arc::clone(&inner.handlers)));
+    let hello = Arc::new(Mutex::new(hello));
+    port.serve(Arc::clone(&hello), Arc::clone(&inner.handlers));
     tokio::spawn(read::run(Arc::downgrade(&inner), questions));
     tokio::spawn(proposal::run(Arc::downgrade(&inner), proposed));
     tokio::spawn(membership::watch_liveness(Arc::downgrade(&inner)));
-
     tokio::spawn(watch_raft(Arc::downgrade(&inner)));
 
     let cluster = match through {
@@ -169,7 +174,7 @@ pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, Sta
     };
     if !identity.member {
         let identity = Identity { cluster, member: true, ..identity.clone() };
-        inner.directory.set_identity(&identity).map_err(in_directory)?;
+        identity.write(&*inner.disk).map_err(in_directory)?;
         let introduction = Hello { cluster: Some(cluster), node: identity.node };
         *hello.lock() = introduction.clone();
         inner.peers.introduce(introduction.clone());
@@ -192,16 +197,16 @@ enum Entrance {
     Through(String),
 }
 
-fn secret(config: &Config, directory: &Directory, goes_on: bool) -> Result<Secret, StartError> {
+fn secret(config: &Config, disk: &dyn Disk) -> Result<Secret, StartError> {
     let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
     if let Some(secret) = &config.secret {
         return Ok(secret.clone());
     }
-    if let Some(secret) = directory.secret().map_err(in_directory)? {
+    if let Some(secret) = identity::secret(disk).map_err(in_directory)? {
         return Ok(secret);
     }
-    if config.start == Start::Bootstrap && !goes_on {
-        return directory.make_secret().map_err(in_directory);
+    if config.start == Start::Bootstrap && Identity::read(disk).map_err(in_directory)?.is_none() {
+        return identity::make_secret(disk).map_err(in_directory);
     }
     Err(StartError::NoSecret)
 }
@@ -210,7 +215,7 @@ fn secret(config: &Config, directory: &Directory, goes_on: bool) -> Result<Secre
 async fn identify(
     config: &Config,
     known: Option<Identity>,
-    directory: &Directory,
+    disk: &dyn Disk,
     peers: &Peers,
 ) -> Result<(Identity, Entrance), StartError> {
     let anew = |node| Identity {
@@ -232,7 +237,7 @@ async fn identify(
             // Written down before the first question: a node that is killed and asks again is given the same number.
             let begun = begun.unwrap_or_else(|| anew(0));
             let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
-            directory.set_identity(&begun).map_err(in_directory)?;
+            begun.write(disk).map_err(in_directory)?;
             let wanted = Some(begun.node).filter(|node| *node != 0).or(config.node_id);
             let asked = membership::ask_number(peers, addresses, wanted, begun.instance, config.timing.join);
             let (node, member) = asked.await.map_err(|error: JoinError| StartError::Join(Box::new(error)))?;
@@ -309,9 +314,8 @@ async fn watch_raft(inner: Weak<Inner>) {
     loop {
         let failure = metrics.borrow_and_update().running_state.clone().err();
         if let Some(failure) = failure {
-            if inner.upgrade().is_some_and(|inner| !inner.is_stopped()) {
-                tracing::error!(%failure, "Raft has ended; ending the process rather than going on without it");
-                std::process::abort();
+            if let Some(inner) = inner.upgrade().filter(|inner| !inner.is_stopped()) {
+                inner.disk.fail(&io::Error::other(failure.to_string()));
             }
             return;
         }

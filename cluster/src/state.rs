@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::feed::{ChangedKey, Kind};
 use crate::raft::{Command, Outcome};
 use crate::transaction::{Change, Condition, Transaction};
@@ -45,10 +43,10 @@ struct Recent {
 /// Where a proposal stands in the agreed order: its entry, and its place in the entry's group.
 pub(crate) type Place = (Index, u32);
 
-/// The state as it is stored and sent: lists in the order of their keys.
-#[derive(Serialize, Deserialize)]
+/// A copy of the state; keys and values are shared with it. Lists are in the order of their keys.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Frozen {
-    pub(crate) documents: Vec<(Arc<str>, Index, Arc<[u8]>)>,
+    pub(crate) documents: Vec<(Arc<str>, Document)>,
     pub(crate) recent: Vec<(Place, u128, Outcome)>,
     pub(crate) nodes: Vec<(NodeId, u128)>,
     pub(crate) applied: Index,
@@ -184,27 +182,28 @@ impl State {
 
     /// A copy to store or send; values are shared, not copied.
     pub(crate) fn freeze(&self) -> Frozen {
-        let documents = self.documents.iter();
         let recent = self.recent.by_place.iter();
         Frozen {
-            documents: documents
-                .map(|(key, document)| (Arc::clone(key), document.revision, Arc::clone(&document.value)))
-                .collect(),
+            documents: self.documents.iter().map(|(key, document)| (Arc::clone(key), document.clone())).collect(),
             recent: recent.filter_map(|(place, id)| Some((*place, *id, self.recent.by_id.get(id)?.clone()))).collect(),
             nodes: self.nodes.iter().map(|(node, instance)| (*node, *instance)).collect(),
             applied: self.applied,
         }
     }
 
-    pub(crate) fn thaw(frozen: Frozen) -> Self {
-        let mut state = Self { applied: frozen.applied, ..Self::default() };
-        let documents = frozen.documents.into_iter();
-        state.documents = documents.map(|(key, revision, value)| (key, Document { revision, value })).collect();
-        state.nodes = frozen.nodes.into_iter().collect();
-        for (place, id, outcome) in frozen.recent {
-            state.recent.remember(place, id, outcome);
-        }
-        state
+    /// Puts back a document as it was stored.
+    pub(crate) fn restore_document(&mut self, key: Arc<str>, revision: Index, value: Arc<[u8]>) {
+        self.documents.insert(key, Document { revision, value });
+    }
+
+    /// Puts back a remembered proposal as it was stored.
+    pub(crate) fn restore_proposal(&mut self, place: Place, id: u128, outcome: Outcome) {
+        self.recent.remember(place, id, outcome);
+    }
+
+    /// Puts back a node's number as it was stored.
+    pub(crate) fn restore_node(&mut self, node: NodeId, instance: u128) {
+        self.nodes.insert(node, instance);
     }
 }
 
@@ -291,6 +290,21 @@ impl<'a> View<'a> {
 mod tests {
     use super::*;
 
+    fn thaw(frozen: Frozen) -> State {
+        let mut state = State::default();
+        for (key, document) in frozen.documents {
+            state.restore_document(key, document.revision, document.value);
+        }
+        for (place, id, outcome) in frozen.recent {
+            state.restore_proposal(place, id, outcome);
+        }
+        for (node, instance) in frozen.nodes {
+            state.restore_node(node, instance);
+        }
+        state.advance(frozen.applied);
+        state
+    }
+
     fn transact(state: &mut State, id: u128, transaction: Transaction) -> Outcome {
         let index = state.applied() + 1;
         state.apply(index, &Command::Transact { id, transaction }).0
@@ -376,7 +390,7 @@ mod tests {
         let mut state = State::default();
         transact(&mut state, 1, Transaction::new().put("a", "1"));
         state.apply(2, &Command::AllotNode { wanted: None, instance: 5 });
-        let mut thawed = State::thaw(state.freeze());
+        let mut thawed = thaw(state.freeze());
         assert_eq!(thawed.document("a"), state.document("a"));
         assert_eq!(transact(&mut thawed, 1, Transaction::new().put("a", "2")), Outcome::Committed { index: 1 });
         let again = |instance| Command::AllotNode { wanted: Some(1), instance };

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use parking_lot::Mutex;
 use rustls::ClientConfig;
 use serde_bytes::ByteBuf;
@@ -19,8 +20,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::codec::Framed;
 
 use super::frame::{self, Frame, Hello};
-use super::{Message, SendError, tls};
-use crate::codec;
+use super::{Calls, SendError, tls};
 
 /// A connection must be made, handshake and all, within this time.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -30,7 +30,7 @@ const BACK_OFF: Duration = Duration::from_millis(50);
 const QUEUE: usize = 1024;
 
 /// Connections to peers, by address.
-pub(crate) struct Peers {
+pub(super) struct Links {
     tls: Arc<ClientConfig>,
     hello: Mutex<Hello>,
     peers: Mutex<HashMap<String, Arc<Peer>>>,
@@ -63,13 +63,9 @@ struct Link {
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
-impl Peers {
-    pub(crate) fn new(tls: Arc<ClientConfig>, hello: Hello) -> Self {
-        Self { tls, hello: Mutex::new(hello), peers: Mutex::default() }
-    }
-
-    /// Says from now on who this node is; connections made before are dropped.
-    pub(crate) fn introduce(&self, hello: Hello) {
+impl Calls for Links {
+    /// Connections made before are dropped.
+    fn introduce(&self, hello: Hello) {
         *self.hello.lock() = hello;
         for (_, peer) in self.peers.lock().drain() {
             if let Ok(state) = peer.state.try_lock()
@@ -80,14 +76,29 @@ impl Peers {
         }
     }
 
-    /// Sends a message to an address and waits for the answer.
-    pub(crate) async fn send<M: Message>(
+    fn call<'a>(
+        &'a self,
+        address: &'a str,
+        name: &'static str,
+        payload: Vec<u8>,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Vec<u8>, SendError>> {
+        self.call_within(address, name, payload, within).boxed()
+    }
+}
+
+impl Links {
+    pub(super) fn new(tls: Arc<ClientConfig>, hello: Hello) -> Self {
+        Self { tls, hello: Mutex::new(hello), peers: Mutex::default() }
+    }
+
+    async fn call_within(
         &self,
         address: &str,
-        message: &M,
+        name: &'static str,
+        payload: Vec<u8>,
         within: Duration,
-    ) -> Result<M::Reply, SendError> {
-        let payload = codec::encode(message).map_err(|error| SendError::Failed(error.to_string()))?;
+    ) -> Result<Vec<u8>, SendError> {
         let deadline = Instant::now() + within;
         let unreachable = |source: io::Error| SendError::Unreachable { address: address.to_owned(), source };
         let link = match tokio::time::timeout_at(deadline, self.link(self.peer(address))).await {
@@ -95,16 +106,15 @@ impl Peers {
             // Nothing was sent; the connection goes on being made for whoever comes next.
             Err(_) => return Err(unreachable(io::ErrorKind::TimedOut.into())),
         };
-        let reply = match tokio::time::timeout_at(deadline, call(&link, address, M::NAME, payload)).await {
-            Ok(result) => result?,
+        match tokio::time::timeout_at(deadline, call(&link, address, name, payload)).await {
+            Ok(result) => result,
             Err(_) => {
                 if link.heard.lock().elapsed() > SILENCE {
                     link.close();
                 }
-                return Err(SendError::Timeout(address.to_owned()));
+                Err(SendError::Timeout(address.to_owned()))
             }
-        };
-        codec::decode(&reply).map_err(|_| SendError::Failed("something that can't be read".to_owned()))
+        }
     }
 
     fn peer(&self, address: &str) -> Arc<Peer> {

@@ -12,13 +12,17 @@ mod server;
 mod tls;
 
 use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::NodeId;
+use crate::{NodeId, codec};
 
-pub(crate) use client::Peers;
 pub(crate) use frame::Hello;
 pub(crate) use handlers::Handlers;
 pub(crate) use message::{
@@ -26,8 +30,63 @@ pub(crate) use message::{
     ReadIndex, Refused, RequestVote, Settle, Tell, Told,
 };
 pub(crate) use reachable::reachable;
-pub(crate) use server::Server;
+pub(crate) use server::TlsPort;
 pub(crate) use tls::{Certificates, derive};
+
+/// A node's port: how it is reached, and how it reaches others. Tests have one that loses what it likes.
+pub(crate) trait Port: Send + Sync + 'static {
+    /// Where it is.
+    fn address(&self) -> SocketAddr;
+
+    /// Has what comes answered from now on. Who `hello` says the node is may change.
+    fn serve(&self, hello: Arc<Mutex<Hello>>, handlers: Arc<Handlers>);
+
+    /// A way to all other nodes, with connections of its own.
+    fn calls(&self, hello: Hello) -> Arc<dyn Calls>;
+}
+
+/// The calling side of a port.
+pub(crate) trait Calls: Send + Sync + 'static {
+    /// Carries a request to an address, and the answer back.
+    fn call<'a>(
+        &'a self,
+        address: &'a str,
+        name: &'static str,
+        payload: Vec<u8>,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<Vec<u8>, SendError>>;
+
+    /// Says from now on who this node is.
+    fn introduce(&self, hello: Hello);
+}
+
+/// Sends typed messages.
+pub(crate) struct Peers {
+    calls: Arc<dyn Calls>,
+}
+
+impl Peers {
+    pub(crate) fn new(calls: Arc<dyn Calls>) -> Self {
+        Self { calls }
+    }
+
+    /// Sends a message to an address and waits for the answer.
+    pub(crate) async fn send<M: Message>(
+        &self,
+        address: &str,
+        message: &M,
+        within: Duration,
+    ) -> Result<M::Reply, SendError> {
+        let payload = codec::encode(message).map_err(|error| SendError::Failed(error.to_string()))?;
+        let reply = self.calls.call(address, M::NAME, payload, within).await?;
+        codec::decode(&reply).map_err(|_| SendError::Failed("something that can't be read".to_owned()))
+    }
+
+    /// Says from now on who this node is.
+    pub(crate) fn introduce(&self, hello: Hello) {
+        self.calls.introduce(hello);
+    }
+}
 
 /// A request that one node may send another, and the type of its answer.
 pub trait Message: Serialize + DeserializeOwned + Send + 'static {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use parking_lot::Mutex;
-use rustls::ServerConfig;
+use rustls::{ClientConfig, ServerConfig};
 use serde_bytes::ByteBuf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -16,7 +16,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::codec::Framed;
 
 use super::Handlers;
+use super::client::Links;
 use super::frame::{self, Frame, Hello};
+use super::{Calls, Certificates, Port};
 
 /// Connections at a time.
 const CONNECTIONS: usize = 1024;
@@ -27,23 +29,48 @@ const REQUESTS: usize = 1024;
 /// Answers of one connection that may wait to be written.
 const QUEUE: usize = 1024;
 
+/// A node's port in the real network: TLS that both sides prove themselves on.
+pub(crate) struct TlsPort {
+    address: SocketAddr,
+    /// Taken when serving begins.
+    server: Mutex<Option<Server>>,
+    client: Arc<ClientConfig>,
+}
+
+impl TlsPort {
+    pub(crate) async fn bind(address: &str, certificates: Certificates) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let server = Server { listener, tls: certificates.server };
+        Ok(Self { address, server: Mutex::new(Some(server)), client: certificates.client })
+    }
+}
+
+impl Port for TlsPort {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn serve(&self, hello: Arc<Mutex<Hello>>, handlers: Arc<Handlers>) {
+        if let Some(server) = self.server.lock().take() {
+            tokio::spawn(server.run(hello, handlers));
+        }
+    }
+
+    fn calls(&self, hello: Hello) -> Arc<dyn Calls> {
+        Arc::new(Links::new(Arc::clone(&self.client), hello))
+    }
+}
+
 /// The listener of a node.
-pub(crate) struct Server {
+struct Server {
     listener: TcpListener,
     tls: Arc<ServerConfig>,
 }
 
 impl Server {
-    pub(crate) async fn bind(address: &str, tls: Arc<ServerConfig>) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, tls })
-    }
-
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
     /// Serves until the task is dropped.
-    pub(crate) async fn run(self, hello: Arc<Mutex<Hello>>, handlers: Arc<Handlers>) {
+    async fn run(self, hello: Arc<Mutex<Hello>>, handlers: Arc<Handlers>) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };

@@ -1,9 +1,8 @@
 //! The types that openraft works with.
 
-use std::io::Cursor;
-
 use serde::{Deserialize, Serialize};
 
+use crate::disk::File;
 use crate::transaction::Transaction;
 use crate::{Index, NodeId};
 
@@ -14,7 +13,7 @@ openraft::declare_raft_types!(
         R = Outcome,
         NodeId = NodeId,
         Node = Member,
-        SnapshotData = Cursor<Vec<u8>>,
+        SnapshotData = File,
 );
 
 pub(crate) type Raft = openraft::Raft<RaftTypes>;

@@ -3,41 +3,42 @@
 use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use openraft::storage::{LogFlushed, LogState, RaftLogStorage};
 use openraft::{AnyError, Entry, ErrorSubject, ErrorVerb, OptionalSend, RaftLogReader, StorageIOError};
-use sled::{Batch, Tree};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::durable::Flusher;
+use super::flusher::Flusher;
 use super::keys;
 use super::snapshots::Snapshots;
-use crate::directory;
+use crate::disk::{self, Batch, Disk, Engine, Tree};
 use crate::raft::{LogId, RaftTypes, StorageError, Vote};
 use crate::{Index, NodeId};
 
 /// The log, a cheap handle.
 #[derive(Clone)]
 pub(crate) struct LogStore {
-    tree: Tree,
+    disk: Arc<dyn Disk>,
+    engine: Arc<dyn Engine>,
     flusher: Flusher,
-    /// The vote is kept beside sled as well: losing it could elect two leaders in one term.
-    vote_file: PathBuf,
     snapshots: Arc<Snapshots>,
 }
 
 /// Entries for one message take so many bytes, unless one alone takes more.
 const MESSAGE: usize = 1024 * 1024;
+/// The vote is kept beside the engine as well: losing it could elect two leaders in one term.
+const VOTE: &str = "vote";
 
 impl LogStore {
-    pub(super) fn open(
-        db: &sled::Db,
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        engine: Arc<dyn Engine>,
         flusher: Flusher,
-        vote_file: PathBuf,
         snapshots: Arc<Snapshots>,
-    ) -> io::Result<Self> {
-        Ok(Self { tree: db.open_tree(keys::LOG)?, flusher, vote_file, snapshots })
+    ) -> Self {
+        Self { disk, engine, flusher, snapshots }
     }
 
     /// Term and last entry of a node that led when it went down: openraft makes it lead again at once.
@@ -48,11 +49,8 @@ impl LogStore {
     }
 
     fn vote(&self) -> io::Result<Option<Vote>> {
-        let inside = match self.tree.get(keys::VOTE)? {
-            Some(bytes) => Some(keys::unpack(&bytes)?),
-            None => None,
-        };
-        let beside: Option<Vote> = directory::read(&self.vote_file)?;
+        let inside: Option<Vote> = self.value(keys::VOTE)?;
+        let beside: Option<Vote> = disk::read(&*self.disk, VOTE)?;
         // Either copy may be the newer one after a crash between the two writes; votes only grow.
         Ok(match (inside, beside) {
             (Some(inside), Some(beside)) => Some(if beside > inside { beside } else { inside }),
@@ -60,34 +58,41 @@ impl LogStore {
         })
     }
 
+    fn value<T: DeserializeOwned>(&self, key: &[u8]) -> io::Result<Option<T>> {
+        self.engine.get(Tree::Log, key)?.map(|bytes| disk::unpack(&bytes)).transpose()
+    }
+
+    fn set<T: Serialize>(&self, key: &[u8], value: &T) -> io::Result<()> {
+        let mut batch = Batch::default();
+        batch.insert(key, disk::pack(value)?);
+        self.engine.apply(Tree::Log, batch)
+    }
+
     fn entries(&self, range: impl RangeBounds<u64>) -> io::Result<Vec<Entry<RaftTypes>>> {
-        let bound = |bound: Bound<&u64>| match bound {
-            Bound::Included(index) => Bound::Included(keys::entry(*index)),
-            Bound::Excluded(index) => Bound::Excluded(keys::entry(*index)),
-            Bound::Unbounded => Bound::Unbounded,
+        let start = match range.start_bound() {
+            Bound::Included(index) => *index,
+            Bound::Excluded(index) => index.saturating_add(1),
+            Bound::Unbounded => 0,
         };
-        let start = match bound(range.start_bound()) {
-            Bound::Unbounded => Bound::Included(keys::entry(0)),
-            bound => bound,
+        let end = match range.end_bound() {
+            Bound::Included(index) => index.saturating_add(1),
+            Bound::Excluded(index) => *index,
+            Bound::Unbounded => u64::MAX,
         };
-        let end = match bound(range.end_bound()) {
-            Bound::Unbounded => Bound::Included(keys::entry(u64::MAX)),
-            bound => bound,
-        };
-        let found = self.tree.range((start, end));
-        found.map(|pair| keys::unpack(&pair?.1)).collect()
+        let found = self.engine.range(Tree::Log, &keys::entry(start), &keys::entry(end));
+        found.map(|pair| disk::unpack(&pair?.1)).collect()
     }
 
     /// Entries from `start` on, as many as a message may have; at least one.
     fn some_entries(&self, start: u64, end: u64) -> io::Result<Vec<Entry<RaftTypes>>> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
-        for pair in self.tree.range(keys::entry(start)..keys::entry(end)) {
+        for pair in self.engine.range(Tree::Log, &keys::entry(start), &keys::entry(end)) {
             let value = pair?.1;
             bytes += value.len();
             if bytes > MESSAGE && !entries.is_empty() {
                 break;
             }
-            entries.push(keys::unpack(&value)?);
+            entries.push(disk::unpack(&value)?);
         }
         Ok(entries)
     }
@@ -98,32 +103,28 @@ impl LogStore {
     }
 
     pub(super) fn purged(&self) -> io::Result<Option<LogId>> {
-        match self.tree.get(keys::PURGED)? {
-            Some(bytes) => Ok(Some(keys::unpack(&bytes)?)),
-            None => Ok(None),
-        }
+        self.value(keys::PURGED)
     }
 
     fn state(&self) -> io::Result<LogState<RaftTypes>> {
         let purged = self.purged()?;
-        let last = match self.tree.scan_prefix(keys::ENTRIES).next_back() {
-            Some(pair) => Some(keys::unpack::<Entry<RaftTypes>>(&pair?.1)?.log_id),
+        let last = match self.engine.range(Tree::Log, keys::ENTRIES.0, keys::ENTRIES.1).next_back() {
+            Some(pair) => Some(disk::unpack::<Entry<RaftTypes>>(&pair?.1)?.log_id),
             None => purged,
         };
         Ok(LogState { last_purged_log_id: purged, last_log_id: last })
     }
 
-    /// Removes entries, and maybe notes how far; in one step.
-    fn remove(&self, from: u64, to: Option<u64>, purged: Option<&LogId>) -> io::Result<()> {
-        let end = to.unwrap_or(u64::MAX);
+    /// Removes entries from `from` on, up to and including `to`, and maybe notes how far; in one step.
+    fn remove(&self, from: u64, to: u64, purged: Option<&LogId>) -> io::Result<()> {
         let mut batch = Batch::default();
-        for pair in self.tree.range(keys::entry(from)..=keys::entry(end)) {
+        for pair in self.engine.range(Tree::Log, &keys::entry(from), &keys::entry(to.saturating_add(1))) {
             batch.remove(pair?.0);
         }
         if let Some(purged) = purged {
-            batch.insert(keys::PURGED, keys::pack(purged)?);
+            batch.insert(keys::PURGED, disk::pack(purged)?);
         }
-        Ok(self.tree.apply_batch(batch)?)
+        self.engine.apply(Tree::Log, batch)
     }
 }
 
@@ -157,11 +158,11 @@ impl RaftLogStorage<RaftTypes> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let failed = |error: io::Error| failed(ErrorSubject::Vote, ErrorVerb::Write, &error);
-        let bytes = keys::pack(vote).map_err(failed)?;
-        self.tree.insert(keys::VOTE, bytes).map_err(|error| failed(error.into()))?;
+        self.set(keys::VOTE, vote).map_err(failed)?;
         // What was appended before goes to disk first, as Raft wants it, and the vote with it.
         self.flusher.barrier().await.map_err(failed)?;
-        directory::write(&self.vote_file, vote).map_err(failed)
+        let (disk, vote) = (Arc::clone(&self.disk), *vote);
+        self.disk.work(Box::new(move || disk::write(&*disk, VOTE, &vote))).await.map_err(failed)
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
@@ -176,30 +177,26 @@ impl RaftLogStorage<RaftTypes> for LogStore {
         let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Write, &error);
         let mut batch = Batch::default();
         for entry in entries {
-            batch.insert(keys::entry(entry.log_id.index), keys::pack(&entry).map_err(failed)?);
+            batch.insert(keys::entry(entry.log_id.index), disk::pack(&entry).map_err(failed)?);
         }
-        self.tree.apply_batch(batch).map_err(|error| failed(error.into()))?;
-        self.flusher.after(move || callback.log_io_completed(Ok(()))).map_err(failed)
+        self.engine.apply(Tree::Log, batch).map_err(failed)?;
+        self.flusher.after(move || callback.log_io_completed(Ok(()))).await.map_err(failed)
     }
 
     /// Not waited for: a little less than what is committed is safe, and more is never written.
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
-        let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Write, &error);
-        let bytes = keys::pack(&committed).map_err(failed)?;
-        self.tree.insert(keys::COMMITTED, bytes).map(drop).map_err(|error| failed(error.into()))
+        let saved = self.set(keys::COMMITTED, &committed);
+        saved.map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Write, &error))
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, StorageError> {
-        let read = || match self.tree.get(keys::COMMITTED)? {
-            Some(bytes) => keys::unpack(&bytes),
-            None => Ok(None),
-        };
-        read().map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Read, &error))
+        let read = self.value::<Option<LogId>>(keys::COMMITTED);
+        read.map(Option::flatten).map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Read, &error))
     }
 
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
         let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error);
-        self.remove(log_id.index, None, None).map_err(failed)?;
+        self.remove(log_id.index, u64::MAX, None).map_err(failed)?;
         self.flusher.barrier().await.map_err(failed)
     }
 
@@ -208,7 +205,7 @@ impl RaftLogStorage<RaftTypes> for LogStore {
         let on_disk = self.snapshots.wait_for(&log_id).await;
         on_disk.map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error))?;
         // Not waited for: what a power cut brings back is purged again.
-        self.remove(0, Some(log_id.index), Some(&log_id))
+        self.remove(0, log_id.index, Some(&log_id))
             .map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error))
     }
 }

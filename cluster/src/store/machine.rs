@@ -1,8 +1,9 @@
-//! The state machine: applies what is committed to memory and to sled, and makes and takes snapshots.
+//! The state machine: applies what is committed to memory and to the engine, and makes and takes snapshots.
 //!
-//! sled may trail behind by what a power cut takes: it is brought up from the snapshot and the log, which are fsynced.
+//! The engine may trail behind by what a power cut takes: it is brought up from the snapshot and the log, which are
+//! synced.
 
-use std::io::{self, Cursor};
+use std::io;
 use std::sync::Arc;
 
 use openraft::storage::{RaftStateMachine, Snapshot};
@@ -12,18 +13,21 @@ use openraft::{
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
-use sled::{Batch, Tree};
 
 use super::snapshots::Snapshots;
 use super::{keys, snapshots};
+use crate::Index;
+use crate::disk::{self, Batch, Engine, File, Tree, damaged};
 use crate::feed::{Changed, Feed};
 use crate::raft::{LogId, Membership, Outcome, RaftTypes, SnapshotMeta, StorageError};
 use crate::state::{Document, Effect, Frozen, State};
-use crate::{Index, codec};
+
+/// While a snapshot is put in place, so many bytes are written in one step.
+const STEP: usize = 1024 * 1024;
 
 /// The state machine.
 pub(crate) struct Machine {
-    tree: Tree,
+    engine: Arc<dyn Engine>,
     snapshots: Arc<Snapshots>,
     state: Arc<RwLock<State>>,
     feed: Arc<Feed>,
@@ -37,28 +41,37 @@ struct Position {
     membership: Membership,
 }
 
+impl From<&SnapshotMeta> for Position {
+    fn from(meta: &SnapshotMeta) -> Self {
+        Self { applied: meta.last_log_id, membership: meta.last_membership.clone() }
+    }
+}
+
 impl Machine {
-    /// Loads the state; from the snapshot where that is ahead of the store.
-    pub(super) fn open(db: &sled::Db, snapshots: Arc<Snapshots>) -> io::Result<(Self, Arc<RwLock<State>>, Arc<Feed>)> {
-        let tree = db.open_tree(keys::STATE)?;
-        let position: Position = match tree.get(keys::APPLIED)? {
-            Some(bytes) => keys::unpack(&bytes)?,
+    /// Loads the state; from the snapshot where that is ahead of the engine.
+    pub(super) fn open(
+        engine: Arc<dyn Engine>,
+        snapshots: Arc<Snapshots>,
+    ) -> io::Result<(Self, Arc<RwLock<State>>, Arc<Feed>)> {
+        let position = match engine.get(Tree::State, keys::APPLIED)? {
+            Some(bytes) => disk::unpack(&bytes)?,
             None => Position::default(),
         };
-        let state = load(&tree, position.applied.map_or(0, |id| id.index))?;
-        let mut machine = Self {
-            tree,
-            snapshots,
-            feed: Feed::new(state.applied()),
-            state: Arc::new(RwLock::new(state)),
-            position: Arc::new(RwLock::new(position)),
+        let mut snapshot = snapshots.current()?;
+        let saved = snapshot.as_mut().map(snapshots::read_meta).transpose()?;
+        let (state, position) = match snapshot {
+            Some(mut file) if saved.is_some_and(|saved| saved.last_log_id > position.applied) => {
+                let (meta, state) = snapshots::read(&mut file)?;
+                let position = Position::from(&meta);
+                replace(&*engine, &state, &position)?;
+                (state, position)
+            }
+            _ => (load(&*engine, position.applied.map_or(0, |id| id.index))?, position),
         };
-        if let Some(file) = machine.snapshots.read()?
-            && file.meta.last_log_id > machine.position.read().applied
-        {
-            machine.replace(&file.meta, &file.data)?;
-        }
-        let (state, feed) = (Arc::clone(&machine.state), Arc::clone(&machine.feed));
+        let feed = Feed::new(state.applied());
+        let state = Arc::new(RwLock::new(state));
+        let position = Arc::new(RwLock::new(position));
+        let machine = Self { engine, snapshots, feed: Arc::clone(&feed), state: Arc::clone(&state), position };
         Ok((machine, state, feed))
     }
 
@@ -91,35 +104,28 @@ impl Machine {
         }
         let applied = state.applied();
         drop(state);
-        batch.insert(keys::APPLIED, keys::pack(&position)?);
-        self.tree.apply_batch(batch)?;
+        batch.insert(keys::APPLIED, disk::pack(&position)?);
+        self.engine.apply(Tree::State, batch)?;
         *self.position.write() = position;
         self.feed.publish(changes, applied);
         Ok(outcomes)
     }
 
-    /// Puts a snapshot's state in the place of everything.
-    fn replace(&mut self, meta: &SnapshotMeta, data: &[u8]) -> io::Result<()> {
-        let frozen: Frozen = codec::decode(data)?;
-        let position = Position { applied: meta.last_log_id, membership: meta.last_membership.clone() };
-        // One batch: after a crash there is the old state or the new one.
-        let mut batch = Batch::default();
-        for key in self.tree.iter().keys() {
-            batch.remove(key?);
-        }
-        for (key, revision, value) in &frozen.documents {
-            batch.insert(keys::document(key), keys::pack(&(revision, Bytes::new(value)))?);
-        }
-        for (place, id, outcome) in &frozen.recent {
-            batch.insert(keys::remembered(*place), keys::pack(&(id, outcome))?);
-        }
-        for (node, instance) in &frozen.nodes {
-            batch.insert(keys::node(*node), keys::pack(instance)?);
-        }
-        batch.insert(keys::APPLIED, keys::pack(&position)?);
-        self.tree.apply_batch(batch)?;
-        let mut state = State::thaw(frozen);
-        state.advance(meta.last_log_id.map_or(0, |id| id.index));
+    /// Takes a snapshot that came from the leader.
+    async fn install(&mut self, meta: &SnapshotMeta, mut file: File) -> io::Result<()> {
+        let read = move || {
+            let (_, state) = snapshots::read(&mut file)?;
+            Ok((file, state))
+        };
+        let (file, state) = self.snapshots.work(read).await?;
+        // The file first: from then on the state can always be had again, whatever becomes of the engine.
+        self.snapshots.save(file, meta.last_log_id).await?;
+        let (engine, position) = (Arc::clone(&self.engine), Position::from(meta));
+        let placed = self.snapshots.work(move || {
+            replace(&*engine, &state, &position)?;
+            Ok((state, position))
+        });
+        let (state, position) = placed.await?;
         let applied = state.applied();
         *self.state.write() = state;
         *self.position.write() = position;
@@ -138,41 +144,87 @@ fn write(batch: &mut Batch, state: &State, effect: &Effect) -> io::Result<()> {
     for changed in &effect.changed {
         match state.document(&changed.key) {
             Some(Document { revision, value }) => {
-                batch.insert(keys::document(&changed.key), keys::pack(&(revision, Bytes::new(value)))?);
+                batch.insert(keys::document(&changed.key), disk::pack(&(revision, Bytes::new(value)))?);
             }
             None => batch.remove(keys::document(&changed.key)),
         }
     }
     for (place, id, outcome) in &effect.remembered {
-        batch.insert(keys::remembered(*place), keys::pack(&(id, outcome))?);
+        batch.insert(keys::remembered(*place), disk::pack(&(id, outcome))?);
     }
     for place in &effect.forgotten {
         batch.remove(keys::remembered(*place));
     }
     for (node, instance) in &effect.nodes {
-        batch.insert(keys::node(*node), keys::pack(instance)?);
+        batch.insert(keys::node(*node), disk::pack(instance)?);
     }
     Ok(())
 }
 
-fn load(tree: &Tree, applied: Index) -> io::Result<State> {
-    let mut frozen = Frozen { documents: Vec::new(), recent: Vec::new(), nodes: Vec::new(), applied };
-    for pair in tree.scan_prefix(keys::DOCUMENTS) {
-        let (key, value) = pair?;
-        let key = std::str::from_utf8(&key[1..]).map_err(|_| keys::damaged("a key"))?;
-        let (revision, value): (Index, ByteBuf) = keys::unpack(&value)?;
-        frozen.documents.push((Arc::from(key), revision, Arc::from(value.into_vec())));
+/// Puts a snapshot's state in the place of everything, step by step. Until the last one nothing is said to be applied,
+/// so that after a crash in between it is done again, from the snapshot.
+fn replace(engine: &dyn Engine, state: &State, position: &Position) -> io::Result<()> {
+    let mut first = Batch::default();
+    first.remove(keys::APPLIED);
+    engine.apply(Tree::State, first)?;
+    let mut steps = Steps { engine, batch: Batch::default() };
+    for kind in [keys::DOCUMENTS, keys::REMEMBERED, keys::NODES] {
+        for pair in engine.range(Tree::State, kind.0, kind.1) {
+            steps.batch.remove(pair?.0);
+            steps.step(STEP)?;
+        }
     }
-    for pair in tree.scan_prefix(keys::REMEMBERED) {
-        let (key, value) = pair?;
-        let (id, outcome) = keys::unpack(&value)?;
-        frozen.recent.push((keys::place(&key)?, id, outcome));
+    let frozen = state.freeze();
+    for (key, Document { revision, value }) in &frozen.documents {
+        steps.batch.insert(keys::document(key), disk::pack(&(revision, Bytes::new(value)))?);
+        steps.step(STEP)?;
     }
-    for pair in tree.scan_prefix(keys::NODES) {
-        let (key, value) = pair?;
-        frozen.nodes.push((keys::number(&key)?, keys::unpack(&value)?));
+    for (place, id, outcome) in &frozen.recent {
+        steps.batch.insert(keys::remembered(*place), disk::pack(&(id, outcome))?);
+        steps.step(STEP)?;
     }
-    Ok(State::thaw(frozen))
+    for (node, instance) in &frozen.nodes {
+        steps.batch.insert(keys::node(*node), disk::pack(instance)?);
+    }
+    steps.batch.insert(keys::APPLIED, disk::pack(position)?);
+    steps.step(0)
+}
+
+/// Changes that are made in steps of a bounded size.
+struct Steps<'a> {
+    engine: &'a dyn Engine,
+    batch: Batch,
+}
+
+impl Steps<'_> {
+    fn step(&mut self, size: usize) -> io::Result<()> {
+        if self.batch.size() < size {
+            return Ok(());
+        }
+        self.engine.apply(Tree::State, std::mem::take(&mut self.batch))
+    }
+}
+
+fn load(engine: &dyn Engine, applied: Index) -> io::Result<State> {
+    let mut state = State::default();
+    let pairs = |kind: keys::Kind| engine.range(Tree::State, kind.0, kind.1);
+    for pair in pairs(keys::DOCUMENTS) {
+        let (key, value) = pair?;
+        let key = std::str::from_utf8(&key[1..]).map_err(|_| damaged("a key in the store"))?;
+        let (revision, value): (Index, ByteBuf) = disk::unpack(&value)?;
+        state.restore_document(Arc::from(key), revision, Arc::from(value.into_vec()));
+    }
+    for pair in pairs(keys::REMEMBERED) {
+        let (key, value) = pair?;
+        let (id, outcome) = disk::unpack(&value)?;
+        state.restore_proposal(keys::place(&key)?, id, outcome);
+    }
+    for pair in pairs(keys::NODES) {
+        let (key, value) = pair?;
+        state.restore_node(keys::number(&key)?, disk::unpack(&value)?);
+    }
+    state.advance(applied);
+    Ok(state)
 }
 
 fn failed(subject: ErrorSubject<u64>, verb: ErrorVerb, error: &io::Error) -> StorageError {
@@ -204,19 +256,14 @@ impl RaftStateMachine<RaftTypes> for Machine {
         }
     }
 
-    async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, StorageError> {
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<File>, StorageError> {
         self.snapshots.set_coming(true);
-        Ok(Box::default())
+        let begun = self.snapshots.begin();
+        begun.map(Box::new).map_err(|error| failed(ErrorSubject::Snapshot(None), ErrorVerb::Write, &error))
     }
 
-    async fn install_snapshot(
-        &mut self,
-        meta: &SnapshotMeta,
-        snapshot: Box<Cursor<Vec<u8>>>,
-    ) -> Result<(), StorageError> {
-        let file = snapshots::Snapshot { meta: meta.clone(), data: snapshot.into_inner() };
-        // The file first: from then on the state can always be had again, whatever becomes of the store.
-        let installed = self.snapshots.save(&file).and_then(|()| self.replace(meta, &file.data));
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Box<File>) -> Result<(), StorageError> {
+        let installed = self.install(meta, *snapshot).await;
         if installed.is_ok() {
             self.snapshots.set_coming(false);
         }
@@ -224,9 +271,11 @@ impl RaftStateMachine<RaftTypes> for Machine {
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<RaftTypes>>, StorageError> {
-        let file =
-            self.snapshots.read().map_err(|error| failed(ErrorSubject::Snapshot(None), ErrorVerb::Read, &error))?;
-        Ok(file.map(|file| Snapshot { meta: file.meta, snapshot: Box::new(Cursor::new(file.data)) }))
+        let current = || {
+            let Some(mut file) = self.snapshots.current()? else { return Ok(None) };
+            Ok(Some(Snapshot { meta: snapshots::read_meta(&mut file)?, snapshot: Box::new(file) }))
+        };
+        current().map_err(|error| failed(ErrorSubject::Snapshot(None), ErrorVerb::Read, &error))
     }
 }
 
@@ -246,27 +295,31 @@ impl Builder {
         let state = self.state.read();
         (state.applied() == position.applied.map_or(0, |id| id.index)).then(|| (state.freeze(), position))
     }
-}
 
-impl RaftSnapshotBuilder<RaftTypes> for Builder {
-    async fn build_snapshot(&mut self) -> Result<Snapshot<RaftTypes>, StorageError> {
-        let failed = |error: io::Error| failed(ErrorSubject::Snapshot(None), ErrorVerb::Write, &error);
+    async fn build(&self) -> io::Result<Snapshot<RaftTypes>> {
         let (frozen, position) = loop {
             match self.freeze() {
                 Some(frozen) => break frozen,
                 None => tokio::task::yield_now().await,
             }
         };
-        let data = codec::encode(&frozen).map_err(|error| failed(error.into()))?;
-        let meta = SnapshotMeta {
-            last_log_id: position.applied,
-            last_membership: position.membership,
-            snapshot_id: position
-                .applied
-                .map_or_else(|| "0".to_owned(), |id| format!("{}-{}", id.leader_id.term, id.index)),
-        };
-        let file = snapshots::Snapshot { meta: meta.clone(), data };
-        self.snapshots.save(&file).map_err(failed)?;
-        Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(file.data)) })
+        let id = position.applied.map_or_else(|| "0".to_owned(), |id| format!("{}-{}", id.leader_id.term, id.index));
+        let meta =
+            SnapshotMeta { last_log_id: position.applied, last_membership: position.membership, snapshot_id: id };
+        let (mut file, header) = (self.snapshots.begin()?, meta.clone());
+        let written = self.snapshots.work(move || {
+            snapshots::write(&mut file, &header, frozen)?;
+            Ok(file)
+        });
+        self.snapshots.save(written.await?, meta.last_log_id).await?;
+        let mut current = self.snapshots.current()?.ok_or_else(|| io::Error::other("the snapshot is gone"))?;
+        // It may be a later one, which came from the leader meanwhile.
+        Ok(Snapshot { meta: snapshots::read_meta(&mut current)?, snapshot: Box::new(current) })
+    }
+}
+
+impl RaftSnapshotBuilder<RaftTypes> for Builder {
+    async fn build_snapshot(&mut self) -> Result<Snapshot<RaftTypes>, StorageError> {
+        self.build().await.map_err(|error| failed(ErrorSubject::Snapshot(None), ErrorVerb::Write, &error))
     }
 }

@@ -1,31 +1,166 @@
-//! The last snapshot, a file beside sled: written whole and fsynced under a name of its own, then put in place.
+//! Snapshots: the agreed state as of one entry, in one file beside the engine, written and read piece by piece.
+//!
+//! ```text
+//! magic, format                      8 bytes
+//! meta                               a frame
+//! documents, proposals, nodes        frames of about 256 KiB
+//! end: how many documents            a frame
+//! ```
+//! A frame is its length, its checksum, its bytes. What the leader sends to a member is this file as it is.
 
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::codec;
-use crate::directory;
-use crate::raft::{LogId, SnapshotMeta};
+use crate::disk::{self, Disk, File, damaged};
+use crate::raft::{LogId, Outcome, SnapshotMeta};
+use crate::state::{Frozen, Place, State};
+use crate::{Index, NodeId, codec};
 
-/// A snapshot's file is at most so large.
-const MAX_SNAPSHOT: u64 = 4 * 1024 * 1024 * 1024;
+/// The file's name.
+const CURRENT: &str = "snapshot";
+const MAGIC: &[u8; 4] = b"TPSN";
+const FORMAT: u32 = 1;
+/// A frame is closed when it has so many bytes.
+const FRAME: usize = 256 * 1024;
+/// No frame is longer than this: one document, and a little.
+const MAX_FRAME: u32 = 64 * 1024 * 1024;
 
-/// What the file holds.
+/// What a frame behind the meta holds.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Snapshot {
-    pub(super) meta: SnapshotMeta,
+enum Part {
+    Documents(Vec<Stored>),
+    Recent(Vec<(Place, u128, Outcome)>),
+    Nodes(Vec<(NodeId, u128)>),
+    End { documents: u64 },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    key: Arc<str>,
+    revision: Index,
     #[serde(with = "serde_bytes")]
-    pub(super) data: Vec<u8>,
+    value: Vec<u8>,
+}
+
+/// Writes a whole snapshot.
+pub(crate) fn write(file: &mut File, meta: &SnapshotMeta, frozen: Frozen) -> io::Result<()> {
+    let mut out = BufWriter::new(file);
+    out.write_all(MAGIC)?;
+    out.write_all(&FORMAT.to_le_bytes())?;
+    write_frame(&mut out, meta)?;
+    let documents = frozen.documents.len() as u64;
+    let (mut group, mut bytes) = (Vec::new(), 0);
+    for (key, document) in frozen.documents {
+        bytes += key.len() + document.value.len();
+        group.push(Stored { key, revision: document.revision, value: document.value.to_vec() });
+        if bytes >= FRAME {
+            write_frame(&mut out, &Part::Documents(std::mem::take(&mut group)))?;
+            bytes = 0;
+        }
+    }
+    write_frame(&mut out, &Part::Documents(group))?;
+    for group in frozen.recent.chunks(FRAME / 64) {
+        write_frame(&mut out, &Part::Recent(group.to_vec()))?;
+    }
+    write_frame(&mut out, &Part::Nodes(frozen.nodes))?;
+    write_frame(&mut out, &Part::End { documents })?;
+    out.flush()
+}
+
+/// Reads the meta alone; the file is at its beginning again afterwards.
+pub(crate) fn read_meta(file: &mut File) -> io::Result<SnapshotMeta> {
+    file.seek(SeekFrom::Start(0))?;
+    let meta = begin(file)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(meta)
+}
+
+/// Reads a whole snapshot, and finds what is damaged; the file is at its beginning again afterwards.
+pub(crate) fn read(file: &mut File) -> io::Result<(SnapshotMeta, State)> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut input = BufReader::new(&mut *file);
+    let meta = begin(&mut input)?;
+    let mut state = State::default();
+    loop {
+        match read_frame(&mut input)? {
+            Part::Documents(documents) => {
+                for Stored { key, revision, value } in documents {
+                    state.restore_document(key, revision, Arc::from(value));
+                }
+            }
+            Part::Recent(recent) => {
+                for (place, id, outcome) in recent {
+                    state.restore_proposal(place, id, outcome);
+                }
+            }
+            Part::Nodes(nodes) => {
+                for (node, instance) in nodes {
+                    state.restore_node(node, instance);
+                }
+            }
+            Part::End { documents } if documents == state.documents() as u64 => break,
+            Part::End { .. } => return Err(damaged("the snapshot")),
+        }
+    }
+    if input.read(&mut [0])? != 0 {
+        return Err(damaged("the snapshot"));
+    }
+    state.advance(meta.last_log_id.map_or(0, |id| id.index));
+    file.seek(SeekFrom::Start(0))?;
+    Ok((meta, state))
+}
+
+fn begin(input: &mut impl Read) -> io::Result<SnapshotMeta> {
+    let mut head = [0; 8];
+    input.read_exact(&mut head)?;
+    if head[..4] != *MAGIC {
+        return Err(damaged("the snapshot"));
+    }
+    if head[4..] != FORMAT.to_le_bytes() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the snapshot has a format that this release does not read",
+        ));
+    }
+    read_frame(input)
+}
+
+fn write_frame<T: Serialize>(out: &mut impl Write, value: &T) -> io::Result<()> {
+    let bytes = codec::encode(value)?;
+    let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= MAX_FRAME);
+    let length = length.ok_or_else(|| io::Error::other("a document is too large for a snapshot"))?;
+    out.write_all(&length.to_le_bytes())?;
+    out.write_all(&crc32fast::hash(&bytes).to_le_bytes())?;
+    out.write_all(&bytes)
+}
+
+fn read_frame<T: DeserializeOwned>(input: &mut impl Read) -> io::Result<T> {
+    let mut head = [0; 8];
+    input.read_exact(&mut head)?;
+    let [l0, l1, l2, l3, checksum @ ..] = head;
+    let length = u32::from_le_bytes([l0, l1, l2, l3]);
+    if length > MAX_FRAME {
+        return Err(damaged("the snapshot"));
+    }
+    let mut bytes = Vec::new();
+    input.take(length.into()).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 != u64::from(length) || crc32fast::hash(&bytes).to_le_bytes() != checksum {
+        return Err(damaged("the snapshot"));
+    }
+    Ok(codec::decode(&bytes)?)
 }
 
 /// The place of a node's snapshots. One is built here while another may come in from the leader.
 pub(crate) struct Snapshots {
-    path: PathBuf,
+    disk: Arc<dyn Disk>,
     standing: watch::Sender<Standing>,
+    /// Held while one is put in place, so that of two the later one stays.
+    saving: Mutex<()>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -37,37 +172,52 @@ struct Standing {
 }
 
 impl Snapshots {
-    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
-        fs::create_dir_all(&path)?;
-        let snapshots = Self { path, standing: watch::channel(Standing::default()).0 };
-        let saved = snapshots.read()?.and_then(|snapshot| snapshot.meta.last_log_id);
+    pub(super) fn open(disk: Arc<dyn Disk>) -> io::Result<Self> {
+        let snapshots = Self { disk, standing: watch::Sender::default(), saving: Mutex::default() };
+        let saved = match snapshots.current()? {
+            Some(mut file) => read_meta(&mut file)?.last_log_id,
+            None => None,
+        };
         snapshots.standing.send_replace(Standing { saved, coming: false });
         Ok(snapshots)
     }
 
-    pub(super) fn read(&self) -> io::Result<Option<Snapshot>> {
-        match directory::read_bytes(&self.path.join("current"), MAX_SNAPSHOT)? {
-            Some(bytes) => Ok(Some(codec::decode(&bytes)?)),
-            None => Ok(None),
-        }
+    /// The last one.
+    pub(super) fn current(&self) -> io::Result<Option<File>> {
+        self.disk.open(CURRENT)
+    }
+
+    /// Begins one.
+    pub(super) fn begin(&self) -> io::Result<File> {
+        self.disk.create(CURRENT)
+    }
+
+    /// Does something with a file where it takes its time.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        disk::work(&*self.disk, work).await
     }
 
     /// Puts a snapshot in place, unless a later one is there.
-    pub(super) fn save(&self, snapshot: &Snapshot) -> io::Result<()> {
-        let bytes = codec::encode(snapshot)?;
-        let mut result = Ok(());
-        // Under the channel's own lock, so that of two the later one stays.
-        self.standing.send_if_modified(|standing| {
-            if snapshot.meta.last_log_id < standing.saved {
-                return false;
+    pub(super) async fn save(self: &Arc<Self>, mut file: File, last: Option<LogId>) -> io::Result<()> {
+        let snapshots = Arc::clone(self);
+        self.work(move || {
+            if !file.is_new() {
+                // One that has its place already, on this disk or on another.
+                let mut copy = snapshots.begin()?;
+                io::copy(&mut file, &mut copy)?;
+                file = copy;
             }
-            result = directory::write_bytes(&self.path.join("current"), &bytes);
-            if result.is_ok() {
-                standing.saved = snapshot.meta.last_log_id;
+            let _saving = snapshots.saving.lock();
+            if last >= snapshots.standing.borrow().saved {
+                snapshots.disk.keep(file)?;
+                snapshots.standing.send_modify(|standing| standing.saved = last);
             }
-            result.is_ok()
-        });
-        result
+            Ok(())
+        })
+        .await
     }
 
     /// Says whether a snapshot from the leader is on its way.
@@ -80,5 +230,64 @@ impl Snapshots {
         let mut news = self.standing.subscribe();
         let here = news.wait_for(|standing| !standing.coming || standing.saved.as_ref() >= Some(entry)).await;
         here.map(drop).map_err(|_| io::Error::other("the store is closed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::disk::memory::Platter;
+    use crate::raft::Command;
+    use crate::transaction::Transaction;
+
+    fn state() -> State {
+        let mut state = State::default();
+        // Enough for several frames.
+        for n in 0..5_u64 {
+            let transaction = Transaction::new().put(format!("document/{n}"), vec![n as u8; 200_000]);
+            state.apply(n + 1, &Command::Transact { id: n.into(), transaction });
+        }
+        state.apply(6, &Command::AllotNode { wanted: None, instance: 5 });
+        state
+    }
+
+    fn snapshot() -> (Vec<u8>, Platter) {
+        let platter = Platter::new(1, Duration::ZERO..Duration::ZERO);
+        let disk = platter.using();
+        let mut file = disk.create("any").expect("begun");
+        write(&mut file, &SnapshotMeta::default(), state().freeze()).expect("written");
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0)).expect("a seek");
+        file.read_to_end(&mut bytes).expect("read");
+        (bytes, platter)
+    }
+
+    fn read_bytes(bytes: &[u8], platter: &Platter) -> io::Result<(SnapshotMeta, State)> {
+        let mut file = platter.using().create("any").expect("begun");
+        file.write_all(bytes).expect("written");
+        read(&mut file)
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let (bytes, platter) = snapshot();
+        let (_, read) = read_bytes(&bytes, &platter).expect("whole");
+        let (mut read, mut original) = (read.freeze(), state().freeze());
+        (read.applied, original.applied) = (0, 0);
+        assert_eq!(read, original);
+    }
+
+    #[test]
+    fn a_flipped_bit_a_missing_end_and_a_longer_one_are_found() {
+        let (bytes, platter) = snapshot();
+        for at in (0..bytes.len()).step_by(bytes.len() / 97) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            assert!(read_bytes(&damaged, &platter).is_err(), "a flipped bit at {at}");
+            assert!(read_bytes(&bytes[..at], &platter).is_err(), "cut off at {at}");
+        }
+        assert!(read_bytes(&[&bytes[..], b"x"].concat(), &platter).is_err());
     }
 }

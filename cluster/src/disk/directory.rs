@@ -1,0 +1,161 @@
+//! A data directory, used by one process at a time.
+//!
+//! ```text
+//! identity        node id, cluster id, instance
+//! vote            the last vote, beside the engine's own copy
+//! snapshot        the last snapshot
+//! cluster.secret  only where the cluster's secret was made at bootstrap
+//! lock            held while a process runs
+//! store/          sled
+//! ```
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::sled::Sled;
+use super::{Contents, Disk, Engine, File, Work};
+
+/// What a file that is not kept yet ends with.
+const TEMPORARY: &str = ".new";
+
+/// A node's data directory, locked.
+pub(crate) struct Directory {
+    path: PathBuf,
+    /// Held for its lock alone.
+    _lock: fs::File,
+    /// Files that were begun: each has a name of its own until it is kept.
+    begun: AtomicU64,
+}
+
+impl Directory {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"))?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => {
+                io::Error::new(io::ErrorKind::ResourceBusy, "another process is using this data directory")
+            }
+            fs::TryLockError::Error(error) => error,
+        })?;
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            // What a crash left half written.
+            if entry.file_name().to_string_lossy().ends_with(TEMPORARY) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(Self { path: path.to_owned(), _lock: lock, begun: AtomicU64::new(0) })
+    }
+}
+
+impl Disk for Directory {
+    fn open(&self, name: &str) -> io::Result<Option<File>> {
+        match fs::File::open(self.path.join(name)) {
+            Ok(file) => Ok(Some(File::new(name, String::new(), Box::new(OnDisk(file, None))))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn create(&self, name: &str) -> io::Result<File> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let temporary = format!("{name}.{}{TEMPORARY}", self.begun.fetch_add(1, Ordering::Relaxed));
+        // For its owner alone: snapshots hold what the application keeps secret.
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(true).read(true).write(true).mode(0o600);
+        let file = options.open(self.path.join(&temporary))?;
+        Ok(File::new(name, temporary, Box::new(OnDisk(file, None))))
+    }
+
+    fn keep(&self, mut file: File) -> io::Result<()> {
+        file.contents.sync()?;
+        fs::rename(self.path.join(&file.temporary), self.path.join(&file.name))?;
+        file.contents.kept();
+        sync_directory(&self.path)
+    }
+
+    fn engine(&self) -> io::Result<Arc<dyn Engine>> {
+        let engine = Sled::open(&self.path.join("store"))?;
+        // The directory that was made just now must outlive a power cut as well.
+        sync_directory(&self.path)?;
+        Ok(Arc::new(engine))
+    }
+
+    fn work(&self, work: Work) -> BoxFuture<'static, io::Result<()>> {
+        let working = tokio::task::spawn_blocking(work);
+        async move { working.await.unwrap_or_else(|error| Err(io::Error::other(error))) }.boxed()
+    }
+
+    fn fail(&self, error: &io::Error) {
+        tracing::error!(%error, directory = %self.path.display(), "what was written can't be relied on; ending the process rather than going on without it");
+        std::process::abort();
+    }
+
+    fn bytes(&self) -> u64 {
+        bytes_in(&self.path)
+    }
+}
+
+/// A file, and where it is until it is kept: one that never is goes with its handle.
+struct OnDisk(fs::File, Option<PathBuf>);
+
+impl Contents for OnDisk {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    fn kept(&mut self) {
+        self.1 = None;
+    }
+}
+
+impl Drop for OnDisk {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.1 {
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
+impl Read for OnDisk {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for OnDisk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Seek for OnDisk {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+/// Bytes of all files below a directory.
+fn bytes_in(path: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(path) else { return 0 };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(about) if about.is_dir() => bytes_in(&entry.path()),
+        Ok(about) => about.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
+}

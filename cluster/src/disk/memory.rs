@@ -1,0 +1,231 @@
+//! A disk in memory, for tests: it forgets what was not synced when its power is cut, and takes time like a real one.
+
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::{Batch, Contents, Disk, Engine, File, Pair, Tree, Work};
+
+/// How long the disk takes for what it is waited for.
+pub(crate) type Delay = std::ops::Range<Duration>;
+
+/// What outlives the process that uses it.
+#[derive(Clone)]
+pub(crate) struct Platter {
+    kept: Arc<Mutex<Kept>>,
+}
+
+struct Kept {
+    files: BTreeMap<String, Vec<u8>>,
+    trees: Trees,
+    /// Batches that are not synced yet, oldest first.
+    pending: Vec<(Tree, Batch)>,
+    /// Counts the uses; a disk whose use is over takes nothing any more.
+    using: u64,
+    random: StdRng,
+    delay: Delay,
+}
+
+#[derive(Clone, Default)]
+struct Trees {
+    log: BTreeMap<Vec<u8>, Vec<u8>>,
+    state: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// A disk in use, from its opening to the next power cut.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    platter: Platter,
+    using: u64,
+    /// What the process sees: everything, synced or not.
+    seen: Arc<Mutex<Trees>>,
+}
+
+impl Trees {
+    fn of(&self, tree: Tree) -> &BTreeMap<Vec<u8>, Vec<u8>> {
+        match tree {
+            Tree::Log => &self.log,
+            Tree::State => &self.state,
+        }
+    }
+
+    fn apply(&mut self, tree: Tree, batch: &Batch) {
+        let pairs = match tree {
+            Tree::Log => &mut self.log,
+            Tree::State => &mut self.state,
+        };
+        for (key, value) in &batch.0 {
+            match value {
+                Some(value) => pairs.insert(key.clone(), value.clone()),
+                None => pairs.remove(key),
+            };
+        }
+    }
+}
+
+impl Platter {
+    pub(crate) fn new(seed: u64, delay: Delay) -> Self {
+        let kept = Kept {
+            files: BTreeMap::new(),
+            trees: Trees::default(),
+            pending: Vec::new(),
+            using: 0,
+            random: StdRng::seed_from_u64(seed),
+            delay,
+        };
+        Self { kept: Arc::new(Mutex::new(kept)) }
+    }
+
+    /// Cuts the power: of what was not synced some is there, from the oldest on, or nothing. Whoever used the disk until
+    /// now can do so no more.
+    pub(crate) fn cut(&self) {
+        let mut kept = self.kept.lock();
+        let count = kept.pending.len();
+        let survive = kept.random.random_range(0..=count);
+        let pending = std::mem::take(&mut kept.pending);
+        for (tree, batch) in pending.iter().take(survive) {
+            kept.trees.apply(*tree, batch);
+        }
+        kept.using += 1;
+    }
+
+    /// Uses the disk, from what it kept.
+    pub(crate) fn using(&self) -> Memory {
+        let mut kept = self.kept.lock();
+        kept.using += 1;
+        Memory { platter: self.clone(), using: kept.using, seen: Arc::new(Mutex::new(kept.trees.clone())) }
+    }
+}
+
+impl Memory {
+    /// What the disk keeps, if this use of it is not over.
+    fn kept<T>(&self, with: impl FnOnce(&mut Kept) -> T) -> io::Result<T> {
+        let mut kept = self.platter.kept.lock();
+        if kept.using != self.using {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the power was cut"));
+        }
+        Ok(with(&mut kept))
+    }
+}
+
+impl Disk for Memory {
+    fn open(&self, name: &str) -> io::Result<Option<File>> {
+        let bytes = self.kept(|kept| kept.files.get(name).cloned())?;
+        Ok(bytes.map(|bytes| File::new(name, String::new(), Box::new(InMemory::new(bytes)))))
+    }
+
+    fn create(&self, name: &str) -> io::Result<File> {
+        Ok(File::new(name, format!("{name}.new"), Box::new(InMemory::new(Vec::new()))))
+    }
+
+    fn keep(&self, mut file: File) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        file.contents.seek(SeekFrom::Start(0))?;
+        file.contents.read_to_end(&mut bytes)?;
+        self.kept(|kept| kept.files.insert(file.name.clone(), bytes)).map(drop)
+    }
+
+    fn engine(&self) -> io::Result<Arc<dyn Engine>> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    fn work(&self, work: Work) -> BoxFuture<'static, io::Result<()>> {
+        let delay = self.kept(|kept| {
+            let range = kept.delay.clone();
+            if range.is_empty() { range.start } else { kept.random.random_range(range) }
+        });
+        async move {
+            tokio::time::sleep(delay?).await;
+            work()
+        }
+        .boxed()
+    }
+
+    /// Nothing: whoever cut the power knows that it did.
+    fn fail(&self, _error: &io::Error) {}
+
+    fn bytes(&self) -> u64 {
+        self.kept(|kept| kept.files.values().map(|bytes| bytes.len() as u64).sum()).unwrap_or(0)
+    }
+}
+
+impl Engine for Memory {
+    fn get(&self, tree: Tree, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.seen.lock().of(tree).get(key).cloned())
+    }
+
+    fn range<'a>(
+        &'a self,
+        tree: Tree,
+        from: &[u8],
+        to: &[u8],
+    ) -> Box<dyn DoubleEndedIterator<Item = io::Result<Pair>> + Send + 'a> {
+        let seen = self.seen.lock();
+        let pairs: Vec<_> = match from < to {
+            true => seen.of(tree).range(from.to_vec()..to.to_vec()).collect(),
+            false => Vec::new(),
+        };
+        let pairs: Vec<_> = pairs.into_iter().map(|(key, value)| Ok((key.clone(), value.clone()))).collect();
+        Box::new(pairs.into_iter())
+    }
+
+    fn apply(&self, tree: Tree, batch: Batch) -> io::Result<()> {
+        self.kept(|kept| {
+            self.seen.lock().apply(tree, &batch);
+            kept.pending.push((tree, batch));
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.kept(|kept| {
+            for (tree, batch) in std::mem::take(&mut kept.pending) {
+                kept.trees.apply(tree, &batch);
+            }
+        })
+    }
+}
+
+struct InMemory(Cursor<Vec<u8>>);
+
+impl InMemory {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self(Cursor::new(bytes))
+    }
+}
+
+impl Contents for InMemory {
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn kept(&mut self) {}
+}
+
+impl Read for InMemory {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for InMemory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for InMemory {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}

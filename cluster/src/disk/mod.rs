@@ -1,0 +1,67 @@
+//! What a node keeps on disk, behind traits: ordered keys and values, and files that are whole or not there.
+//!
+//! [`Directory`] is the real one, with sled in it. Tests have one in memory that forgets, at a power cut, what was not
+//! synced; another engine takes sled's place by answering to the same tests.
+
+mod directory;
+mod engine;
+mod file;
+mod values;
+
+#[cfg(test)]
+pub(crate) mod memory;
+mod sled;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+pub(crate) use directory::Directory;
+pub(crate) use engine::{Batch, Engine, Pair, Tree};
+pub(crate) use file::{Contents, File};
+pub(crate) use values::{damaged, pack, read, unpack, write};
+
+/// A piece of work that waits for the disk.
+pub(crate) type Work = Box<dyn FnOnce() -> io::Result<()> + Send>;
+
+/// Where a node keeps everything.
+pub(crate) trait Disk: Send + Sync + 'static {
+    /// Opens a file to read it; `None` if there is no such file.
+    fn open(&self, name: &str) -> io::Result<Option<File>>;
+
+    /// Begins a file. It has its name only when it is [kept](Disk::keep); one that is not is forgotten.
+    fn create(&self, name: &str) -> io::Result<File>;
+
+    /// Puts a file in the place of its name. After a power cut there is the old one or the new one, whole.
+    fn keep(&self, file: File) -> io::Result<()>;
+
+    /// The ordered keys and values; made if they are not there.
+    fn engine(&self) -> io::Result<Arc<dyn Engine>>;
+
+    /// Does what takes the disk's time where nobody's turn is held up by it.
+    fn work(&self, work: Work) -> BoxFuture<'static, io::Result<()>>;
+
+    /// What is done when the disk did not take what it was given: there is no going on, and no trying again.
+    fn fail(&self, error: &io::Error);
+
+    /// Bytes that everything takes.
+    fn bytes(&self) -> u64;
+}
+
+/// Has a disk do some work, for its result.
+pub(crate) async fn work<T: Send + 'static>(
+    disk: &dyn Disk,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (done, result) = oneshot::channel();
+    let work = move || {
+        let _ = done.send(work()?);
+        Ok(())
+    };
+    disk.work(Box::new(work)).await?;
+    result.await.map_err(io::Error::other)
+}

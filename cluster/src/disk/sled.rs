@@ -1,0 +1,121 @@
+//! The engine that is sled, and its way to the disk.
+//!
+//! sled's `flush` hands the bytes to the operating system and no further (it calls `sync_file_range` on Linux), so it is
+//! followed by an fsync of every file that has changed, and of the directories.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+
+use super::directory::sync_directory;
+use super::{Batch, Engine, Pair, Tree};
+
+/// sled's cache: the documents are in memory anyway.
+const CACHE: u64 = 8 * 1024 * 1024;
+
+pub(super) struct Sled {
+    db: sled::Db,
+    log: sled::Tree,
+    state: sled::Tree,
+    files: Mutex<Files>,
+}
+
+impl Sled {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let db = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None).open()?;
+        let files = Files { path: path.to_owned(), synced: HashMap::new() };
+        Ok(Self { log: db.open_tree("log")?, state: db.open_tree("state")?, db, files: Mutex::new(files) })
+    }
+
+    fn tree(&self, tree: Tree) -> &sled::Tree {
+        match tree {
+            Tree::Log => &self.log,
+            Tree::State => &self.state,
+        }
+    }
+}
+
+impl Engine for Sled {
+    fn get(&self, tree: Tree, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.tree(tree).get(key)?.map(|value| value.to_vec()))
+    }
+
+    fn range<'a>(
+        &'a self,
+        tree: Tree,
+        from: &[u8],
+        to: &[u8],
+    ) -> Box<dyn DoubleEndedIterator<Item = io::Result<Pair>> + Send + 'a> {
+        let pairs = self.tree(tree).range(from.to_vec()..to.to_vec());
+        Box::new(pairs.map(|pair| {
+            let (key, value) = pair?;
+            Ok((key.to_vec(), value.to_vec()))
+        }))
+    }
+
+    fn apply(&self, tree: Tree, batch: Batch) -> io::Result<()> {
+        let mut changes = sled::Batch::default();
+        for (key, value) in batch.0 {
+            match value {
+                Some(value) => changes.insert(key, value),
+                None => changes.remove(key),
+            }
+        }
+        Ok(self.tree(tree).apply_batch(changes)?)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.db.flush()?;
+        self.files.lock().sync()
+    }
+}
+
+/// sled's files, and how each was when it was last synced.
+struct Files {
+    path: PathBuf,
+    synced: HashMap<PathBuf, (u64, SystemTime)>,
+}
+
+impl Files {
+    fn sync(&mut self) -> io::Result<()> {
+        let path = self.path.clone();
+        self.sync_all_in(&path)?;
+        let blobs = path.join("blobs");
+        if blobs.is_dir() {
+            self.sync_all_in(&blobs)?;
+        }
+        Ok(())
+    }
+
+    fn sync_all_in(&mut self, directory: &Path) -> io::Result<()> {
+        let mut entries_changed = false;
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let about = match fs::metadata(&path) {
+                Ok(about) if about.is_file() => about,
+                Ok(_) => continue,
+                // sled removes old files by itself.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let state = (about.len(), about.modified()?);
+            let known = self.synced.get(&path);
+            // The database file is written in place, within the resolution of its time stamp: it is always synced.
+            if path.ends_with("db") || known != Some(&state) {
+                File::open(&path)?.sync_data()?;
+            }
+            if known.is_none() {
+                entries_changed = true;
+            }
+            self.synced.insert(path, state);
+        }
+        if entries_changed {
+            sync_directory(directory)?;
+        }
+        Ok(())
+    }
+}

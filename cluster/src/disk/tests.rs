@@ -1,0 +1,93 @@
+//! What every disk has to keep to, asked of both.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use super::memory::Platter;
+use super::*;
+
+/// Asks the same of the real directory and of the one in memory; `again` opens what the first one left.
+fn each(ask: impl Fn(&dyn Fn() -> Arc<dyn Disk>)) {
+    let directory = tempfile::tempdir().expect("a directory");
+    ask(&|| Arc::new(Directory::open(directory.path()).expect("free")));
+    let platter = Platter::new(1, Duration::ZERO..Duration::ZERO);
+    ask(&|| {
+        platter.cut();
+        Arc::new(platter.using())
+    });
+}
+
+fn keys(engine: &dyn Engine, from: &[u8], to: &[u8]) -> Vec<Vec<u8>> {
+    engine.range(Tree::State, from, to).map(|pair| pair.expect("a pair").0).collect()
+}
+
+#[test]
+fn a_batch_is_applied_in_its_order_and_is_there_again_once_synced() {
+    each(|open| {
+        let disk = open();
+        let engine = disk.engine().expect("an engine");
+        let mut batch = Batch::default();
+        batch.insert(b"a".as_slice(), b"1".to_vec());
+        batch.insert(b"b".as_slice(), b"1".to_vec());
+        batch.insert(b"c".as_slice(), b"1".to_vec());
+        batch.remove(b"b".as_slice());
+        batch.insert(b"a".as_slice(), b"2".to_vec());
+        engine.apply(Tree::State, batch).expect("applied");
+        engine.sync().expect("synced");
+        drop((engine, disk));
+        let disk = open();
+        let engine = disk.engine().expect("an engine");
+        assert_eq!(engine.get(Tree::State, b"a").expect("no error").as_deref(), Some(b"2".as_slice()));
+        assert_eq!(engine.get(Tree::State, b"b").expect("no error"), None);
+        assert_eq!(engine.get(Tree::Log, b"a").expect("no error"), None, "trees are apart");
+        assert_eq!(keys(&*engine, b"", b"z"), [b"a", b"c"]);
+        assert_eq!(keys(&*engine, b"a", b"c"), [b"a"], "the end is not included");
+        let last = engine.range(Tree::State, b"", b"z").next_back().expect("one").expect("a pair");
+        assert_eq!(last.0, b"c");
+    });
+}
+
+#[test]
+fn a_file_has_its_name_only_once_it_is_kept() {
+    each(|open| {
+        let disk = open();
+        assert!(disk.open("file").expect("no error").is_none());
+        let mut file = disk.create("file").expect("begun");
+        file.write_all(b"new").expect("written");
+        assert!(disk.open("file").expect("no error").is_none());
+        let mut other = disk.create("file").expect("two at a time");
+        other.write_all(b"other").expect("written");
+        disk.keep(file).expect("kept");
+        drop((other, disk));
+        let disk = open();
+        let mut text = String::new();
+        disk.open("file").expect("no error").expect("a file").read_to_string(&mut text).expect("read");
+        assert_eq!(text, "new");
+    });
+}
+
+#[test]
+fn a_damaged_file_is_told_from_a_missing_one() {
+    each(|open| {
+        let disk = open();
+        assert_eq!(read::<u64>(&*disk, "value").expect("no error"), None);
+        write(&*disk, "value", &7_u64).expect("written");
+        assert_eq!(read::<u64>(&*disk, "value").expect("no error"), Some(7));
+        let mut bytes = Vec::new();
+        disk.open("value").expect("no error").expect("a file").read_to_end(&mut bytes).expect("read");
+        bytes[13] ^= 1;
+        let mut file = disk.create("value").expect("begun");
+        file.write_all(&bytes).expect("written");
+        disk.keep(file).expect("kept");
+        assert!(read::<u64>(&*disk, "value").is_err());
+    });
+}
+
+#[test]
+fn a_directory_serves_one_process() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let held = Directory::open(directory.path()).expect("free");
+    assert!(Directory::open(directory.path()).is_err());
+    drop(held);
+    assert!(Directory::open(directory.path()).is_ok());
+}
