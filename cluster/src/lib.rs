@@ -26,6 +26,9 @@ mod store;
 mod codec;
 mod disk;
 
+#[cfg(test)]
+mod simulation;
+
 pub use cluster::Cluster;
 pub use config::{Config, Secret, SecretError, Start, Timing};
 pub use feed::{Changed, ChangedKey, Kind, Watch, WatchError};

@@ -258,8 +258,20 @@ where
     }
 }
 
+/// Makes sure that this node leads and that its membership is committed: only then it may be reasoned from. A node that
+/// was cut off, or has just started, may hold one that never was, or none.
+async fn confirm(inner: &Inner) -> Result<(), Refused> {
+    if !inner.leads() {
+        return Err(Refused::NotLeader);
+    }
+    let committed = inner.raft().get_read_log_id().await.map_err(|_| Refused::NotLeader)?.0;
+    let membership = *inner.raft().metrics().borrow().membership_config.log_id();
+    if membership > committed { Err(Refused::NotLeader) } else { Ok(()) }
+}
+
 /// Changes the membership as the leader.
 pub(crate) async fn change_here(inner: &Inner, change: &MembershipChange) -> Result<(), Refused> {
+    confirm(inner).await?;
     match change {
         MembershipChange::Promote(node) => {
             if inner.voters().contains(node) {
@@ -322,6 +334,7 @@ pub(crate) async fn allot(inner: &Arc<Inner>, wanted: Option<NodeId>, instance: 
 
 /// Lets a node in as a learner, or learns its new address, as the leader.
 pub(crate) async fn admit(inner: &Inner, Join((node, instance, address)): &Join) -> Result<Joined, Refused> {
+    confirm(inner).await?;
     if !inner.is_allotted(*node, *instance) {
         return Err(Refused::Final(format!("node id {node} was not given to this node")));
     }

@@ -21,10 +21,7 @@ use crate::network::{Certificates, Hello, Join, MembershipChange, Peers, Port, R
 use crate::raft::{Member, Network, Raft};
 use crate::{answers, proposal, read, store};
 
-/// After so many entries a snapshot is made, and the log before it can go.
-const SNAPSHOT_AFTER: u64 = 5000;
-/// So many entries stay in the log behind a snapshot, for members that are a little late.
-const KEPT_ENTRIES: u64 = 1000;
+const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
 /// Entries that go to a follower at once.
 const BATCH: u64 = 300;
 /// A piece of a snapshot on the wire, in bytes.
@@ -82,6 +79,16 @@ pub(crate) struct Ground {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) port: Arc<dyn Port>,
     pub(crate) secret: Secret,
+    pub(crate) log: LogPolicy,
+}
+
+/// How long the log grows.
+#[derive(Clone, Copy)]
+pub(crate) struct LogPolicy {
+    /// After so many entries a snapshot is made, and the log before it can go.
+    pub(crate) snapshot_after: u64,
+    /// So many entries stay in the log behind a snapshot, for members that are a little late.
+    pub(crate) kept: u64,
 }
 
 /// Starts a node in its data directory and on its port, on the runtime that is its own.
@@ -92,12 +99,12 @@ pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, Sta
     let certificates = Certificates::new(&secret).map_err(|error| StartError::Internal(error.to_string()))?;
     let port = TlsPort::bind(&config.listen, certificates).await;
     let port = port.map_err(|source| StartError::Listen { address: config.listen.clone(), source })?;
-    begin(config, Ground { disk, port: Arc::new(port), secret }, handle).await
+    begin(config, Ground { disk, port: Arc::new(port), secret, log: LOG }, handle).await
 }
 
 /// Starts a node on whatever it stands on.
 pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Result<Cluster, StartError> {
-    let Ground { disk, port, secret } = ground;
+    let Ground { disk, port, secret, log } = ground;
     let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
     let in_store = |source| StartError::Store { path: config.data.clone(), source };
     let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
@@ -150,7 +157,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     // Raft has connections of its own, so that nothing else can be in its way.
     let raft_peers = Arc::new(Peers::new(port.calls(hello.clone())));
     let network = Network::new(Arc::clone(&raft_peers));
-    let raft_config = raft_config(&config.timing)?;
+    let raft_config = raft_config(&config.timing, log)?;
     let raft = Raft::new(identity.node, Arc::new(raft_config), network, stores.log, stores.machine);
     let _ = inner.raft.set(raft.await.map_err(|error| internal(&error))?);
     answers::set(&inner);
@@ -343,7 +350,7 @@ async fn get_vote(inner: Weak<Inner>) {
     }
 }
 
-fn raft_config(timing: &Timing) -> Result<openraft::Config, StartError> {
+fn raft_config(timing: &Timing, log: LogPolicy) -> Result<openraft::Config, StartError> {
     let millis = |duration: Duration| duration.as_millis() as u64;
     let config = openraft::Config {
         cluster_name: "turnpike".to_owned(),
@@ -352,9 +359,9 @@ fn raft_config(timing: &Timing) -> Result<openraft::Config, StartError> {
         election_timeout_max: millis(timing.election_max),
         install_snapshot_timeout: 20_000,
         max_payload_entries: BATCH,
-        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(SNAPSHOT_AFTER),
+        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(log.snapshot_after),
         snapshot_max_chunk_size: SNAPSHOT_PIECE,
-        max_in_snapshot_log_to_keep: KEPT_ENTRIES,
+        max_in_snapshot_log_to_keep: log.kept,
         ..openraft::Config::default()
     };
     config.validate().map_err(|error| StartError::Internal(error.to_string()))

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::runtime::Runtime;
 use crate::disk::File;
 use crate::transaction::Transaction;
 use crate::{Index, NodeId};
@@ -14,6 +15,7 @@ openraft::declare_raft_types!(
         NodeId = NodeId,
         Node = Member,
         SnapshotData = File,
+        AsyncRuntime = Runtime,
 );
 
 pub(crate) type Raft = openraft::Raft<RaftTypes>;
