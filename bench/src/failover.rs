@@ -1,4 +1,5 @@
-//! `failover`: the leader of three nodes is killed, again and again; how long until another node's write succeeds.
+//! `failover`: the leader of three nodes is killed, or stopped, again and again; how long until another node's write
+//! succeeds.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -27,6 +28,9 @@ pub(crate) struct Options {
     /// How many leaders to kill
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
+    /// Stop the leaders as an operator would, instead of killing them
+    #[arg(long)]
+    cleanly: bool,
     /// How to write the result
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
@@ -47,11 +51,24 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         let addresses = node.addresses;
         let other = Admin::new(nodes[0].addresses.admin)?;
         let begin = Instant::now();
-        node.process.kill().await?;
-        while let Err(error) = other.write().await {
-            anyhow::ensure!(begin.elapsed() < PATIENCE, "no write succeeds: {error:#}");
-        }
-        milliseconds.push(begin.elapsed().as_secs_f64() * 1000.0);
+        let ending = if options.cleanly {
+            // Writes go on while it stops: the longest one is what stopping costs.
+            Some(tokio::spawn(node.process.stop(PATIENCE)))
+        } else {
+            node.process.kill().await?;
+            None
+        };
+        milliseconds.push(match ending {
+            None => next_write(&other, begin).await?,
+            Some(mut ending) => {
+                let mut longest = 0_f64;
+                while !ending.is_finished() {
+                    longest = longest.max(next_write(&other, Instant::now()).await?);
+                }
+                (&mut ending).await??;
+                longest.max(next_write(&other, Instant::now()).await?)
+            }
+        });
         let launch = Launch {
             program: &program,
             data: directory.path().join(format!("node-{leader}")),
@@ -68,6 +85,14 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         Format::Json => output::print(&document(&milliseconds).to_string()),
     }
     Ok(())
+}
+
+/// Milliseconds since `begin` until a write succeeds.
+async fn next_write(admin: &Admin, begin: Instant) -> anyhow::Result<f64> {
+    while let Err(error) = admin.write().await {
+        anyhow::ensure!(begin.elapsed() < PATIENCE, "no write succeeds: {error:#}");
+    }
+    Ok(begin.elapsed().as_secs_f64() * 1000.0)
 }
 
 async fn leader(admin: &Admin) -> anyhow::Result<u64> {
@@ -88,7 +113,7 @@ fn report(milliseconds: &[f64]) -> String {
         format!("{:.0}", quantile(milliseconds, 0.99)),
         format!("{:.0}", Spread::of(milliseconds.iter().copied()).max),
     ];
-    let head = ["leaders killed", "p50 ms to the next write", "p99 ms", "max ms"];
+    let head = ["leaders gone", "p50 ms to the next write", "p99 ms", "max ms"];
     format!("three nodes; {}\n\n{}", system::machine(), table::render(&head, &[row]))
 }
 

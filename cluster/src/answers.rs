@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::cluster::Inner;
 use crate::network::{
-    Allot, Append, ChangeMembership, InstallSnapshot, Join, Ping, Propose, Proposed, ReadIndex, Refused, RequestVote,
-    Settle, Tell, Told,
+    Allot, Append, AskStanding, ChangeMembership, Elect, InstallSnapshot, Join, LetGo, Ping, Propose, Proposed,
+    ReadIndex, Refused, RequestVote, Settle, Tell, Told,
 };
-use crate::{membership, proposal, read};
+use crate::{leadership, membership, proposal, read, standing};
 
 /// Sets the handlers of all messages between nodes. They hold the node weakly: they belong to it.
 pub(crate) fn set(inner: &Arc<Inner>) {
@@ -83,5 +83,29 @@ pub(crate) fn set(inner: &Arc<Inner>) {
     handlers.set(move |_, message: ChangeMembership| {
         let inner = weak.upgrade();
         async move { membership::change_here(&*inner.ok_or(Refused::NotLeader)?, &message.0).await }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |from, message: LetGo| {
+        let inner = weak.upgrade();
+        async move {
+            match inner {
+                Some(inner) => leadership::let_go(&inner, from, message).await,
+                None => false,
+            }
+        }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, Elect(term)| {
+        let inner = weak.upgrade();
+        async move {
+            if let Some(inner) = inner {
+                leadership::elect(&inner, term).await;
+            }
+        }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, AskStanding((node, instance)): AskStanding| {
+        let inner = weak.upgrade();
+        async move { standing::of(&inner?, node, instance).await }
     });
 }

@@ -18,6 +18,7 @@ use crate::config::{Config, Secret, Timing};
 use crate::disk::Disk;
 use crate::feed::{Feed, Watch};
 use crate::identity::Identity;
+use crate::leadership;
 use crate::membership::{self, MemberStatus, MembershipError, Metrics, Role, Settled};
 use crate::network::{Handlers, MembershipChange, Message, Peers, SendError};
 use crate::proposal::{self, Failure};
@@ -25,7 +26,7 @@ use crate::raft::{Command, Member, Outcome, Raft, Vote};
 use crate::read::{self, ReadError};
 use crate::start::{self, StartError};
 use crate::state::{State, View};
-use crate::store::LogStore;
+use crate::store::{LogStore, Position};
 use crate::transaction::{Committed, TransactError, Transaction};
 use crate::{Index, NodeId};
 
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) raft: OnceLock<Raft>,
     pub(crate) state: Arc<RwLock<State>>,
+    pub(crate) position: Arc<RwLock<Position>>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) processed: watch::Sender<Index>,
     pub(crate) peers: Peers,
@@ -62,6 +64,12 @@ pub(crate) struct Inner {
     /// Term and last entry, if this node led when it went down.
     pub(crate) led_until: Option<(u64, Index)>,
     pub(crate) stopped: AtomicBool,
+    /// Whether the lead is being handed over: nothing is proposed here meanwhile.
+    pub(crate) leaving: AtomicBool,
+    /// Held while something is written to the log.
+    pub(crate) writing: tokio::sync::Mutex<()>,
+    /// Whether the cluster has let this node go.
+    pub(crate) removed: watch::Sender<bool>,
     pub(crate) handle: Handle,
     /// Taken when the last handle is gone.
     pub(crate) runtime: Mutex<Option<Runtime>>,
@@ -247,17 +255,26 @@ impl Cluster {
         sent.await.unwrap_or_else(|| Err(SendError::Broken(member.address)))
     }
 
+    /// Gives the lead to another node, if this one has it and another can take it. Writes wait for a moment.
+    ///
+    /// [`Cluster::stop`] does so as well; a node that finishes other work before it stops calls this first.
+    pub async fn hand_over(&self) {
+        let inner = Arc::clone(&self.inner);
+        self.inner.run(async move { leadership::hand_over(&inner).await }).await;
+    }
+
+    /// Returns when the cluster has let this node go: it holds nothing that may be served any more.
+    pub async fn removed(&self) {
+        let mut news = self.inner.removed.subscribe();
+        // The sender lives as long as this handle.
+        let _ = news.wait_for(|removed| *removed).await;
+    }
+
     /// Ends this node's part; other nodes go on. Handles that are left answer with `Stopped`.
     pub async fn stop(self) {
-        self.inner.stopped.store(true, Ordering::Release);
+        self.hand_over().await;
         let inner = Arc::clone(&self.inner);
-        let stopping = self.inner.run(async move {
-            if let Some(raft) = inner.raft.get() {
-                let _ = raft.shutdown().await;
-            }
-        });
-        stopping.await;
-        self.inner.feed.stop();
+        self.inner.run(async move { inner.end().await }).await;
     }
 }
 
@@ -283,6 +300,20 @@ impl Inner {
         self.handle.spawn(task).await.ok()
     }
 
+    /// Ends Raft, and everything that waits for it.
+    pub(crate) async fn end(&self) {
+        self.stopped.store(true, Ordering::Release);
+        if let Some(raft) = self.raft.get() {
+            let _ = raft.shutdown().await;
+        }
+        self.feed.stop();
+    }
+
+    /// Where a member is.
+    pub(crate) fn address_of(&self, node: NodeId) -> Option<String> {
+        self.members().into_iter().find(|(known, _)| *known == node).map(|(_, member)| member.address)
+    }
+
     /// Who leads, and where; as far as this node knows.
     pub(crate) fn leader(&self) -> Option<(NodeId, String)> {
         let metrics = self.raft.get()?.metrics().borrow().clone();
@@ -299,6 +330,18 @@ impl Inner {
             (vote, vote.is_committed() && vote.leader_id().voted_for() == Some(id))
         };
         self.raft().with_raft_state(look).await.ok()
+    }
+
+    /// Waits for what is written as the leader, for as long as this node's vote is that one: openraft does not answer for
+    /// an entry in whose place a later leader's snapshot has come.
+    pub(crate) async fn while_vote_is<T>(&self, vote: Vote, writing: impl Future<Output = T>) -> Option<T> {
+        let mut metrics = self.raft().metrics();
+        let other = metrics.wait_for(|metrics| metrics.vote > vote);
+        tokio::select! {
+            biased;
+            written = writing => Some(written),
+            _ = other => None,
+        }
     }
 
     pub(crate) fn term(&self) -> u64 {
@@ -322,11 +365,16 @@ impl Inner {
         membership.get_joint_config().last().cloned().unwrap_or_default()
     }
 
+    /// Up to where a member has the log, as the leader knows it.
+    pub(crate) fn has_log(&self, node: NodeId) -> Option<Index> {
+        let metrics = self.raft().metrics().borrow().clone();
+        Some(metrics.replication?.get(&node)?.map_or(0, |id| id.index))
+    }
+
     /// How far a member is behind, as the leader knows it.
     pub(crate) fn lag_of(&self, node: NodeId) -> Option<u64> {
-        let metrics = self.raft().metrics().borrow().clone();
-        let matched = metrics.replication?.get(&node)?.map_or(0, |id| id.index);
-        Some(metrics.last_log_index.unwrap_or_default().saturating_sub(matched))
+        let last = self.raft().metrics().borrow().last_log_index.unwrap_or_default();
+        Some(last.saturating_sub(self.has_log(node)?))
     }
 
     pub(crate) fn seen(&self, node: NodeId) {

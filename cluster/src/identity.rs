@@ -23,6 +23,8 @@ pub(crate) struct Identity {
     pub(crate) learner: bool,
     /// Whether bootstrap or joining came to their end; until then a restart takes them up again.
     pub(crate) member: bool,
+    /// Whether the cluster has let it go: it is none any more.
+    pub(crate) removed: bool,
 }
 
 impl Identity {

@@ -306,15 +306,17 @@ pub(crate) async fn change_here(inner: &Inner, change: &MembershipChange) -> Res
 }
 
 async fn write(inner: &Inner, change: ChangeMembers<NodeId, Member>) -> Result<(), Refused> {
-    match inner.raft().change_membership(change, false).await {
-        Ok(_) => Ok(()),
+    let (vote, _) = inner.vote().await.ok_or(Refused::NotLeader)?;
+    match inner.while_vote_is(vote, inner.raft().change_membership(change, false)).await {
+        Some(Ok(_)) => Ok(()),
         // One change is made at a time; and the lead may move. Both pass.
-        Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Err(Refused::NotLeader),
-        Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(error))) => match error {
+        Some(Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(error)))) => match error {
             openraft::error::ChangeMembershipError::InProgress(_) => Err(Refused::NotLeader),
             error => Err(Refused::Final(error.to_string())),
         },
-        Err(RaftError::Fatal(_)) => Err(Refused::NotLeader),
+        Some(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_)) | RaftError::Fatal(_))) | None => {
+            Err(Refused::NotLeader)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A proposal has an id of its own and is applied once however often it arrives, so that it can be sent again after a
 //! lost answer or a change of leaders.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -70,6 +71,9 @@ pub(crate) async fn propose(inner: &Arc<Inner>, command: Command, within: Durati
 
 /// Proposes as the leader, if this node is.
 pub(crate) async fn propose_here(inner: &Inner, command: Command) -> Proposed {
+    if inner.leaving.load(Ordering::Acquire) {
+        return Proposed::NotLeader;
+    }
     let (answer, answered) = oneshot::channel();
     if inner.proposals.send(Proposal { command, answer }).await.is_err() {
         return Proposed::NotLeader;
@@ -127,18 +131,22 @@ async fn write(inner: &Inner, mut commands: Vec<Command>) -> Vec<Proposed> {
         }
         None => return Vec::new(),
     };
-    let before = inner.vote().await;
     let all = |proposed: fn() -> Proposed| (0..count).map(|_| proposed()).collect();
-    match inner.raft().client_write(entry).await {
-        Ok(written) => match written.data {
+    let _writing = inner.writing.lock().await;
+    if inner.leaving.load(Ordering::Acquire) {
+        return all(|| Proposed::NotLeader);
+    }
+    let Some((before, leads)) = inner.vote().await else { return all(|| Proposed::NotLeader) };
+    match inner.while_vote_is(before, inner.raft().client_write(entry)).await {
+        Some(Ok(written)) => match written.data {
             Outcome::Group(outcomes) => outcomes.into_iter().map(Proposed::Outcome).collect(),
             outcome => vec![Proposed::Outcome(outcome)],
         },
-        Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => {
+        Some(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_)))) => {
             // A node that did not lead before, nor since, has not written anything; one that did may have.
-            let did_not_lead = before.is_some_and(|(_, leads)| !leads) && before == inner.vote().await;
+            let did_not_lead = !leads && inner.vote().await == Some((before, leads));
             if did_not_lead { all(|| Proposed::NotLeader) } else { all(|| Proposed::Lost) }
         }
-        Err(RaftError::APIError(_) | RaftError::Fatal(_)) => all(|| Proposed::Lost),
+        Some(Err(RaftError::APIError(_) | RaftError::Fatal(_))) | None => all(|| Proposed::Lost),
     }
 }

@@ -50,8 +50,8 @@ pub(crate) async fn run(inner: std::sync::Weak<Inner>, mut readers: mpsc::Receiv
     }
 }
 
-/// Asks for the index and waits until it is applied here.
-async fn reach(inner: &Arc<Inner>) -> Option<Index> {
+/// Asks for the index and waits until it is applied here; `None` when that does not come about in time.
+pub(crate) async fn reach(inner: &Arc<Inner>) -> Option<Index> {
     let deadline = Instant::now() + inner.timing.read;
     let index = loop {
         let asked = match inner.leader() {

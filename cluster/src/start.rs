@@ -19,7 +19,7 @@ use crate::identity::{self, Identity};
 use crate::membership::{self, JoinError, MembershipError};
 use crate::network::{Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, reachable};
 use crate::raft::{Member, Network, Raft};
-use crate::{answers, proposal, read, store};
+use crate::{answers, leadership, proposal, read, standing, store};
 
 const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
 /// Entries that go to a follower at once.
@@ -66,6 +66,12 @@ pub enum StartError {
         /// Which.
         path: PathBuf,
     },
+    /// The cluster has let the node go.
+    #[error("the node in {} was removed from its cluster; to let this machine in again, move the directory aside and join as a new node", path.display())]
+    Removed {
+        /// Which.
+        path: PathBuf,
+    },
     /// The cluster did not let the node in.
     #[error("can't join the cluster")]
     Join(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -109,6 +115,9 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     let in_store = |source| StartError::Store { path: config.data.clone(), source };
     let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
     let known = Identity::read(&*disk).map_err(in_directory)?;
+    if known.as_ref().is_some_and(|known| known.removed) {
+        return Err(StartError::Removed { path: config.data.clone() });
+    }
     let address = port.address();
     let advertised = match &config.advertise {
         Some(advertised) => advertised.clone(),
@@ -140,6 +149,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
         disk,
         raft: OnceLock::new(),
         state: stores.state,
+        position: stores.position,
         feed: stores.feed,
         processed: watch::channel(0).0,
         peers,
@@ -151,6 +161,9 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
         started: Instant::now(),
         log: stores.log.clone(),
         stopped: AtomicBool::new(false),
+        leaving: AtomicBool::new(false),
+        writing: tokio::sync::Mutex::default(),
+        removed: watch::channel(false).0,
         handle,
         runtime: Mutex::new(None),
     });
@@ -167,6 +180,8 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     tokio::spawn(proposal::run(Arc::downgrade(&inner), proposed));
     tokio::spawn(membership::watch_liveness(Arc::downgrade(&inner)));
     tokio::spawn(watch_raft(Arc::downgrade(&inner)));
+    tokio::spawn(leadership::watch_leader(Arc::downgrade(&inner)));
+    tokio::spawn(standing::watch(Arc::downgrade(&inner)));
 
     let cluster = match through {
         Entrance::None => {
@@ -231,6 +246,7 @@ async fn identify(
         instance: rand::random(),
         learner: config.learner && config.start != Start::Bootstrap,
         member: false,
+        removed: false,
     };
     match (known, &config.start) {
         (Some(known), _) if known.member => Ok((known, Entrance::None)),

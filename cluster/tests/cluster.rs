@@ -205,6 +205,62 @@ async fn a_node_that_was_not_let_in_yet_begins_no_cluster_of_its_own() {
     assert_eq!(joined.id(), 2);
 }
 
+#[tokio::test]
+async fn a_leader_that_stops_hands_the_lead_over() {
+    let mut sandbox = Sandbox::three_nodes().await;
+    sandbox.nodes[0].transact(put("before", "1")).await.expect("committed");
+    let before = sandbox.nodes[0].metrics();
+    let leader = sandbox.nodes.remove(sandbox.leader().expect("a leader"));
+    let writer = sandbox.nodes[0].clone();
+    let writing = tokio::spawn(async move {
+        for n in 0..200 {
+            writer.transact(put("during", &n.to_string())).await.expect("committed");
+        }
+    });
+    leader.clone().stop().await;
+    let led_by_another = || async {
+        let leader = sandbox.nodes[0].metrics().leader;
+        leader.is_some() && leader != before.leader
+    };
+    eventually("another leads", led_by_another).await;
+    // Nobody was in anybody's way: it is the next term.
+    assert_eq!(sandbox.nodes[0].metrics().term, before.term + 1);
+    writing.await.expect("all written");
+}
+
+#[tokio::test]
+async fn a_leader_whose_process_ended_is_replaced_at_once() {
+    let mut sandbox = Sandbox::three_nodes().await;
+    let before = sandbox.nodes[0].metrics();
+    let leader = sandbox.nodes.remove(sandbox.leader().expect("a leader"));
+    // Dropped without a word: its port is closed, as by a process that was killed.
+    drop(leader);
+    let led_by_another = || async {
+        let leader = sandbox.nodes[0].metrics().leader;
+        leader.is_some() && leader != before.leader
+    };
+    eventually("another leads", led_by_another).await;
+    sandbox.nodes[0].transact(put("after", "1")).await.expect("committed");
+}
+
+#[tokio::test]
+async fn a_node_that_was_removed_knows_it_and_stays_out() {
+    let mut sandbox = Sandbox::three_nodes().await;
+    let follower = (sandbox.leader().expect("a leader") + 1) % 3;
+    let removed = sandbox.nodes.remove(follower);
+    sandbox.nodes[0].remove(removed.id()).await.expect("removed");
+    tokio::time::timeout(Duration::from_secs(20), removed.removed()).await.expect("it learns of it");
+    assert!(matches!(removed.transact(put("a", "1")).await, Err(TransactError::Stopped)));
+    let (id, address) = (removed.id(), sandbox.nodes[0].address().to_string());
+    drop(removed);
+    for start in [Start::Resume, Start::Join(vec![address])] {
+        let refused = || async {
+            matches!(Cluster::start(sandbox.config(id, start.clone())).await, Err(StartError::Removed { .. }))
+        };
+        eventually("its directory says so", refused).await;
+    }
+}
+
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Greet(String);
 

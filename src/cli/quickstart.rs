@@ -98,7 +98,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let remote = Remote::new(&endpoint, credentials.clone(), REGION)?;
     let (api, found) = sample(&remote, backend_port).await.context("can't deploy the sample API")?;
     tell(&node, &api, found, &credentials, &arguments.data);
-    node.run().await;
+    node.run().await?;
     Ok(())
 }
 

@@ -92,7 +92,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
             addresses.cluster,
             data.display()
         ));
-        node.run().await;
+        node.run().await?;
         Ok(())
     })
 }

@@ -65,6 +65,9 @@ pub enum Error {
     /// The root credentials were made with another cluster secret.
     #[error("the root credentials in the catalog were sealed with another cluster secret")]
     Sealed,
+    /// The cluster has let the node go.
+    #[error("node {0} was removed from its cluster, and has ended")]
+    Removed(u64),
     /// The metrics' recorder.
     #[error("can't set up the metrics")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -113,12 +116,21 @@ impl Node {
     }
 
     /// Serves until the process is told to end, then lets requests finish and leaves the cluster.
-    pub async fn run(self) {
-        shutdown::requested().await;
+    ///
+    /// A node that the cluster lets go ends in the same way, and that is an error.
+    pub async fn run(self) -> Result<(), Error> {
+        let removed = tokio::select! {
+            () = shutdown::requested() => false,
+            () = self.cluster.removed() => true,
+        };
         tracing::info!("stopping: requests that are under way are finished first");
+        // First of all, so that writes elsewhere go on while this node finishes its requests.
+        self.cluster.hand_over().await;
         self.servers.stop().await;
         self.stages.stop();
+        let id = self.cluster.id();
         self.cluster.stop().await;
+        if removed { Err(Error::Removed(id)) } else { Ok(()) }
     }
 
     /// The cluster's part.

@@ -72,6 +72,38 @@ message!(
     ChangeMembership(MembershipChange) = "membership" -> Result<(), Refused>
 );
 
+message!(
+    /// Ask for votes now: you are the successor of this term's leader.
+    Elect(u64) = "elect" -> ()
+);
+message!(
+    /// Am I still a member? My number, my instance. `None` where that can't be known now.
+    AskStanding((NodeId, u128)) = "standing" -> Option<Standing>
+);
+
+/// Raise your vote from the leader of a term to the next term's successor. Answered with whether that was done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LetGo {
+    pub(crate) term: u64,
+    pub(crate) leader: NodeId,
+    pub(crate) successor: NodeId,
+    /// Whether the leader is thought to be gone; otherwise it asks for this itself.
+    pub(crate) gone: bool,
+}
+
+impl Message for LetGo {
+    const NAME: &'static str = "let-go";
+    type Reply = bool;
+}
+
+/// How a cluster stands to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    Member,
+    /// It was one, and was let go.
+    Removed,
+}
+
 /// What the leader, or somebody else, says to a proposal.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Proposed {

@@ -26,8 +26,8 @@ use crate::{NodeId, codec};
 pub(crate) use frame::Hello;
 pub(crate) use handlers::Handlers;
 pub(crate) use message::{
-    Allot, Append, ChangeMembership, InstallSnapshot, Join, Joined, MembershipChange, Ping, Propose, Proposed,
-    ReadIndex, Refused, RequestVote, Settle, Tell, Told,
+    Allot, Append, AskStanding, ChangeMembership, Elect, InstallSnapshot, Join, Joined, LetGo, MembershipChange, Ping,
+    Propose, Proposed, ReadIndex, Refused, RequestVote, Settle, Standing, Tell, Told,
 };
 pub(crate) use reachable::reachable;
 pub(crate) use server::TlsPort;

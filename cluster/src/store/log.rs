@@ -41,11 +41,16 @@ impl LogStore {
         Self { disk, engine, flusher, snapshots }
     }
 
+    /// The last entry.
+    pub(crate) fn last(&self) -> io::Result<Index> {
+        Ok(self.state()?.last_log_id.map_or(0, |id| id.index))
+    }
+
     /// Term and last entry of a node that led when it went down: openraft makes it lead again at once.
     pub(crate) fn led_until(&self, node: NodeId) -> io::Result<Option<(u64, Index)>> {
         let led = self.vote()?.filter(|vote| vote.is_committed() && vote.leader_id().voted_for() == Some(node));
         let Some(vote) = led else { return Ok(None) };
-        Ok(Some((vote.leader_id().term, self.state()?.last_log_id.map_or(0, |id| id.index))))
+        Ok(Some((vote.leader_id().term, self.last()?)))
     }
 
     fn vote(&self) -> io::Result<Option<Vote>> {

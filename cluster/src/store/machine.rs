@@ -16,11 +16,11 @@ use serde_bytes::{ByteBuf, Bytes};
 
 use super::snapshots::Snapshots;
 use super::{keys, snapshots};
-use crate::Index;
 use crate::disk::{self, Batch, Engine, File, Tree, damaged};
 use crate::feed::{Changed, Feed};
 use crate::raft::{LogId, Membership, Outcome, RaftTypes, SnapshotMeta, StorageError};
 use crate::state::{Document, Effect, Frozen, State};
+use crate::{Index, NodeId};
 
 /// While a snapshot is put in place, so many bytes are written in one step.
 const STEP: usize = 1024 * 1024;
@@ -36,9 +36,16 @@ pub(crate) struct Machine {
 
 /// How far the machine has come, and who was a member then.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Position {
+pub(crate) struct Position {
     applied: Option<LogId>,
     membership: Membership,
+}
+
+impl Position {
+    /// Whether a node was a member, with a vote or without.
+    pub(crate) fn has_member(&self, node: NodeId) -> bool {
+        self.membership.membership().get_node(&node).is_some()
+    }
 }
 
 impl From<&SnapshotMeta> for Position {
@@ -131,6 +138,11 @@ impl Machine {
         *self.position.write() = position;
         self.feed.restart(applied);
         Ok(())
+    }
+
+    /// How far it has come; follows it.
+    pub(super) fn position(&self) -> Arc<RwLock<Position>> {
+        Arc::clone(&self.position)
     }
 
     /// The last entry that was applied.

@@ -17,7 +17,7 @@ use crate::state::State;
 
 use flusher::Flusher;
 pub(crate) use log::LogStore;
-pub(crate) use machine::Machine;
+pub(crate) use machine::{Machine, Position};
 use snapshots::Snapshots;
 
 /// The stores of one node, opened.
@@ -26,6 +26,8 @@ pub(crate) struct Stores {
     pub(crate) machine: Machine,
     pub(crate) state: Arc<RwLock<State>>,
     pub(crate) feed: Arc<Feed>,
+    /// How far the state is, and who is a member by what is committed.
+    pub(crate) position: Arc<RwLock<Position>>,
 }
 
 /// Opens, or makes, the stores on a disk. What waits for the disk is a task of the runtime that this is called on.
@@ -38,7 +40,8 @@ pub(crate) fn open(disk: &Arc<dyn Disk>) -> io::Result<Stores> {
     if log.purged()? > machine.applied() {
         return Err(damaged("the log, whose start was removed before a snapshot took its place,"));
     }
-    Ok(Stores { log, machine, state, feed })
+    let position = machine.position();
+    Ok(Stores { log, machine, state, feed, position })
 }
 
 #[cfg(test)]
