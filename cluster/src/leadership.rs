@@ -150,7 +150,7 @@ pub(crate) async fn watch_leader(inner: Weak<Inner>) {
         let turn = others.iter().position(|node| *node == inner.id()).unwrap_or_default();
         tokio::time::sleep(TURN * turn as u32).await;
         let term = inner.term();
-        if !inner.leader().is_some_and(|(node, _)| node == leader) || !is_gone(&inner, leader).await {
+        if inner.leader().is_none_or(|(node, _)| node != leader) || !is_gone(&inner, leader).await {
             continue;
         }
         let request = LetGo { term, leader, successor: inner.id(), gone: true };
