@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::cluster::Inner;
 use crate::network::{
     Allot, Append, AskStanding, ChangeMembership, Elect, InstallSnapshot, Join, LetGo, Ping, Propose, Proposed,
-    ReadIndex, Refused, RequestVote, Settle, Tell, Told,
+    ReadIndex, Redeem, Refused, RequestVote, Settle, Tell, Told,
 };
-use crate::{leadership, membership, proposal, read, standing};
+use crate::{admission, leadership, membership, proposal, read, standing};
 
 /// Sets the handlers of all messages between nodes. They hold the node weakly: they belong to it.
 pub(crate) fn set(inner: &Arc<Inner>) {
@@ -78,6 +79,11 @@ pub(crate) fn set(inner: &Arc<Inner>) {
     handlers.set(move |_, message: Join| {
         let inner = weak.upgrade();
         async move { membership::join(&inner.ok_or(Refused::NotLeader)?, &message).await }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set_redeemer(move |ticket, Redeem(instance)| {
+        let inner = weak.upgrade();
+        async move { admission::redeem(inner.ok_or(Refused::NotLeader)?, &Clock::system(), ticket, instance).await }
     });
     let weak = Arc::downgrade(inner);
     handlers.set(move |_, message: ChangeMembership| {

@@ -14,6 +14,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::config::{Config, Secret, Timing};
 use crate::disk::Disk;
 use crate::feed::{Feed, Watch};
@@ -27,6 +28,7 @@ use crate::read::{self, ReadError};
 use crate::start::{self, StartError};
 use crate::state::{State, View};
 use crate::store::{LogStore, Position};
+use crate::token::{JoinToken, JoinTokenError};
 use crate::transaction::{Committed, TransactError, Transaction};
 use crate::{Index, NodeId};
 
@@ -131,6 +133,12 @@ impl Cluster {
     /// 32 bytes that all nodes of the cluster can derive and nobody else: a key for the application's own use.
     pub fn derive_key(&self, label: &str) -> [u8; 32] {
         crate::network::derive(&self.inner.secret, &format!("application/{label}"))
+    }
+
+    /// Makes a token with which one node without the secret gets in, in this time; at most
+    /// [`MAX_VALIDITY`](crate::MAX_VALIDITY).
+    pub fn join_token(&self, valid: Duration) -> Result<JoinToken, JoinTokenError> {
+        JoinToken::make(&self.inner.secret, &Clock::system(), valid)
     }
 
     /// Makes a transaction, from any node. When it returns, this node's own copy has it too.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::NodeId;
+use crate::token::JoinToken;
 
 /// A secret has at least so many bytes.
 const MIN_SECRET: usize = 16;
@@ -27,6 +28,8 @@ pub struct Config {
     pub learner: bool,
     /// What all nodes of the cluster share. Made and kept in the data directory at bootstrap, if absent.
     pub secret: Option<Secret>,
+    /// What a node without the secret comes in with, once; afterwards it has the secret in its data directory.
+    pub token: Option<JoinToken>,
     /// Whether the node counts as settled only as far as [`Cluster::processed`](crate::Cluster::processed) was told.
     pub tracks_processing: bool,
     /// How long things may take.

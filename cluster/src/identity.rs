@@ -28,6 +28,11 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// A node that nobody has heard of yet.
+    pub(crate) fn anew(learner: bool) -> Self {
+        Self { node: 0, cluster: 0, instance: rand::random(), learner, member: false, removed: false }
+    }
+
     /// Who the node on this disk is; `None` on a fresh one.
     pub(crate) fn read(disk: &dyn Disk) -> io::Result<Option<Self>> {
         disk::read(disk, IDENTITY)
@@ -38,7 +43,7 @@ impl Identity {
     }
 }
 
-/// The secret that was made on this disk, if one was.
+/// The secret that was made on this disk, or got for a join token, if one was.
 pub(crate) fn secret(disk: &dyn Disk) -> io::Result<Option<Secret>> {
     let Some(mut file) = disk.open(SECRET)? else { return Ok(None) };
     let mut bytes = Vec::new();
@@ -49,8 +54,14 @@ pub(crate) fn secret(disk: &dyn Disk) -> io::Result<Option<Secret>> {
 /// Makes a secret and keeps it.
 pub(crate) fn make_secret(disk: &dyn Disk) -> io::Result<Secret> {
     let text: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = Secret::new(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    keep_secret(disk, &secret)?;
+    Ok(secret)
+}
+
+/// Keeps a secret, so that the next start finds it. Like all files here it is its owner's alone.
+pub(crate) fn keep_secret(disk: &dyn Disk, secret: &Secret) -> io::Result<()> {
     let mut file = disk.create(SECRET)?;
-    file.write_all(text.as_bytes())?;
-    disk.keep(file)?;
-    Secret::new(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    file.write_all(secret.bytes())?;
+    disk.keep(file)
 }

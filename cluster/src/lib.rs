@@ -3,10 +3,12 @@
 //! [`Cluster`] is all that a user of the crate sees. A [`Transaction`] checks conditions and changes documents, all or
 //! nothing, on every node in the same order; [`Cluster::read`] looks at this node's copy, [`Cluster::fresh`] makes that
 //! look linearizable; [`Cluster::watch`] follows the changes; [`Cluster::settled`] waits for the other nodes;
-//! [`Cluster::send`] carries typed messages. What the documents mean, the crate does not know.
+//! [`Cluster::send`] carries typed messages. What the documents mean, the crate does not know, but for its own: keys that
+//! start with `cluster/` are not the application's.
 
 #![warn(missing_docs)]
 
+mod admission;
 mod answers;
 mod cluster;
 mod config;
@@ -19,12 +21,14 @@ mod read;
 mod standing;
 mod start;
 mod state;
+mod token;
 mod transaction;
 
 mod network;
 mod raft;
 mod store;
 
+mod clock;
 mod codec;
 mod disk;
 
@@ -39,6 +43,7 @@ pub use network::{Message, SendError};
 pub use read::ReadError;
 pub use start::StartError;
 pub use state::{Document, View};
+pub use token::{JoinToken, JoinTokenError, MAX_VALIDITY};
 pub use transaction::{Change, Committed, Condition, TransactError, Transaction};
 
 /// A member's number: given once, never again to another.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::cluster::Inner;
 use crate::network::{
-    Allot, ChangeMembership, Join, Joined, MembershipChange, Message, Ping, Refused, SendError, Settle, Tell,
+    ChangeMembership, Join, Joined, MembershipChange, Message, Peers, Ping, Refused, SendError, Settle, Tell,
 };
 use crate::proposal::{self, Failure};
 use crate::raft::{Command, Member, Outcome};
@@ -356,21 +356,21 @@ pub(crate) async fn join(inner: &Arc<Inner>, message: &Join) -> Result<Joined, R
     ask_leader(inner, message, || admit(inner, message)).await
 }
 
-/// Asks to be let in, at one address after the other, until one lets in or the time is over.
-pub(crate) async fn ask_number(
-    peers: &crate::network::Peers,
+/// Asks something of the members before being one, at one address after the other, until one gives it or the time is
+/// over; answers also with who gave it.
+pub(crate) async fn ask_members<R, M: Message<Reply = Result<R, Refused>>>(
+    peers: &Peers,
     addresses: &[String],
-    wanted: Option<NodeId>,
-    instance: u128,
+    message: &M,
     within: Duration,
-) -> Result<(NodeId, String), JoinError> {
+) -> Result<(R, String), JoinError> {
     let deadline = Instant::now() + within;
     let mut last: Option<SendError> = None;
     let mut tries = 0_u32;
     while Instant::now() < deadline {
         for address in addresses {
-            match peers.send(address, &Allot((wanted, instance)), CHANGE).await {
-                Ok(Ok(node)) => return Ok((node, address.clone())),
+            match peers.send(address, message, CHANGE).await {
+                Ok(Ok(given)) => return Ok((given, address.clone())),
                 Ok(Err(Refused::Final(why))) => return Err(JoinError::Refused(why)),
                 Ok(Err(Refused::NotLeader | Refused::NotMember(_))) => {}
                 Err(error) => last = Some(error),
@@ -390,8 +390,10 @@ pub(crate) async fn ask_number(
 pub(crate) enum JoinError {
     #[error("the cluster refused: {0}")]
     Refused(String),
+    #[error("{0}")]
+    Token(String),
     #[error(
-        "no member of the cluster answered at {addresses} within {within:?}; check the addresses, and that this node has the cluster's secret"
+        "no member of the cluster answered at {addresses} within {within:?}; check the addresses, and that this node has the cluster's secret, or a join token of this cluster"
     )]
     Unreachable { addresses: String, within: Duration, source: Option<SendError> },
 }

@@ -12,14 +12,15 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::cluster::{Cluster, Inner};
 use crate::config::{Config, Secret, Start, Timing};
 use crate::disk::{self, Directory, Disk};
 use crate::identity::{self, Identity};
 use crate::membership::{self, JoinError, MembershipError};
-use crate::network::{Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, reachable};
+use crate::network::{Allot, Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, reachable};
 use crate::raft::{Member, Network, Raft};
-use crate::{answers, leadership, proposal, read, standing, store};
+use crate::{admission, answers, leadership, proposal, read, standing, store};
 
 const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
 /// Entries that go to a follower at once.
@@ -57,8 +58,8 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// A node joins only with the cluster's secret.
-    #[error("a node needs the cluster's secret to join")]
+    /// A node joins only with the cluster's secret, or with a join token.
+    #[error("a node needs the cluster's secret, or a join token, to join")]
     NoSecret,
     /// The directory holds no node that could go on.
     #[error("{} holds no node that was let into a cluster; say again which members it is to join", path.display())]
@@ -101,8 +102,9 @@ pub(crate) struct LogPolicy {
 pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
     let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
     let disk: Arc<dyn Disk> = Arc::new(Directory::open(&config.data).map_err(in_directory)?);
-    let secret = secret(&config, &*disk)?;
-    let certificates = Certificates::new(&secret).map_err(|error| StartError::Internal(error.to_string()))?;
+    let secret = secret(&config, &*disk).await?;
+    let certificates =
+        Certificates::new(&secret, Clock::system()).map_err(|error| StartError::Internal(error.to_string()))?;
     let port = TlsPort::bind(&config.listen, certificates).await;
     let port = port.map_err(|source| StartError::Listen { address: config.listen.clone(), source })?;
     begin(config, Ground { disk, port: Arc::new(port), secret, log: LOG }, handle).await
@@ -219,7 +221,7 @@ enum Entrance {
     Through(String),
 }
 
-fn secret(config: &Config, disk: &dyn Disk) -> Result<Secret, StartError> {
+async fn secret(config: &Config, disk: &dyn Disk) -> Result<Secret, StartError> {
     let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
     if let Some(secret) = &config.secret {
         return Ok(secret.clone());
@@ -229,6 +231,13 @@ fn secret(config: &Config, disk: &dyn Disk) -> Result<Secret, StartError> {
     }
     if config.start == Start::Bootstrap && Identity::read(disk).map_err(in_directory)?.is_none() {
         return identity::make_secret(disk).map_err(in_directory);
+    }
+    if let (Some(token), Start::Join(addresses)) = (&config.token, &config.start) {
+        let begun = begun(config, disk).map_err(in_directory)?;
+        let asked = admission::ask_secret(token, addresses, begun.instance, config.timing.join).await;
+        let secret = asked.map_err(|error| StartError::Join(Box::new(error)))?;
+        identity::keep_secret(disk, &secret).map_err(in_directory)?;
+        return Ok(secret);
     }
     Err(StartError::NoSecret)
 }
@@ -240,35 +249,38 @@ async fn identify(
     disk: &dyn Disk,
     peers: &Peers,
 ) -> Result<(Identity, Entrance), StartError> {
-    let anew = |node| Identity {
-        node,
-        cluster: 0,
-        instance: rand::random(),
-        learner: config.learner && config.start != Start::Bootstrap,
-        member: false,
-        removed: false,
-    };
     match (known, &config.start) {
         (Some(known), _) if known.member => Ok((known, Entrance::None)),
         // A bootstrap that a crash has cut off goes on, as the same node of the same cluster.
         (Some(begun), _) if begun.cluster != 0 => Ok((begun, Entrance::Bootstrap)),
         (None | Some(_), Start::Bootstrap) => {
-            let identity = Identity { cluster: rand::random(), ..anew(config.node_id.unwrap_or(1)) };
+            let node = config.node_id.unwrap_or(1);
+            let identity = Identity { node, cluster: rand::random(), ..Identity::anew(false) };
             Ok((identity, Entrance::Bootstrap))
         }
-        (begun, Start::Join(addresses)) => {
-            // Written down before the first question: a node that is killed and asks again is given the same number.
-            let begun = begun.unwrap_or_else(|| anew(0));
+        (None | Some(_), Start::Join(addresses)) => {
             let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
-            begun.write(disk).map_err(in_directory)?;
+            let begun = begun(config, disk).map_err(in_directory)?;
             let wanted = Some(begun.node).filter(|node| *node != 0).or(config.node_id);
-            let asked = membership::ask_number(peers, addresses, wanted, begun.instance, config.timing.join);
+            let question = Allot((wanted, begun.instance));
+            let asked = membership::ask_members(peers, addresses, &question, config.timing.join);
             let (node, member) = asked.await.map_err(|error: JoinError| StartError::Join(Box::new(error)))?;
             // The cluster's id follows when it has let this node in; until then a restart asks again, as the same.
             Ok((Identity { node, ..begun }, Entrance::Through(member)))
         }
         (None | Some(_), Start::Resume) => Err(StartError::NotJoined { path: config.data.clone() }),
     }
+}
+
+/// A node that begins to join, written down before its first question: one that is killed and asks again is known to be
+/// the same.
+fn begun(config: &Config, disk: &dyn Disk) -> io::Result<Identity> {
+    if let Some(begun) = Identity::read(disk)? {
+        return Ok(begun);
+    }
+    let begun = Identity::anew(config.learner);
+    begun.write(disk)?;
+    Ok(begun)
 }
 
 async fn bootstrap(inner: &Arc<Inner>, identity: &Identity, address: String) -> Result<(), StartError> {

@@ -76,6 +76,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         start: Start::Bootstrap,
         learner: false,
         secret: None,
+        join_token: None,
         root: serve::root()?,
         admin_auth: true,
         account: "000000000000".to_owned(),

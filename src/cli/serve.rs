@@ -125,6 +125,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
         start,
         learner: arguments.learner,
         secret: secret(arguments.cluster_secret_file)?,
+        join_token: None,
         root: root()?,
         admin_auth: admin_auth()?,
         account: arguments.account,

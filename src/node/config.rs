@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use turnpike_cluster::{Secret, Start, Timing};
+use turnpike_cluster::{JoinToken, Secret, Start, Timing};
 
 use crate::identity::sigv4::Credentials;
 
@@ -33,6 +33,8 @@ pub struct Config {
     pub learner: bool,
     /// The cluster's secret.
     pub secret: Option<Secret>,
+    /// What the node joins with instead, if it does not know the secret.
+    pub join_token: Option<JoinToken>,
     /// The root credentials, where they are given.
     pub root: Option<Credentials>,
     /// Whether calls to the control plane must be signed.
@@ -95,6 +97,7 @@ impl Config {
             start: self.start.clone(),
             learner: self.learner,
             secret: self.secret.clone(),
+            token: self.join_token.clone(),
             tracks_processing: true,
             timing: Timing::default(),
         }

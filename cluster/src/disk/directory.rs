@@ -4,7 +4,7 @@
 //! identity        node id, cluster id, instance
 //! vote            the last vote, beside the engine's own copy
 //! snapshot        the last snapshot
-//! cluster.secret  only where the cluster's secret was made at bootstrap
+//! cluster.secret  only where the cluster's secret was made at bootstrap, or got for a join token
 //! lock            held while a process runs
 //! store/          sled
 //! ```

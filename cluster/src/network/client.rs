@@ -10,16 +10,15 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use parking_lot::Mutex;
-use rustls::ClientConfig;
 use serde_bytes::ByteBuf;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
-use tokio_util::codec::Framed;
 
-use super::frame::{self, Frame, Hello};
+use super::frame::{self, Frame, Greeting, Hello};
+use super::papers::Papers;
 use super::{Calls, SendError, tls};
 
 /// A connection must be made, handshake and all, within this time.
@@ -31,10 +30,18 @@ const QUEUE: usize = 1024;
 
 /// Connections to peers, by address.
 pub(super) struct Links {
-    tls: Arc<ClientConfig>,
-    hello: Mutex<Hello>,
+    shown: Arc<Shown>,
     peers: Mutex<HashMap<String, Arc<Peer>>>,
 }
+
+/// What is shown on new connections.
+struct Shown {
+    papers: Box<MakePapers>,
+    hello: Mutex<Hello>,
+}
+
+/// Gives the papers of the node that introduces itself so.
+type MakePapers = dyn Fn(&Hello) -> Result<Arc<Papers>, tls::Error> + Send + Sync;
 
 struct Peer {
     address: String,
@@ -48,6 +55,8 @@ const SILENCE: Duration = Duration::from_millis(1500);
 struct State {
     link: Option<Arc<Link>>,
     failed: Option<Instant>,
+    /// Whether the log has heard that somebody is there who is not to be spoken with; once is enough.
+    told: bool,
 }
 
 /// The other side's answer, or why it has none.
@@ -66,7 +75,7 @@ struct Link {
 impl Calls for Links {
     /// Connections made before are dropped.
     fn introduce(&self, hello: Hello) {
-        *self.hello.lock() = hello;
+        *self.shown.hello.lock() = hello;
         for (_, peer) in self.peers.lock().drain() {
             if let Ok(state) = peer.state.try_lock()
                 && let Some(link) = &state.link
@@ -88,8 +97,8 @@ impl Calls for Links {
 }
 
 impl Links {
-    pub(super) fn new(tls: Arc<ClientConfig>, hello: Hello) -> Self {
-        Self { tls, hello: Mutex::new(hello), peers: Mutex::default() }
+    pub(super) fn new(papers: Box<MakePapers>, hello: Hello) -> Self {
+        Self { shown: Arc::new(Shown { papers, hello: Mutex::new(hello) }), peers: Mutex::default() }
     }
 
     async fn call_within(
@@ -128,14 +137,14 @@ impl Links {
     /// The connection to a peer. It is made by a task of its own, which a caller's deadline does not cut off: a slow
     /// handshake would otherwise begin anew with every caller.
     async fn link(&self, peer: Arc<Peer>) -> io::Result<Arc<Link>> {
-        let (tls, hello) = (Arc::clone(&self.tls), self.hello.lock().clone());
-        let connecting = tokio::spawn(async move { peer.connected(&tls, &hello).await });
+        let shown = Arc::clone(&self.shown);
+        let connecting = tokio::spawn(async move { peer.connected(&shown).await });
         connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()))
     }
 }
 
 impl Peer {
-    async fn connected(&self, tls: &Arc<ClientConfig>, hello: &Hello) -> io::Result<Arc<Link>> {
+    async fn connected(&self, shown: &Shown) -> io::Result<Arc<Link>> {
         let mut state = self.state.lock().await;
         if let Some(link) = &state.link
             && !link.down.load(Ordering::Acquire)
@@ -145,12 +154,27 @@ impl Peer {
         if let Some(failed) = state.failed {
             tokio::time::sleep_until(failed + BACK_OFF).await;
         }
-        let connecting = tokio::time::timeout(CONNECT, connect(&self.address, tls, hello)).await;
+        let hello = shown.hello.lock().clone();
+        let papers = (shown.papers)(&hello).map_err(io::Error::other)?;
+        let connecting = tokio::time::timeout(CONNECT, connect(&self.address, &papers)).await;
         let result = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         state.failed = result.is_err().then(Instant::now);
+        match &result {
+            Ok(_) => state.told = false,
+            Err(error) if is_refusal(error) && !state.told => {
+                state.told = true;
+                tracing::warn!(address = self.address, %error, "there is no speaking with who is at this address");
+            }
+            Err(_) => {}
+        }
         state.link = result.as_ref().ok().map(Arc::clone);
         result
     }
+}
+
+/// Whether there is somebody, who refuses this node or is refused by it.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::PermissionDenied)
 }
 
 async fn call(link: &Link, address: &str, name: &str, payload: Vec<u8>) -> Result<Vec<u8>, SendError> {
@@ -191,16 +215,19 @@ impl Drop for Place<'_> {
     }
 }
 
-async fn connect(address: &str, tls: &Arc<ClientConfig>, hello: &Hello) -> io::Result<Arc<Link>> {
+async fn connect(address: &str, papers: &Papers) -> io::Result<Arc<Link>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let stream = TlsConnector::from(Arc::clone(tls)).connect(tls::server_name(), stream).await?;
-    let mut framed = Framed::new(stream, frame::codec());
-    frame::say_hello(&mut framed, hello).await?;
-    let theirs = frame::hear_hello(&mut framed).await?;
-    if hello.cluster.is_some() && theirs.cluster.is_some() && hello.cluster != theirs.cluster {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the other node belongs to another cluster"));
+    let connector = TlsConnector::from(Arc::clone(&papers.client));
+    let stream = connector.connect(papers.server_name.clone(), stream).await?;
+    let mut framed = frame::frames(stream);
+    frame::greet(&mut framed, &papers.greeting).await?;
+    let theirs = frame::hear_greeting(&mut framed).await?;
+    papers.meet(&theirs, framed.get_ref().get_ref().1.peer_certificates())?;
+    if let Greeting::Ticket(_) = theirs {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "this is not a node of a cluster"));
     }
+    frame::enlarge(&mut framed);
     let (mut writing, mut reading) = framed.split();
     let (frames, mut queue) = mpsc::channel::<Bytes>(QUEUE);
     let link = Arc::new(Link {

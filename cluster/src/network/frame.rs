@@ -6,23 +6,54 @@ use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use tokio_util::codec::LengthDelimitedCodec;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use crate::{NodeId, codec};
 
 /// A frame takes at most so many bytes.
 pub(super) const MAX_FRAME: usize = 64 * 1024 * 1024;
+/// Until the other side is known to be a node, a frame takes at most so many.
+pub(super) const MAX_FIRST: usize = 1024;
 /// The version of everything that is said after the handshake.
-const PROTOCOL: u16 = 1;
+const PROTOCOL: u16 = 2;
 const MAGIC: [u8; 4] = *b"TPCL";
 
-/// The first frame of each side.
+/// The first frame of each side: who it says that it is. Its certificate must be one for [`Greeting::name`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Greeting {
+    /// A node.
+    Node(Hello),
+    /// The holder of a join token.
+    Ticket(Ticket),
+}
+
+/// A node, as it introduces itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Hello {
     /// The cluster; `None` from a node that is about to join.
     pub(crate) cluster: Option<u128>,
     /// The node; 0 from one that has no number yet.
     pub(crate) node: NodeId,
+}
+
+/// A join token, as it is spoken of.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Ticket {
+    pub(crate) id: u128,
+    /// In seconds since 1970.
+    pub(crate) expires: u64,
+}
+
+impl Greeting {
+    /// The name in a certificate that stands for this.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Node(Hello { cluster: Some(cluster), node }) => format!("node-{node}.{cluster:032x}.turnpike"),
+            Self::Node(Hello { cluster: None, node }) => format!("node-{node}.joining.turnpike"),
+            Self::Ticket(Ticket { id, expires }) => format!("token-{id:032x}.{expires}.turnpike"),
+        }
+    }
 }
 
 /// Every other frame.
@@ -32,20 +63,26 @@ pub(super) enum Frame {
     Reply { number: u64, payload: Result<ByteBuf, String> },
 }
 
-pub(super) fn codec() -> LengthDelimitedCodec {
-    LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME).new_codec()
+/// Puts frames on a stream: small ones, until the other side is known.
+pub(super) fn frames<S: AsyncRead + AsyncWrite>(stream: S) -> Framed<S, LengthDelimitedCodec> {
+    Framed::new(stream, LengthDelimitedCodec::builder().max_frame_length(MAX_FIRST).new_codec())
 }
 
-pub(super) async fn say_hello(
+/// Lets frames be as large as they may between nodes.
+pub(super) fn enlarge<S>(frames: &mut Framed<S, LengthDelimitedCodec>) {
+    frames.codec_mut().set_max_frame_length(MAX_FRAME);
+}
+
+pub(super) async fn greet(
     out: &mut (impl Sink<Bytes, Error = io::Error> + Unpin),
-    hello: &Hello,
+    greeting: &Greeting,
 ) -> io::Result<()> {
-    out.send(Bytes::from(codec::encode(&(MAGIC, PROTOCOL, hello))?)).await
+    out.send(Bytes::from(codec::encode(&(MAGIC, PROTOCOL, greeting))?)).await
 }
 
-pub(super) async fn hear_hello(
+pub(super) async fn hear_greeting(
     input: &mut (impl Stream<Item = io::Result<bytes::BytesMut>> + Unpin),
-) -> io::Result<Hello> {
+) -> io::Result<Greeting> {
     let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
     let frame = input.next().await.ok_or(io::ErrorKind::UnexpectedEof)??;
     // Magic and version first, on their own: what follows may have another shape in another version.

@@ -68,6 +68,10 @@ message!(
     Join((NodeId, u128, String)) = "join" -> Result<Joined, Refused>
 );
 message!(
+    /// The cluster's secret, please, for the join token that this connection has shown. My instance.
+    Redeem(u128) = "redeem" -> Result<Handed, Refused>
+);
+message!(
     /// Change the membership, if you are the leader.
     ChangeMembership(MembershipChange) = "membership" -> Result<(), Refused>
 );
@@ -126,6 +130,10 @@ pub(crate) struct Told {
 pub(crate) struct Joined {
     pub(crate) cluster: u128,
 }
+
+/// The cluster's secret, handed to a node that comes in.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Handed(#[serde(with = "serde_bytes")] pub(crate) Vec<u8>);
 
 /// A change of the membership.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,15 +1,22 @@
 //! What nodes say to each other: typed messages over TLS connections that both sides prove themselves on.
 //!
 //! One port serves Raft, this crate's own requests and the application's messages. A connection carries many requests
-//! at once; answers find theirs by number. Who does not know the cluster's secret does not get past the handshake.
+//! at once; answers find theirs by number. Who does not know the cluster's secret does not get past the handshake, but
+//! for the holder of a join token, who may ask one thing.
 
 mod client;
+mod connection;
+mod door;
 mod frame;
 mod handlers;
 mod message;
+mod papers;
 mod reachable;
 mod server;
 mod tls;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
@@ -23,15 +30,16 @@ use serde::de::DeserializeOwned;
 
 use crate::{NodeId, codec};
 
-pub(crate) use frame::Hello;
+pub(crate) use frame::{Hello, Ticket};
 pub(crate) use handlers::Handlers;
 pub(crate) use message::{
-    Allot, Append, AskStanding, ChangeMembership, Elect, InstallSnapshot, Join, Joined, LetGo, MembershipChange, Ping,
-    Propose, Proposed, ReadIndex, Refused, RequestVote, Settle, Standing, Tell, Told,
+    Allot, Append, AskStanding, ChangeMembership, Elect, Handed, InstallSnapshot, Join, Joined, LetGo,
+    MembershipChange, Ping, Propose, Proposed, ReadIndex, Redeem, Refused, RequestVote, Settle, Standing, Tell, Told,
 };
+pub(crate) use papers::{Certificates, Papers, SKEW};
 pub(crate) use reachable::reachable;
 pub(crate) use server::TlsPort;
-pub(crate) use tls::{Certificates, derive};
+pub(crate) use tls::{Authority, Error as TlsError, Leaf, derive};
 
 /// A node's port: how it is reached, and how it reaches others. Tests have one that loses what it likes.
 pub(crate) trait Port: Send + Sync + 'static {
@@ -68,6 +76,13 @@ pub(crate) struct Peers {
 impl Peers {
     pub(crate) fn new(calls: Arc<dyn Calls>) -> Self {
         Self { calls }
+    }
+
+    /// The way to members for the holder of a join token.
+    pub(crate) fn of_token(papers: Papers) -> Self {
+        let papers = Arc::new(papers);
+        let nobody = Hello { cluster: None, node: 0 };
+        Self::new(Arc::new(client::Links::new(Box::new(move |_| Ok(Arc::clone(&papers))), nobody)))
     }
 
     /// Sends a message to an address and waits for the answer.

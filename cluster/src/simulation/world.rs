@@ -166,6 +166,7 @@ impl World {
             start: begin,
             learner: false,
             secret: None,
+            token: None,
             tracks_processing: false,
             timing: Timing { transact: Duration::from_secs(3), read: Duration::from_secs(3), ..Timing::default() },
         };

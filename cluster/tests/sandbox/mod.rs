@@ -1,5 +1,7 @@
 //! Nodes in one process, on loopback, in temporary directories; and waiting for conditions.
 
+#![allow(dead_code, reason = "each of the test programs uses its own part")]
+
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -69,6 +71,7 @@ impl Sandbox {
             start,
             learner: false,
             secret: Some(Secret::new(SECRET).expect("long enough")),
+            token: None,
             tracks_processing: false,
             timing: Timing::default(),
         }
@@ -80,9 +83,14 @@ impl Sandbox {
 
     /// Starts a node again on its data. The lock on it goes with the last task of the node before.
     pub(crate) async fn restart(&self, node: u64, start: Start) -> Cluster {
+        self.restart_as(self.config(node, start)).await
+    }
+
+    /// The same with settings of one's own.
+    pub(crate) async fn restart_as(&self, config: Config) -> Cluster {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            match Cluster::start(self.config(node, start.clone())).await {
+            match Cluster::start(config.clone()).await {
                 Ok(node) => return node,
                 Err(StartError::Directory { .. } | StartError::Store { .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
