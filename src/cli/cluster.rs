@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::Value;
+use serde_json::{Value, json};
+use turnpike_cluster::MAX_VALIDITY;
 
 use super::remote::Remote;
 use super::{default_data, output, quickstart, serve};
@@ -25,6 +26,13 @@ pub(super) struct Arguments {
 enum Command {
     /// Who is a member, who leads, and how far each is.
     Status,
+    /// Print a token that lets one more node in, once, without the cluster's secret: start it with the token in
+    /// TURNPIKE_JOIN_TOKEN and --join. Keep it to yourself until then.
+    Token {
+        /// How long it can be used; at most a day.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=MAX_VALIDITY.as_secs() / 60))]
+        valid_minutes: u64,
+    },
     /// Give a learner a vote.
     Promote {
         /// The node's number.
@@ -54,12 +62,17 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
     let remote = Remote::new(&arguments.admin_url, credentials()?, "us-east-1")?;
     let answer = match arguments.command {
         Command::Status => remote.call("GET", "/_turnpike/cluster/status", None).await?,
+        Command::Token { valid_minutes } => {
+            let asked = json!({"validSeconds": valid_minutes * 60});
+            remote.call("POST", "/_turnpike/cluster/token", Some(asked)).await?
+        }
         Command::Promote { node } => member(&remote, node, "promote").await?,
         Command::Remove { node } => member(&remote, node, "remove").await?,
     };
     match (arguments.output, arguments.command) {
         (Output::Json, _) => output::say(serde_json::to_string_pretty(&answer)?),
         (Output::Table, Command::Status) => output::say(table(&answer)),
+        (Output::Table, Command::Token { .. }) => output::say(answer["token"].as_str().unwrap_or_default()),
         (Output::Table, Command::Promote { node }) => output::say(format!("node {node} has a vote")),
         (Output::Table, Command::Remove { node }) => output::say(format!("node {node} is no longer a member")),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use turnpike_cluster::{Secret, Start};
+use turnpike_cluster::{JoinToken, Secret, Start};
 
 use super::{log, output};
 use crate::identity::sigv4::Credentials;
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// Address of Prometheus metrics.
     #[arg(long, env = "TURNPIKE_METRICS", value_parser = address, default_value = "0.0.0.0:9090")]
     metrics: SocketAddr,
-    /// Address that other nodes connect to; only nodes with the cluster's secret get in.
+    /// Address that other nodes connect to; only nodes with the cluster's secret, or a join token, get in.
     #[arg(long, env = "TURNPIKE_CLUSTER", value_parser = address, default_value = "0.0.0.0:9400")]
     cluster: SocketAddr,
     /// Serve both planes on one more address, for local development.
@@ -43,7 +43,8 @@ pub(super) struct Arguments {
     /// Begin a new cluster. Ignored on a directory that holds a node's data.
     #[arg(long, env = "TURNPIKE_BOOTSTRAP", conflicts_with = "join")]
     bootstrap: bool,
-    /// Join the cluster that one of these addresses belongs to. Ignored on a directory that holds a node's data.
+    /// Join the cluster that one of these addresses belongs to, with its secret, or with the token that `turnpike cluster
+    /// token` prints in TURNPIKE_JOIN_TOKEN. Ignored on a directory that holds a node's data.
     #[arg(long, env = "TURNPIKE_JOIN", value_delimiter = ',')]
     join: Vec<String>,
     /// Stay a learner: get everything, serve traffic, have no vote.
@@ -125,7 +126,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
         start,
         learner: arguments.learner,
         secret: secret(arguments.cluster_secret_file)?,
-        join_token: None,
+        join_token: join_token()?,
         root: root()?,
         admin_auth: admin_auth()?,
         account: arguments.account,
@@ -152,6 +153,12 @@ fn secret(file: Option<PathBuf>) -> anyhow::Result<Option<Secret>> {
         (None, None) => None,
     };
     Ok(text.map(Secret::new).transpose()?)
+}
+
+/// From the environment alone: flags are seen by everybody on a machine.
+fn join_token() -> anyhow::Result<Option<JoinToken>> {
+    let text = std::env::var("TURNPIKE_JOIN_TOKEN").ok().filter(|text| !text.is_empty());
+    text.map(|text| text.parse().context("can't use TURNPIKE_JOIN_TOKEN")).transpose()
 }
 
 /// The root credentials that the environment gives, both or none.

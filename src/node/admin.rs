@@ -1,9 +1,12 @@
 //! The node's own endpoints on the admin address: health, and the members of the cluster.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::listeners::Shared;
@@ -23,6 +26,13 @@ pub(super) async fn handle(request: &HttpRequest, payload: Payload, shared: &Sha
     }
 }
 
+/// What a join token shall be like.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TokenRequest {
+    valid_seconds: NonZeroU64,
+}
+
 fn health(well: bool) -> HttpResponse {
     let status = if well { "ok" } else { "starting or stopping" };
     let mut response = if well { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
@@ -38,6 +48,13 @@ async fn answer(call: &Call, shared: &Shared) -> Result<Answer, Error> {
             let figures = shared.cluster.metrics();
             let members = shared.cluster.members().await;
             Ok(Answer::json(200, json!({"node": figures, "members": members})))
+        }
+        ("POST", ["cluster", "token"]) => {
+            let asked: TokenRequest =
+                serde_json::from_slice(&call.body).map_err(|error| Error::bad_request(error.to_string()))?;
+            let made = shared.cluster.join_token(Duration::from_secs(asked.valid_seconds.get()));
+            let token = made.map_err(|error| Error::bad_request(error.to_string()))?;
+            Ok(Answer::json(200, json!({"token": token.text(), "expires": token.expires()})))
         }
         ("POST", ["cluster", "members", id, action @ ("promote" | "remove")]) => {
             let id = id.parse().map_err(|_| Error::bad_request("a node id is a number"))?;
