@@ -148,7 +148,7 @@ impl Cluster {
         transaction.check()?;
         let within = self.inner.timing.transact;
         let seconds = within.as_secs();
-        let command = Command::Transact { id: rand::random(), transaction };
+        let command = Command::Transact { id: rand::random(), since: self.inner.applied(), transaction };
         let inner = Arc::clone(&self.inner);
         let proposed = self.inner.run(async move {
             let outcome = proposal::propose(&inner, command, within).await;
@@ -167,7 +167,7 @@ impl Cluster {
             }
             Some(Err(Failure::Unavailable)) => Err(TransactError::Unavailable { seconds }),
             Some(
-                Ok(Outcome::Nothing | Outcome::Node(_) | Outcome::NodeTaken(_) | Outcome::Group(_))
+                Ok(Outcome::Nothing | Outcome::Node(_) | Outcome::NodeTaken(_) | Outcome::Group(_) | Outcome::Expired)
                 | Err(Failure::Unknown),
             ) => Err(TransactError::Unknown { seconds }),
             Some(Err(Failure::Stopped)) | None => Err(TransactError::Stopped),

@@ -252,7 +252,9 @@ where
             None => Err(Refused::NotLeader),
         };
         match result {
-            Err(Refused::NotLeader) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+            Err(Refused::NotLeader) if Instant::now() < deadline && !inner.is_stopped() => {
+                tokio::time::sleep(PAUSE).await;
+            }
             result => return result,
         }
     }

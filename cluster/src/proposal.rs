@@ -37,7 +37,7 @@ pub(crate) enum Failure {
 }
 
 /// Proposes until there is an outcome or the time is over.
-pub(crate) async fn propose(inner: &Arc<Inner>, command: Command, within: Duration) -> Result<Outcome, Failure> {
+pub(crate) async fn propose(inner: &Arc<Inner>, mut command: Command, within: Duration) -> Result<Outcome, Failure> {
     let deadline = Instant::now() + within;
     let mut maybe = false;
     loop {
@@ -48,24 +48,35 @@ pub(crate) async fn propose(inner: &Arc<Inner>, command: Command, within: Durati
         if inner.is_stopped() {
             return Err(Failure::Stopped);
         }
-        match inner.leader() {
-            Some((node, _)) if node == inner.id() => {
-                match tokio::time::timeout(TRY.min(left), propose_here(inner, command.clone())).await {
-                    Ok(Proposed::Outcome(outcome)) => return Ok(outcome),
-                    Ok(Proposed::NotLeader) => {}
-                    Ok(Proposed::Lost) | Err(_) => maybe = true,
+        match propose_once(inner, &command, TRY.min(left)).await {
+            // The only copy that was ever sent was not made, as this node was far behind: it may be sent as a new one.
+            Proposed::Outcome(Outcome::Expired) if !maybe => {
+                if let Command::Transact { since, .. } = &mut command {
+                    *since = inner.applied();
                 }
             }
-            Some((_, address)) => match inner.peers.send(&address, &Propose(command.clone()), TRY.min(left)).await {
-                Ok(Proposed::Outcome(outcome)) => return Ok(outcome),
-                Ok(Proposed::NotLeader) => {}
-                Ok(Proposed::Lost) => maybe = true,
-                Err(error) if error.is_undelivered() => {}
-                Err(_) => maybe = true,
-            },
-            None => {}
+            Proposed::Outcome(Outcome::Expired) => return Err(Failure::Unknown),
+            Proposed::Outcome(outcome) => return Ok(outcome),
+            Proposed::NotLeader => {}
+            Proposed::Lost => maybe = true,
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Proposes to whoever leads.
+async fn propose_once(inner: &Arc<Inner>, command: &Command, within: Duration) -> Proposed {
+    match inner.leader() {
+        Some((node, _)) if node == inner.id() => {
+            let proposed = tokio::time::timeout(within, propose_here(inner, command.clone())).await;
+            proposed.unwrap_or(Proposed::Lost)
+        }
+        Some((_, address)) => match inner.peers.send(&address, &Propose(command.clone()), within).await {
+            Ok(proposed) => proposed,
+            Err(error) if error.is_undelivered() => Proposed::NotLeader,
+            Err(_) => Proposed::Lost,
+        },
+        None => Proposed::NotLeader,
     }
 }
 

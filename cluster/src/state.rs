@@ -11,8 +11,9 @@ use crate::raft::{Command, Outcome};
 use crate::transaction::{Change, Condition, Transaction};
 use crate::{Index, NodeId};
 
-/// The outcomes of so many of the latest proposals are remembered, so that a proposal that comes twice is made once.
-pub(crate) const REMEMBERED: usize = 16 * 1024;
+/// The outcomes of so many of the latest proposals are remembered, so that a proposal that comes twice is made once. One
+/// that may be older than all of them is refused. Tests get to that sooner.
+pub(crate) const REMEMBERED: usize = if cfg!(test) { 64 } else { 16 * 1024 };
 
 /// A document as of one commit. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,9 +98,12 @@ impl State {
 
     fn apply_one(&mut self, place: Place, command: &Command, effect: &mut Effect) -> Outcome {
         match command {
-            Command::Transact { id, transaction } => {
+            Command::Transact { id, since, transaction } => {
                 if let Some(outcome) = self.recent.by_id.get(id) {
                     return outcome.clone();
+                }
+                if self.recent.may_have_forgotten(*since) {
+                    return Outcome::Expired;
                 }
                 let (index, _) = place;
                 let outcome = match self.violated(transaction) {
@@ -208,6 +212,13 @@ impl State {
 }
 
 impl Recent {
+    /// Whether a proposal that was made after this index may be one of those that had to go.
+    fn may_have_forgotten(&self, since: Index) -> bool {
+        // Nothing has gone while there is place; what has gone came before what is there, or with the oldest of it.
+        let oldest = self.by_place.first_key_value().map_or(0, |((index, _), _)| *index);
+        self.by_place.len() == REMEMBERED && since < oldest
+    }
+
     /// Remembers an outcome; answers with the place of the one that had to go for it.
     fn remember(&mut self, place: Place, id: u128, outcome: Outcome) -> Option<Place> {
         self.by_id.insert(id, outcome);
@@ -307,7 +318,8 @@ mod tests {
 
     fn transact(state: &mut State, id: u128, transaction: Transaction) -> Outcome {
         let index = state.applied() + 1;
-        state.apply(index, &Command::Transact { id, transaction }).0
+        let since = state.applied();
+        state.apply(index, &Command::Transact { id, since, transaction }).0
     }
 
     #[test]
@@ -315,6 +327,7 @@ mod tests {
         let mut state = State::default();
         let claim = |id, value: &str| Command::Transact {
             id,
+            since: 0,
             transaction: Transaction::new().when(Condition::Absent("claim".into())).put("claim", value),
         };
         let group = Command::Group(vec![claim(1, "first"), claim(2, "second"), claim(1, "first")]);
@@ -367,6 +380,21 @@ mod tests {
         let first = transact(&mut state, 7, create.clone());
         assert_eq!(transact(&mut state, 7, create.clone()), first);
         assert!(matches!(transact(&mut state, 8, create), Outcome::Conflict { condition: 0, .. }));
+    }
+
+    #[test]
+    fn a_proposal_that_comes_after_it_was_forgotten_is_not_made_again() {
+        let mut state = State::default();
+        let put = |id, since| Command::Transact { id, since, transaction: Transaction::new().put("a", "1") };
+        assert_eq!(state.apply(1, &put(1, 0)).0, Outcome::Committed { index: 1 });
+        for index in 2..=REMEMBERED as u64 {
+            state.apply(index, &put(index.into(), index - 1));
+        }
+        assert_eq!(state.apply(100, &put(1, 0)).0, Outcome::Committed { index: 1 }, "it is remembered just yet");
+        state.apply(101, &put(101, 100));
+        assert_eq!(state.apply(102, &put(1, 0)).0, Outcome::Expired);
+        assert_eq!(state.apply(103, &put(103, 1)).0, Outcome::Expired, "who knows");
+        assert_eq!(state.apply(104, &put(104, 103)).0, Outcome::Committed { index: 104 });
     }
 
     #[test]

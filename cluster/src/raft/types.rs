@@ -34,8 +34,9 @@ pub(crate) struct Member {
 /// What the log says. Only ever append variants: logs are read by later releases.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Command {
-    /// A transaction, with an id that its proposer chose.
-    Transact { id: u128, transaction: Transaction },
+    /// A transaction, with an id that its proposer chose, and how far its proposer had applied when it did: it was not
+    /// made by then.
+    Transact { id: u128, since: Index, transaction: Transaction },
     /// A number for a node: a free one, or the one that it wants unless another instance has it.
     AllotNode { wanted: Option<NodeId>, instance: u128 },
     /// Several commands that came at the same time: one entry, one write to disk, one index.
@@ -68,4 +69,6 @@ pub(crate) enum Outcome {
     NodeTaken(NodeId),
     /// What each command of a group came to.
     Group(Vec<Outcome>),
+    /// Nothing was done: the transaction may have been made so long ago that nobody remembers.
+    Expired,
 }

@@ -247,7 +247,7 @@ mod tests {
         // Enough for several frames.
         for n in 0..5_u64 {
             let transaction = Transaction::new().put(format!("document/{n}"), vec![n as u8; 200_000]);
-            state.apply(n + 1, &Command::Transact { id: n.into(), transaction });
+            state.apply(n + 1, &Command::Transact { id: n.into(), since: n, transaction });
         }
         state.apply(6, &Command::AllotNode { wanted: None, instance: 5 });
         state
