@@ -73,7 +73,11 @@ pub(crate) fn set(inner: &Arc<Inner>) {
     let weak = Arc::downgrade(inner);
     handlers.set(move |_, Allot((wanted, instance)): Allot| {
         let inner = weak.upgrade();
-        async move { membership::allot(&inner.ok_or(Refused::NotLeader)?, wanted, instance).await }
+        async move {
+            // The first node takes its own number before anybody else is given one.
+            let inner = inner.filter(|inner| inner.identity.read().member).ok_or(Refused::NotLeader)?;
+            membership::allot(&inner, wanted, instance).await
+        }
     });
     let weak = Arc::downgrade(inner);
     handlers.set(move |_, message: Join| {
