@@ -31,6 +31,7 @@ mod store;
 mod clock;
 mod codec;
 mod disk;
+mod frames;
 
 #[cfg(test)]
 mod simulation;

@@ -69,8 +69,9 @@ impl Disk for Directory {
         // For its owner alone: snapshots hold what the application keeps secret.
         let mut options = OpenOptions::new();
         options.create(true).truncate(true).read(true).write(true).mode(0o600);
-        let file = options.open(self.path.join(&temporary))?;
-        Ok(File::new(name, temporary, Box::new(OnDisk(file, None))))
+        let path = self.path.join(&temporary);
+        let file = options.open(&path)?;
+        Ok(File::new(name, temporary, Box::new(OnDisk(file, Some(path)))))
     }
 
     fn keep(&self, mut file: File) -> io::Result<()> {

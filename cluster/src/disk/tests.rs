@@ -91,3 +91,19 @@ fn a_directory_serves_one_process() {
     drop(held);
     assert!(Directory::open(directory.path()).is_ok());
 }
+
+#[test]
+fn a_file_that_is_not_kept_goes_with_its_handle() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let disk = Directory::open(directory.path()).expect("free");
+    let count = || std::fs::read_dir(directory.path()).expect("a directory").count();
+    let before = count();
+    let mut file = disk.create("file").expect("begun");
+    file.write_all(b"half").expect("written");
+    assert_eq!(count(), before + 1);
+    drop(file);
+    assert_eq!(count(), before);
+    let file = disk.create("file").expect("begun");
+    disk.keep(file).expect("kept");
+    assert_eq!(count(), before + 1, "what is kept stays");
+}

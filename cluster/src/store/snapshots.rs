@@ -6,29 +6,25 @@
 //! documents, proposals, nodes        frames of about 256 KiB
 //! end: how many documents            a frame
 //! ```
-//! A frame is its length, its checksum, its bytes. What the leader sends to a member is this file as it is.
+//! What the leader sends to a member is this file as it is.
 
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::NodeId;
 use crate::disk::{self, Disk, File, damaged};
+use crate::frames::{self, FRAME, FrameError, Frames, Stored};
 use crate::raft::{LogId, Outcome, SnapshotMeta};
 use crate::state::{Frozen, Place, State};
-use crate::{Index, NodeId, codec};
 
 /// The file's name.
 const CURRENT: &str = "snapshot";
 const MAGIC: &[u8; 4] = b"TPSN";
 const FORMAT: u32 = 1;
-/// A frame is closed when it has so many bytes.
-const FRAME: usize = 256 * 1024;
-/// No frame is longer than this: one document, and a little.
-const MAX_FRAME: u32 = 64 * 1024 * 1024;
 
 /// What a frame behind the meta holds.
 #[derive(Serialize, Deserialize)]
@@ -39,43 +35,29 @@ enum Part {
     End { documents: u64 },
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    key: Arc<str>,
-    revision: Index,
-    #[serde(with = "serde_bytes")]
-    value: Vec<u8>,
-}
-
 /// Writes a whole snapshot.
 pub(crate) fn write(file: &mut File, meta: &SnapshotMeta, frozen: Frozen) -> io::Result<()> {
     let mut out = BufWriter::new(file);
     out.write_all(MAGIC)?;
     out.write_all(&FORMAT.to_le_bytes())?;
-    write_frame(&mut out, meta)?;
-    let documents = frozen.documents.len() as u64;
-    let (mut group, mut bytes) = (Vec::new(), 0);
-    for (key, document) in frozen.documents {
-        bytes += key.len() + document.value.len();
-        group.push(Stored { key, revision: document.revision, value: document.value.to_vec() });
-        if bytes >= FRAME {
-            write_frame(&mut out, &Part::Documents(std::mem::take(&mut group)))?;
-            bytes = 0;
-        }
+    frames::write(&mut out, meta)?;
+    let count = frozen.documents.len() as u64;
+    let mut documents = frozen.documents.into_iter();
+    while documents.len() > 0 {
+        frames::write(&mut out, &Part::Documents(frames::group(&mut documents)))?;
     }
-    write_frame(&mut out, &Part::Documents(group))?;
     for group in frozen.recent.chunks(FRAME / 64) {
-        write_frame(&mut out, &Part::Recent(group.to_vec()))?;
+        frames::write(&mut out, &Part::Recent(group.to_vec()))?;
     }
-    write_frame(&mut out, &Part::Nodes(frozen.nodes))?;
-    write_frame(&mut out, &Part::End { documents })?;
+    frames::write(&mut out, &Part::Nodes(frozen.nodes))?;
+    frames::write(&mut out, &Part::End { documents: count })?;
     out.flush()
 }
 
 /// Reads the meta alone; the file is at its beginning again afterwards.
 pub(crate) fn read_meta(file: &mut File) -> io::Result<SnapshotMeta> {
     file.seek(SeekFrom::Start(0))?;
-    let meta = begin(file)?;
+    let meta = begin(&mut Frames::new(&mut *file))?;
     file.seek(SeekFrom::Start(0))?;
     Ok(meta)
 }
@@ -83,11 +65,11 @@ pub(crate) fn read_meta(file: &mut File) -> io::Result<SnapshotMeta> {
 /// Reads a whole snapshot, and finds what is damaged; the file is at its beginning again afterwards.
 pub(crate) fn read(file: &mut File) -> io::Result<(SnapshotMeta, State)> {
     file.seek(SeekFrom::Start(0))?;
-    let mut input = BufReader::new(&mut *file);
+    let mut input = Frames::new(BufReader::new(&mut *file));
     let meta = begin(&mut input)?;
     let mut state = State::default();
     loop {
-        match read_frame(&mut input)? {
+        match input.next().map_err(unreadable)? {
             Part::Documents(documents) => {
                 for Stored { key, revision, value } in documents {
                     state.restore_document(key, revision, Arc::from(value));
@@ -107,17 +89,14 @@ pub(crate) fn read(file: &mut File) -> io::Result<(SnapshotMeta, State)> {
             Part::End { .. } => return Err(damaged("the snapshot")),
         }
     }
-    if input.read(&mut [0])? != 0 {
-        return Err(damaged("the snapshot"));
-    }
+    input.end().map_err(unreadable)?;
     state.advance(meta.last_log_id.map_or(0, |id| id.index));
     file.seek(SeekFrom::Start(0))?;
     Ok((meta, state))
 }
 
-fn begin(input: &mut impl Read) -> io::Result<SnapshotMeta> {
-    let mut head = [0; 8];
-    input.read_exact(&mut head)?;
+fn begin<R: Read>(input: &mut Frames<R>) -> io::Result<SnapshotMeta> {
+    let head = input.head().map_err(unreadable)?;
     if head[..4] != *MAGIC {
         return Err(damaged("the snapshot"));
     }
@@ -127,32 +106,14 @@ fn begin(input: &mut impl Read) -> io::Result<SnapshotMeta> {
             "the snapshot has a format that this release does not read",
         ));
     }
-    read_frame(input)
+    input.next().map_err(unreadable)
 }
 
-fn write_frame<T: Serialize>(out: &mut impl Write, value: &T) -> io::Result<()> {
-    let bytes = codec::encode(value)?;
-    let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= MAX_FRAME);
-    let length = length.ok_or_else(|| io::Error::other("a document is too large for a snapshot"))?;
-    out.write_all(&length.to_le_bytes())?;
-    out.write_all(&crc32fast::hash(&bytes).to_le_bytes())?;
-    out.write_all(&bytes)
-}
-
-fn read_frame<T: DeserializeOwned>(input: &mut impl Read) -> io::Result<T> {
-    let mut head = [0; 8];
-    input.read_exact(&mut head)?;
-    let [l0, l1, l2, l3, checksum @ ..] = head;
-    let length = u32::from_le_bytes([l0, l1, l2, l3]);
-    if length > MAX_FRAME {
-        return Err(damaged("the snapshot"));
+fn unreadable(error: FrameError) -> io::Error {
+    match error {
+        FrameError::Read(error) => error,
+        error => io::Error::new(io::ErrorKind::InvalidData, format!("the snapshot can't be used: {error}")),
     }
-    let mut bytes = Vec::new();
-    input.take(length.into()).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 != u64::from(length) || crc32fast::hash(&bytes).to_le_bytes() != checksum {
-        return Err(damaged("the snapshot"));
-    }
-    Ok(codec::decode(&bytes)?)
 }
 
 /// The place of a node's snapshots. One is built here while another may come in from the leader.
