@@ -14,6 +14,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::backup::MARKER;
 use crate::clock::Clock;
 use crate::config::{Config, Secret, Timing};
 use crate::disk::Disk;
@@ -29,7 +30,7 @@ use crate::start::{self, StartError};
 use crate::state::{State, View};
 use crate::store::{LogStore, Position};
 use crate::token::{JoinToken, JoinTokenError};
-use crate::transaction::{Committed, TransactError, Transaction};
+use crate::transaction::{Committed, Condition, TransactError, Transaction};
 use crate::{Index, NodeId};
 
 /// Threads that Raft and the network run on.
@@ -120,6 +121,11 @@ impl Cluster {
         self.inner.id()
     }
 
+    /// The cluster's number, drawn at its bootstrap.
+    pub fn cluster(&self) -> u128 {
+        self.inner.cluster_id()
+    }
+
     /// Where this node listens for others.
     pub fn address(&self) -> SocketAddr {
         self.inner.address
@@ -146,6 +152,17 @@ impl Cluster {
     /// Tries again by itself while leaders change; a transaction is made at most once however often it is sent.
     pub async fn transact(&self, transaction: Transaction) -> Result<Committed, TransactError> {
         transaction.check()?;
+        // While a restore goes on nobody else changes anything.
+        let fence = transaction.conditions.len();
+        let fenced = transaction.when(Condition::Absent(MARKER.to_owned()));
+        match self.commit(fenced).await {
+            Err(TransactError::Conflict { condition, .. }) if condition == fence => Err(TransactError::Restoring),
+            made => made,
+        }
+    }
+
+    /// Makes a transaction whatever its size and whatever goes on.
+    pub(crate) async fn commit(&self, transaction: Transaction) -> Result<Committed, TransactError> {
         let within = self.inner.timing.transact;
         let seconds = within.as_secs();
         let command = Command::Transact { id: rand::random(), since: self.inner.applied(), transaction };
@@ -304,7 +321,7 @@ impl Inner {
     }
 
     /// Runs a task on the node's own threads; `None` if they have ended.
-    async fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    pub(crate) async fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> Option<T> {
         self.handle.spawn(task).await.ok()
     }
 

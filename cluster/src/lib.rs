@@ -3,10 +3,13 @@
 //! [`Cluster`] is all that a user of the crate sees. A [`Transaction`] checks conditions and changes documents, all or
 //! nothing, on every node in the same order; [`Cluster::read`] looks at this node's copy, [`Cluster::fresh`] makes that
 //! look linearizable; [`Cluster::watch`] follows the changes; [`Cluster::settled`] waits for the other nodes;
-//! [`Cluster::send`] carries typed messages. What the documents mean, the crate does not know, but for its own: keys that
-//! start with `cluster/` are not the application's.
+//! [`Cluster::send`] carries typed messages. [`Cluster::backup`] and [`Cluster::restore`] take all documents out and bring
+//! them back. What the documents mean, the crate does not know, but for its own: keys that start with `cluster/` are not
+//! the application's.
 
 #![warn(missing_docs)]
+
+pub mod backup;
 
 mod admission;
 mod answers;

@@ -188,11 +188,16 @@ impl State {
     pub(crate) fn freeze(&self) -> Frozen {
         let recent = self.recent.by_place.iter();
         Frozen {
-            documents: self.documents.iter().map(|(key, document)| (Arc::clone(key), document.clone())).collect(),
+            documents: self.freeze_documents(),
             recent: recent.filter_map(|(place, id)| Some((*place, *id, self.recent.by_id.get(id)?.clone()))).collect(),
             nodes: self.nodes.iter().map(|(node, instance)| (*node, *instance)).collect(),
             applied: self.applied,
         }
+    }
+
+    /// A copy of the documents alone, in the order of their keys.
+    pub(crate) fn freeze_documents(&self) -> Vec<(Arc<str>, Document)> {
+        self.documents.iter().map(|(key, document)| (Arc::clone(key), document.clone())).collect()
     }
 
     /// Puts back a document as it was stored.

@@ -94,6 +94,9 @@ pub enum TransactError {
     /// The removal of everything under no prefix at all. Nothing was changed.
     #[error("documents are removed under a prefix, and this one is empty")]
     NoPrefix,
+    /// A backup is being restored, or that was cut short. Nothing was changed.
+    #[error("a restore is going on, or was cut short: nothing else can be changed until it is finished")]
+    Restoring,
     /// There was nobody to agree with. Nothing was changed, and nothing will be.
     #[error("no majority of the members agreed within {seconds} s")]
     Unavailable {
