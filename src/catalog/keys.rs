@@ -11,6 +11,10 @@
 //! | `restapis/{api}/deployments/{deployment}` | a deployment's card |
 //! | `restapis/{api}/snapshots/{deployment}` | what the deployment holds |
 //! | `restapis/{api}/stages/{stage}` | a stage |
+//! | `cluster/…` | the store's own, where it needs any: not for the catalog |
+//!
+//! A backup is restored in the order of keys, and, if it is large, by several commits: what a document needs comes
+//! before it, as a stage's snapshots do.
 //!
 //! The `children` documents are claims: that two siblings never share a path part, nor have two variable ones,
 //! is a condition of the transaction which creates the claim, whichever nodes the callers speak to.
@@ -81,6 +85,12 @@ impl<T> fmt::Debug for Key<T> {
 /// The root credentials.
 pub fn root_credentials() -> Key<Sealed> {
     Key::new("identity/root".to_owned())
+}
+
+/// Whether a document is a cluster's own and not its users'. No backup brings it into another cluster: the root
+/// credentials are sealed with the secret of the cluster that made them, and those who run the other one hold others.
+pub fn is_own(key: &str) -> bool {
+    key == root_credentials().as_str()
 }
 
 /// All REST APIs.
@@ -178,6 +188,14 @@ mod tests {
         assert_eq!(parse_stage(stage(&api, &name).as_str()), Some((api.clone(), name)));
         assert_eq!(parse_stage(rest_api(&api).as_str()), None);
         assert_eq!(parse_stage(snapshot(&api, &DeploymentId::new("d")).as_str()), None);
+    }
+
+    #[test]
+    fn what_a_stage_needs_is_restored_before_it() {
+        let (api, deployment) = (RestApiId::new("abc"), DeploymentId::new("zzz"));
+        let stage = stage(&api, &StageName::new("a"));
+        assert!(snapshot(&api, &deployment).as_str() < stage.as_str());
+        assert!(rest_api(&api).as_str() < stage.as_str());
     }
 
     #[test]

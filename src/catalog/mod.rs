@@ -39,6 +39,9 @@ pub enum Error {
     /// Nothing was changed; another try may succeed.
     #[error("the cluster can't agree on anything at the moment")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// A backup is being restored. Nothing was changed.
+    #[error("a backup is being restored")]
+    Restoring(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The edit may or may not have been made.
     #[error("it is not known whether the change was made")]
     Unknown(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -86,6 +89,7 @@ impl Catalog {
             Err(error @ (TransactError::TooLarge { .. } | TransactError::NoPrefix)) => {
                 Err(Error::TooLarge(Arc::new(error)))
             }
+            Err(error @ TransactError::Restoring) => Err(Error::Restoring(Arc::new(error))),
             Err(error @ TransactError::Unknown { .. }) => Err(Error::Unknown(Arc::new(error))),
             Err(error @ (TransactError::Unavailable { .. } | TransactError::Stopped)) => {
                 Err(Error::Unavailable(Arc::new(error)))

@@ -1,4 +1,6 @@
-//! `turnpike cluster …`: the members, and changes of them.
+//! `turnpike cluster …`: the members, and changes of them; backups.
+
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
@@ -6,10 +8,10 @@ use serde_json::{Value, json};
 use turnpike_cluster::MAX_VALIDITY;
 
 use super::remote::Remote;
-use super::{default_data, output, quickstart, serve};
+use super::{backup, default_data, output, quickstart, serve};
 use crate::identity::sigv4::Credentials;
 
-/// Look at the cluster's members, and change them.
+/// Look at the cluster's members, and change them; back up what it holds.
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -43,7 +45,35 @@ enum Command {
         /// The node's number.
         node: u64,
     },
+    /// Write all that the cluster has agreed on into a file, while it works.
+    ///
+    /// The file holds everything that was acknowledged before, on any node. Secrets in it are sealed with the cluster's
+    /// secret, which is not in it: keep that as well.
+    Backup {
+        /// The file to write; readable by its owner alone.
+        file: PathBuf,
+        /// Replace the file if it exists.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Read a backup to its end and check all of it; no node is needed.
+    Verify {
+        /// The backup.
+        file: PathBuf,
+    },
+    /// Bring a backup back, into a cluster that has nothing yet.
+    ///
+    /// The cluster must be a new one, begun in empty data directories. Its members and its root credentials stay as they
+    /// are, whatever those of the backup were. A restore that was cut short can be run again; until it is finished nothing
+    /// else can be changed.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
 }
+
+/// Where a node tells of the cluster.
+pub(super) const STATUS: &str = "/_turnpike/cluster/status";
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Output {
@@ -59,22 +89,27 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
-    let remote = Remote::new(&arguments.admin_url, credentials()?, "us-east-1")?;
-    let answer = match arguments.command {
-        Command::Status => remote.call("GET", "/_turnpike/cluster/status", None).await?,
+    let remote = || Remote::new(&arguments.admin_url, credentials()?, "us-east-1");
+    let answer = match &arguments.command {
+        Command::Status => remote()?.call("GET", STATUS, None).await?,
         Command::Token { valid_minutes } => {
             let asked = json!({"validSeconds": valid_minutes * 60});
-            remote.call("POST", "/_turnpike/cluster/token", Some(asked)).await?
+            remote()?.call("POST", "/_turnpike/cluster/token", Some(asked)).await?
         }
-        Command::Promote { node } => member(&remote, node, "promote").await?,
-        Command::Remove { node } => member(&remote, node, "remove").await?,
+        Command::Promote { node } => member(&remote()?, *node, "promote").await?,
+        Command::Remove { node } => member(&remote()?, *node, "remove").await?,
+        Command::Backup { file, force } => backup::make(&remote()?, file, *force).await?,
+        Command::Verify { file } => backup::verify(file)?,
+        Command::Restore { file } => backup::restore(&remote()?, file).await?,
     };
-    match (arguments.output, arguments.command) {
+    match (arguments.output, &arguments.command) {
         (Output::Json, _) => output::say(serde_json::to_string_pretty(&answer)?),
         (Output::Table, Command::Status) => output::say(table(&answer)),
         (Output::Table, Command::Token { .. }) => output::say(answer["token"].as_str().unwrap_or_default()),
         (Output::Table, Command::Promote { node }) => output::say(format!("node {node} has a vote")),
         (Output::Table, Command::Remove { node }) => output::say(format!("node {node} is no longer a member")),
+        (Output::Table, Command::Backup { .. } | Command::Verify { .. }) => output::say(backup::table(&answer)),
+        (Output::Table, Command::Restore { .. }) => output::say(backup::restored(&answer)),
     }
     Ok(())
 }
@@ -121,8 +156,14 @@ fn table(answer: &Value) -> String {
         })
         .collect();
     let head = ["NODE", "ROLE", "LIVE", "APPLIED", "BEHIND", "ADDRESS"];
+    let restoring = match answer["restoring"]["documents"].as_u64() {
+        Some(documents) => format!(
+            "\na backup of {documents} documents is being restored; if nobody does, it was cut short: run the restore again"
+        ),
+        None => String::new(),
+    };
     format!(
-        "{}\n\nterm {}, as node {} sees it",
+        "{}\n\nterm {}, as node {} sees it{restoring}",
         output::table(&head, &rows),
         answer["node"]["term"],
         answer["node"]["id"]

@@ -1,5 +1,6 @@
 //! The commands: a node to serve, and a client of the nodes that do.
 
+mod backup;
 mod cluster;
 mod env;
 mod log;
@@ -32,7 +33,7 @@ enum Sub {
     Serve(Box<serve::Arguments>),
     /// Print endpoint and credentials of the quickstart, for a shell or for Terraform.
     Env(env::Arguments),
-    /// Look at the cluster's members, and change them.
+    /// Look at the cluster's members, and change them; back up what it holds.
     Cluster(cluster::Arguments),
 }
 

@@ -1,5 +1,7 @@
 //! What is said to people: answers on standard output, troubles on standard error.
 
+use std::io::IsTerminal;
+
 /// Prints a line of an answer.
 #[expect(clippy::print_stdout, reason = "this is where answers are printed")]
 pub(super) fn say(line: impl AsRef<str>) {
@@ -11,6 +13,43 @@ pub(super) fn say(line: impl AsRef<str>) {
 pub(super) fn complain(error: &anyhow::Error) {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     eprintln!("turnpike: {}", causes.join(": "));
+}
+
+/// What is under way, in one line that changes: on a terminal alone, and gone when it is done.
+pub(super) struct Progress {
+    terminal: bool,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self { terminal: std::io::stderr().is_terminal() }
+    }
+
+    /// Shows how far it is.
+    #[expect(clippy::print_stderr, reason = "this is where progress is printed")]
+    pub(super) fn show(&self, line: impl AsRef<str>) {
+        if self.terminal {
+            eprint!("\r\x1b[K{}", line.as_ref());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.show("");
+    }
+}
+
+/// A number of bytes, for people.
+pub(super) fn size(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    for unit in ["bytes", "KiB", "MiB"] {
+        if size < 1024.0 {
+            return if unit == "bytes" { format!("{bytes} bytes") } else { format!("{size:.1} {unit}") };
+        }
+        size /= 1024.0;
+    }
+    format!("{size:.1} GiB")
 }
 
 /// A table with its columns aligned.
@@ -31,6 +70,13 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_fits() {
+        for (bytes, told) in [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (5 << 40, "5120.0 GiB")] {
+            assert_eq!(size(bytes), told);
+        }
+    }
 
     #[test]
     fn tables_are_aligned() {

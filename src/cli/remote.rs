@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use reqwest::{Body, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::identity::sigv4::{self, Credentials};
@@ -26,7 +27,7 @@ impl Remote {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         let authority = endpoint.split_once("://").map(|(_, authority)| authority.to_owned());
         let authority = authority.with_context(|| format!("{endpoint} is not a URL like http://127.0.0.1:9000"))?;
-        let client = reqwest::Client::builder().timeout(DEADLINE).no_proxy().build()?;
+        let client = reqwest::Client::builder().connect_timeout(DEADLINE).no_proxy().build()?;
         let region = region.to_owned();
         Ok(Self { client, endpoint, authority, credentials, region, clock: Clock::system() })
     }
@@ -34,22 +35,53 @@ impl Remote {
     /// Makes a call and reads its answer; an error's message is the error.
     pub(super) async fn call(&self, method: &str, target: &str, body: Option<Value>) -> anyhow::Result<Value> {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let request = self.request(method, target, &sigv4::hex_sha256(body.as_bytes()))?;
+        let request = request.timeout(DEADLINE).header("content-type", "application/json").body(body);
+        read(self.send(method, target, request).await?).await
+    }
+
+    /// Makes a call whose answer is read piece by piece, for as long as it takes.
+    pub(super) async fn download(&self, target: &str) -> anyhow::Result<Response> {
+        let request = self.request("GET", target, &sigv4::hex_sha256(b""))?;
+        self.send("GET", target, request).await
+    }
+
+    /// Makes a call with a body that is sent piece by piece, and has this hash; it may take as long as it takes.
+    pub(super) async fn upload(&self, target: &str, hash: &str, body: Body) -> anyhow::Result<Value> {
+        let request = self.request("POST", target, hash)?.header("content-type", "application/octet-stream");
+        read(self.send("POST", target, request.body(body)).await?).await
+    }
+
+    /// A request, signed for a body with this hash.
+    fn request(&self, method: &str, target: &str, hash: &str) -> anyhow::Result<RequestBuilder> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let headers = [("host", self.authority.as_str())];
-        let request = sigv4::Request { method, path, query, headers: &headers, body: body.as_bytes() };
-        let signed = sigv4::sign(&request, &self.credentials, &self.region, "apigateway", self.clock.seconds());
+        let request = sigv4::Request { method, path, query, headers: &headers, body: b"" };
+        let now = self.clock.seconds();
+        let signed = sigv4::sign(&request, hash, &self.credentials, &self.region, "apigateway", now);
         let mut request = self.client.request(method.parse()?, format!("{}{target}", self.endpoint));
         for (name, value) in signed {
             request = request.header(name, value);
         }
-        let sent = request.header("content-type", "application/json").body(body).send().await;
+        Ok(request)
+    }
+
+    /// Sends a request; what is answered with an error's status is an error.
+    async fn send(&self, method: &str, target: &str, request: RequestBuilder) -> anyhow::Result<Response> {
+        let sent = request.send().await;
         let response = sent.with_context(|| format!("no answer from {}; is the node running?", self.endpoint))?;
         let status = response.status();
-        let text = response.text().await?;
-        let answer: Value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or_default() };
-        if !status.is_success() {
-            bail!("{method} {path}: {status}: {}", answer["message"].as_str().unwrap_or(&text));
+        if status.is_success() {
+            return Ok(response);
         }
-        Ok(answer)
+        let text = response.text().await?;
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        let path = target.split('?').next().unwrap_or(target);
+        bail!("{method} {path}: {status}: {}", answer["message"].as_str().unwrap_or(&text));
     }
+}
+
+async fn read(response: Response) -> anyhow::Result<Value> {
+    let text = response.text().await?;
+    Ok(if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or_default() })
 }

@@ -29,15 +29,7 @@ pub async fn handle(request: &HttpRequest, payload: Payload, control: &Control) 
 
 /// Reads a request whole, or says why not: who is certainly a stranger is told so before the body.
 pub async fn call(request: &HttpRequest, payload: Payload, control: &Control) -> Result<Call, Answer> {
-    let headers = request.headers().iter();
-    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    let head = Call {
-        method: request.method().as_str().to_owned(),
-        path: request.uri().path().to_owned(),
-        query: request.uri().query().unwrap_or_default().to_owned(),
-        headers: headers.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
-        body: Bytes::new(),
-    };
+    let head = head(request);
     let whole = match control.admit(&head) {
         Ok(()) => body(payload).await,
         Err(error) => Err(error),
@@ -46,6 +38,41 @@ pub async fn call(request: &HttpRequest, payload: Payload, control: &Control) ->
         Ok(body) => Ok(Call { body, ..head }),
         Err(error) => Err(refuse(&head, &error)),
     }
+}
+
+/// A call without its body.
+pub fn head(request: &HttpRequest) -> Call {
+    let headers = request.headers().iter();
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    Call {
+        method: request.method().as_str().to_owned(),
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        headers: headers.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        body: Bytes::new(),
+    }
+}
+
+/// Passes a body on piece by piece. It may be as long as `limit`; each piece must come within the time that a whole body
+/// has otherwise.
+pub async fn stream(
+    mut payload: Payload,
+    limit: u64,
+    mut take: impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut length = 0;
+    let next = async |payload: &mut Payload| {
+        tokio::time::timeout(BODY_DEADLINE, payload.next()).await.map_err(|_| Error::too_slow())
+    };
+    while let Some(piece) = next(&mut payload).await? {
+        let piece = piece.map_err(|_| Error::bad_request("The request's body can't be read."))?;
+        length += piece.len() as u64;
+        if length > limit {
+            return Err(Error::too_large());
+        }
+        take(&piece)?;
+    }
+    Ok(())
 }
 
 async fn body(mut payload: Payload) -> Result<Bytes, Error> {

@@ -100,6 +100,16 @@ impl Control {
         Ok(())
     }
 
+    /// Checks who calls before their body is read; answers with the SHA-256 that it must have, in hexadecimal, where
+    /// calls are signed.
+    pub fn authenticate_ahead(&self, head: &Call) -> Result<Option<String>, Error> {
+        let Authentication::Root(root) = &self.settings.authentication else { return Ok(None) };
+        let headers = head.header_pairs();
+        let request = head.signed(&headers);
+        let claim = self.claim(head, &request, root)?;
+        Ok(Some(claim.check_ahead(&request, &root.secret_access_key)?.to_owned()))
+    }
+
     /// What a call's signature claims, as far as it can be checked without the body.
     fn claim(&self, call: &Call, request: &Request<'_>, root: &Credentials) -> Result<Claim, Refusal> {
         let claim = Claim::read(request)?;
@@ -149,6 +159,11 @@ impl From<catalog::Error> for Error {
             }
             catalog::Error::Unknown(_) => Self::unavailable(
                 "The cluster did not confirm the change in time: it may or may not have been made.".to_owned(),
+            ),
+            catalog::Error::Restoring(_) => Self::unavailable(
+                "A backup is being restored, or its restore was cut short: nothing else is changed until it is \
+                 finished. See turnpike cluster status."
+                    .to_owned(),
             ),
             catalog::Error::TooLarge(_) => Self::bad_request("The request is too large."),
             catalog::Error::Corrupt { .. } => {

@@ -116,6 +116,9 @@ impl Refusal {
     }
 }
 
+/// The header that states what the body hashes to.
+const PAYLOAD_HASH: &str = "x-amz-content-sha256";
+
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
                         Secret Access Key and signing method. Consult the service documentation for details.";
 
@@ -242,6 +245,23 @@ impl Claim {
 
     /// Checks the signature against the request and the key's secret.
     pub fn check(&self, request: &Request<'_>, secret: &str) -> Result<(), Refusal> {
+        let hash = hex_sha256(request.body);
+        match header(request, PAYLOAD_HASH) {
+            Some(stated) if stated != hash => Err(Refusal::Invalid(MISMATCH.to_owned())),
+            _ => self.check_payload(request, &hash, secret),
+        }
+    }
+
+    /// Checks the signature before the body is read; answers with the hash that the body must have, in hexadecimal.
+    pub fn check_ahead<'a>(&self, request: &Request<'a>, secret: &str) -> Result<&'a str, Refusal> {
+        let stated = header(request, PAYLOAD_HASH);
+        let hash = stated.filter(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let hash = hash.ok_or_else(|| Refusal::Invalid(format!("'{PAYLOAD_HASH}' must be the body's SHA-256.")))?;
+        self.check_payload(request, hash, secret)?;
+        Ok(hash)
+    }
+
+    fn check_payload(&self, request: &Request<'_>, hash: &str, secret: &str) -> Result<(), Refusal> {
         let invalid = |message: String| Err(Refusal::Invalid(message));
         let is_signed = |name: &str| self.signed_headers.iter().any(|known| known == name);
         let unsigned = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase());
@@ -252,13 +272,7 @@ impl Claim {
         if let Some(name) = unsigned.next() {
             return invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."));
         }
-        let hash = hex_sha256(request.body);
-        match header(request, "x-amz-content-sha256") {
-            Some(stated) if stated != hash => return invalid(MISMATCH.to_owned()),
-            _ => {}
-        }
-        let hash = if self.expires.is_some() && request.body.is_empty() { hex_sha256(b"") } else { hash };
-        let canonical = canonical(request, &self.signed_headers, &hash, true);
+        let canonical = canonical(request, &self.signed_headers, hash, true);
         let expected = signature(secret, &self.stamp, &self.scope(), &canonical);
         if !bool::from(expected.as_bytes().ct_eq(self.signature.as_bytes())) {
             return invalid(MISMATCH.to_owned());
@@ -306,9 +320,11 @@ impl Claim {
     }
 }
 
-/// The headers that sign a request: to be added to those that it has, `host` among them.
+/// The headers that sign a request whose body has this hash: to be added to those that it has, `host` among them. The
+/// body itself may come later.
 pub fn sign(
     request: &Request<'_>,
+    hash: &str,
     credentials: &Credentials,
     region: &str,
     service: &str,
@@ -316,20 +332,20 @@ pub fn sign(
 ) -> Vec<(&'static str, String)> {
     let stamp = stamp_of(now);
     let mut headers = request.headers.to_vec();
-    headers.push(("x-amz-date", &stamp));
+    headers.extend([("x-amz-date", stamp.as_str()), (PAYLOAD_HASH, hash)]);
     let request = Request { headers: &headers, ..*request };
     let mut names: Vec<String> = headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     names.sort();
     names.dedup();
     let scope = format!("{}/{region}/{service}/aws4_request", &stamp[..8]);
-    let canonical = canonical(&request, &names, &hex_sha256(request.body), true);
+    let canonical = canonical(&request, &names, hash, true);
     let signature = signature(&credentials.secret_access_key, &stamp, &scope, &canonical);
     let authorization = format!(
         "{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
         credentials.access_key_id,
         names.join(";")
     );
-    vec![("x-amz-date", stamp), ("authorization", authorization)]
+    vec![("x-amz-date", stamp), (PAYLOAD_HASH, hash.to_owned()), ("authorization", authorization)]
 }
 
 fn stamp_of(seconds: i64) -> String {
@@ -350,7 +366,8 @@ fn hmac_sha256(key: &[u8], text: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text).as_ref().to_vec()
 }
 
-fn hex_sha256(bytes: &[u8]) -> String {
+/// A body's hash as signatures cover it: SHA-256 in hexadecimal.
+pub fn hex_sha256(bytes: &[u8]) -> String {
     hex::encode(digest(&SHA256, bytes).as_ref())
 }
 
@@ -603,6 +620,27 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_can_be_checked_before_the_body_is_there() {
+        let credentials = Credentials { access_key_id: "AKID".into(), secret_access_key: SECRET.into() };
+        let headers = [("host", "h")];
+        let request = Request { method: "POST", path: "/", query: "", headers: &headers, body: b"" };
+        let hash = hex_sha256(b"what comes later");
+        let added = sign(&request, &hash, &credentials, "us-east-1", "apigateway", 1_767_225_600);
+        let check = |stated: &str| {
+            let mut headers = headers.to_vec();
+            headers.extend(
+                added.iter().map(|(name, value)| (*name, if *name == PAYLOAD_HASH { stated } else { value.as_str() })),
+            );
+            let request = Request { headers: &headers, ..request };
+            let claim = Claim::read(&request).expect("a whole signature");
+            claim.check_ahead(&request, SECRET).map(str::to_owned)
+        };
+        assert_eq!(check(&hash), Ok(hash.clone()));
+        assert!(check(&hex_sha256(b"something else")).is_err());
+        assert!(check("UNSIGNED-PAYLOAD").is_err());
+    }
+
+    #[test]
     fn secrets_are_not_shown() {
         let credentials = Credentials { access_key_id: "AKID".into(), secret_access_key: "hidden".into() };
         assert!(!format!("{credentials:?}").contains("hidden"));
@@ -614,7 +652,7 @@ mod tests {
             let credentials = Credentials { access_key_id: "AKID".into(), secret_access_key: SECRET.into() };
             let headers = [("Host", "h"), ("X-Value", value.as_str())];
             let request = Request { method: "POST", path: &path, query: &query, headers: &headers, body: &body };
-            let added = sign(&request, &credentials, "us-east-1", "apigateway", 1_767_225_600);
+            let added = sign(&request, &hex_sha256(&body), &credentials, "us-east-1", "apigateway", 1_767_225_600);
             let mut headers = headers.to_vec();
             headers.extend(added.iter().map(|(name, value)| (*name, value.as_str())));
             let request = Request { headers: &headers, ..request };

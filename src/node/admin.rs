@@ -1,4 +1,4 @@
-//! The node's own endpoints on the admin address: health, and the members of the cluster.
+//! The node's own endpoints on the admin address: health, the members of the cluster, its backups.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::backups;
 use super::listeners::Shared;
 use crate::control::listener;
 use crate::control::wire::{Answer, Call, Error};
@@ -18,10 +19,17 @@ pub(super) async fn handle(request: &HttpRequest, payload: Payload, shared: &Sha
     match request.uri().path() {
         "/health/live" => Ok(health(true)),
         "/health/ready" => Ok(health(shared.ready.load(Ordering::Acquire))),
-        path if path.starts_with("/_turnpike/") => Ok(match listener::call(request, payload, &shared.control).await {
-            Ok(call) => listener::respond(answer(&call, shared).await.unwrap_or_else(|error| error.answer())),
-            Err(answer) => listener::respond(answer),
-        }),
+        path if path.starts_with("/_turnpike/") => {
+            let answered = match (request.method().as_str(), path) {
+                // Its body is not read into memory as others are.
+                ("POST", backups::RESTORE) => backups::receive(request, payload, shared).await,
+                _ => match listener::call(request, payload, &shared.control).await {
+                    Ok(call) => answer(&call, shared).await,
+                    Err(answer) => return Ok(listener::respond(answer)),
+                },
+            };
+            Ok(answered.unwrap_or_else(|error| listener::respond(error.answer())))
+        }
         _ => Err(payload),
     }
 }
@@ -39,15 +47,25 @@ fn health(well: bool) -> HttpResponse {
     response.json(json!({"status": status}))
 }
 
-async fn answer(call: &Call, shared: &Shared) -> Result<Answer, Error> {
+async fn answer(call: &Call, shared: &Shared) -> Result<HttpResponse, Error> {
     shared.control.authenticate(call)?;
+    if (call.method.as_str(), call.path.as_str()) == ("GET", backups::BACKUP) {
+        return backups::send(shared).await;
+    }
+    members(call, shared).await.map(listener::respond)
+}
+
+async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
     let segments = call.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (call.method.as_str(), &segments[1..]) {
         ("GET", ["cluster", "status"]) => {
             let figures = shared.cluster.metrics();
             let members = shared.cluster.members().await;
-            Ok(Answer::json(200, json!({"node": figures, "members": members})))
+            let cluster = backups::number(shared.cluster.cluster());
+            let restoring = backups::restoring(&shared.cluster);
+            let status = json!({"cluster": cluster, "node": figures, "members": members, "restoring": restoring});
+            Ok(Answer::json(200, status))
         }
         ("POST", ["cluster", "token"]) => {
             let asked: TokenRequest =
@@ -56,6 +74,8 @@ async fn answer(call: &Call, shared: &Shared) -> Result<Answer, Error> {
             let token = made.map_err(|error| Error::bad_request(error.to_string()))?;
             Ok(Answer::json(200, json!({"token": token.text(), "expires": token.expires()})))
         }
+        // Whether a backup would be taken: asked before all of it is sent.
+        ("GET", ["cluster", "restore"]) => backups::may_receive(shared).await,
         ("POST", ["cluster", "members", id, action @ ("promote" | "remove")]) => {
             let id = id.parse().map_err(|_| Error::bad_request("a node id is a number"))?;
             let done = match *action {

@@ -62,6 +62,8 @@ pub(super) struct Shared {
     pub(super) tls: Arc<ClientConfig>,
     pub(super) recorder: PrometheusHandle,
     pub(super) ready: Arc<AtomicBool>,
+    /// Held while a backup is received: one at a time takes the disk's room.
+    pub(super) restoring: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The servers of a node.

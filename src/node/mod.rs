@@ -1,6 +1,7 @@
 //! One running node: its settings, its listeners, its start, its drain and its stop.
 
 mod admin;
+mod backups;
 mod config;
 mod credentials;
 mod listeners;
@@ -107,6 +108,7 @@ impl Node {
             tls: listeners::upstream_tls()?,
             recorder: recorder.clone(),
             ready: Arc::default(),
+            restoring: Arc::default(),
         };
         let (servers, mut addresses) = listeners::serve(sockets, shared, &config)?;
         addresses.cluster = cluster.address();
