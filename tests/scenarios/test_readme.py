@@ -17,7 +17,7 @@ import pytest
 from conftest import BINARY, eventually, fetch, free_port
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
-PORTS = ["4566", *(str(base + node) for base in (8080, 9000, 9090, 9400) for node in range(3))]
+PORTS = ["4566", *(str(base + node) for base in (8080, 9000, 9090, 9400) for node in range(4))]
 
 
 def clean_environment():
@@ -110,13 +110,16 @@ def test_three_nodes_as_the_readme_starts_them(tmp_path, ports):
     ready = 'until [ "$(grep -c "^ready node=" printed)" = 3 ]; do sleep 0.2; done'
     live = "until [ $(%s | grep -c '\"live\": true') = 3 ]; do sleep 0.2; done" % status
     # The three nodes end with the shell that started them.
-    run(f"exec >printed\ntrap 'kill $(jobs -p); wait' EXIT\n{script}\n{ready}\n{live}\n{status}", tmp_path)
+    backup = replaced(block("backup"), ports)
+    run(f"exec >printed\ntrap 'kill $(jobs -p); wait' EXIT\n{script}\n{ready}\n{live}\n{status}\n{backup}", tmp_path)
     printed = (tmp_path / "printed").read_text()
-    assert printed.count("ready node=") == 3 and "NODE  ROLE" in printed
+    # The fourth is the new cluster's.
+    assert printed.count("ready node=") == 4 and "NODE  ROLE" in printed
+    assert printed.count("INDEX  DOCUMENTS") == 2 and "restored 0 documents of cluster" in printed
     assert printed.count('"live": true') == 3
 
 
 def test_the_readme_shows_how_to_set_up_and_test():
     text = README.read_text()
     assert "cargo run --release -- quickstart" in text and "tests/run" in text
-    assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {"talk", "three"}
+    assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {"talk", "three", "backup"}
