@@ -1,6 +1,5 @@
 //! Backups of real nodes: consistent while writes go on, restored whole, and found out when they were not.
 
-#[allow(dead_code, reason = "a family of tests needs a part of it")]
 mod sandbox;
 
 use std::collections::BTreeMap;

@@ -84,7 +84,7 @@ mod tests {
         // Enough for several frames.
         for n in 0..5_u64 {
             let transaction = Transaction::new().put(format!("document/{n}"), vec![n as u8; 200_000]);
-            state.apply(n + 1, &Command::Transact { id: n.into(), transaction });
+            state.apply(n + 1, &Command::Transact { id: n.into(), since: n, transaction });
         }
         let header = Header { cluster: 7, index: 5, documents: 5, made: 1_767_225_600, release: "test".to_owned() };
         let pieces: Result<Vec<_>, _> = Backup::new(header.clone(), state.freeze_documents()).collect();

@@ -22,6 +22,8 @@ use crate::transaction::{Change, Condition, MAX_BYTES, MAX_PARTS, TransactError,
 
 /// The key of the document that is there while a restore goes on; nobody else may use it.
 pub(crate) const MARKER: &str = "cluster/restoring";
+/// What this crate keeps for a cluster begins so; it is no part of what is restored.
+const OWN: &str = "cluster/";
 /// The file that a backup is received in.
 const SCRATCH: &str = "restore";
 /// Of several transactions each takes about so many bytes,
@@ -259,7 +261,7 @@ struct Ground {
 
 impl Ground {
     fn survey(view: &View<'_>, is_own: IsOwn) -> Result<Self, RestoreError> {
-        let is_foreign = |key: &&str| !is_own(key);
+        let is_foreign = |key: &&str| *key == MARKER || !(is_own(key) || key.starts_with(OWN));
         let foreign = || view.scan("").map(|(key, _)| key).filter(is_foreign);
         if view.get(MARKER).is_none()
             && let Some(example) = foreign().next()
@@ -301,7 +303,7 @@ impl<R: Read> Source<R> {
                 break;
             }
             let Some(document) = self.group.next() else { break };
-            if (self.is_own)(&document.key) {
+            if (self.is_own)(&document.key) || document.key.starts_with(OWN) {
                 self.left_out += 1;
                 continue;
             }
