@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -35,10 +36,14 @@ def eventually(condition, within=30.0, what="the condition"):
 
 
 def free_port():
-    """A port that was free just now; a node keeps it over restarts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that was free just now; a node keeps it over restarts. None that the system would give to a connection."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randrange(10000, 32000)))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
 
 
 class Node:
