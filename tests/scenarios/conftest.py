@@ -49,8 +49,12 @@ def free_port():
 class Node:
     """One process of `turnpike serve`, with fixed addresses so that it can be killed and started again."""
 
-    def __init__(self, directory, number, join=None, environment=None):
+    def __init__(self, directory, number, join=None, environment=None, host="127.0.0.1", peers=None, inside=()):
+        """`host` is where clients reach it, `peers` where other nodes do; `inside` is a command that it is run by."""
         self.number = number
+        self.hosts = {"cluster": peers or host}
+        self.host = host
+        self.inside = list(inside)
         self.data = pathlib.Path(directory) / f"node{number}"
         self.ports = {name: free_port() for name in ("gateway", "admin", "metrics", "cluster")}
         self.join = join
@@ -65,14 +69,14 @@ class Node:
         self.log = None
 
     def address(self, name):
-        return f"127.0.0.1:{self.ports[name]}"
+        return f"{self.hosts.get(name, self.host)}:{self.ports[name]}"
 
     @property
     def admin(self):
         return "http://" + self.address("admin")
 
     def start(self, *arguments):
-        command = [BINARY, "serve", "--data", str(self.data), "--workers", "1"]
+        command = [*self.inside, BINARY, "serve", "--data", str(self.data), "--workers", "1"]
         for name in self.ports:
             command += [f"--{name}", self.address(name)]
         command += ["--join", self.join] if self.join else ["--bootstrap"]
@@ -88,6 +92,8 @@ class Node:
         reader.start()
         reader.join(within)
         assert lines and lines[-1].startswith("ready "), f"node {self.number} is not ready: {lines}\n{self.tail()}"
+        # Of nodes that join at the same time nobody knows who is given which number.
+        self.number = int(re.search(r" node=(\d+) ", lines[-1]).group(1))
         return self
 
     def _read_until_ready(self, lines):
@@ -224,12 +230,12 @@ def backend():
 
 
 @contextlib.contextmanager
-def nodes(directory, count):
-    """So many nodes that all vote."""
-    started = [Node(directory, 1).start().wait_ready()]
+def nodes(directory, count, place=lambda number: {}):
+    """So many nodes that all vote; `place` says where each is."""
+    started = [Node(directory, 1, **place(1)).start().wait_ready()]
     try:
         for number in range(2, count + 1):
-            started.append(Node(directory, number, join=started[0].address("cluster")).start())
+            started.append(Node(directory, number, join=started[0].address("cluster"), **place(number)).start())
         for node in started[1:]:
             node.wait_ready()
 
