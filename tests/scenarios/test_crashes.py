@@ -27,11 +27,18 @@ def restart(*killed):
         node.wait_ready()
 
 
-@pytest.mark.parametrize("kind", ["any", "leader", "all"])
-def test_kills_under_writes_lose_nothing(cluster, kind):
+@pytest.mark.parametrize(
+    "count, kind", [(3, "any"), (3, "leader"), (3, "all"), (1, "all"), (5, "any"), (5, "leader"), (5, "all")]
+)
+def test_kills_under_writes_lose_nothing(tmp_path, count, kind):
+    with nodes(tmp_path, count) as cluster:
+        kill_under_writes(cluster, kind, ROUNDS if count == 3 else max(1, ROUNDS // 2))
+
+
+def kill_under_writes(cluster, kind, rounds):
     chance = random.Random(kind)
     with Workload(cluster) as workload:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             workload.progress(10)
             victims = {
                 "any": lambda: [chance.choice(cluster)],
@@ -41,12 +48,12 @@ def test_kills_under_writes_lose_nothing(cluster, kind):
             for victim in victims:
                 victim.kill()
             if kind != "all":
-                # Two of three go on by themselves.
+                # The others go on by themselves.
                 workload.progress(5)
             restart(*victims)
     for node in cluster:
         workload.check(node)
-    print(f"{ROUNDS} kills of {kind}: {len(workload.ids)} acknowledged writes, none lost")
+    print(f"{len(cluster)} nodes, {rounds} kills of {kind}: {len(workload.ids)} acknowledged writes, none lost")
 
 
 def test_what_a_stage_serves_outlives_the_kill_of_all_nodes(cluster, backend):
