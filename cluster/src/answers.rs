@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::cluster::Inner;
 use crate::network::{
-    Allot, Append, AskStanding, ChangeMembership, Elect, InstallSnapshot, Join, LetGo, Ping, Propose, Proposed,
-    ReadIndex, Redeem, Refused, RequestVote, Settle, Tell, Told,
+    Allot, Append, AskPiece, AskStanding, ChangeMembership, Elect, HaveBlob, InstallSnapshot, Join, LetGo, Ping,
+    Propose, Proposed, ReadIndex, Redeem, Refused, RequestVote, Settle, Tell, Told,
 };
-use crate::{admission, leadership, membership, proposal, read, standing};
+use crate::{admission, blobs, leadership, membership, proposal, read, standing};
 
 /// Sets the handlers of all messages between nodes. They hold the node weakly: they belong to it.
 pub(crate) fn set(inner: &Arc<Inner>) {
@@ -117,5 +117,20 @@ pub(crate) fn set(inner: &Arc<Inner>) {
     handlers.set(move |_, AskStanding((node, instance)): AskStanding| {
         let inner = weak.upgrade();
         async move { standing::of(&inner?, node, instance).await }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |from, HaveBlob(id)| {
+        let inner = weak.upgrade();
+        async move {
+            match inner {
+                Some(inner) => blobs::have(&inner, from, id).await,
+                None => false,
+            }
+        }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, AskPiece((id, offset)): AskPiece| {
+        let piece = weak.upgrade().and_then(|inner| blobs::piece(&inner, id, offset));
+        async move { piece }
     });
 }

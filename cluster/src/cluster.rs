@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::backup::MARKER;
+use crate::blobs;
 use crate::clock::Clock;
 use crate::config::{Config, Secret, Timing};
 use crate::disk::Disk;
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) tracks_processing: bool,
     pub(crate) was_new: bool,
     pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) blobs: blobs::Store,
     pub(crate) raft: OnceLock<Raft>,
     pub(crate) state: Arc<RwLock<State>>,
     pub(crate) position: Arc<RwLock<Position>>,

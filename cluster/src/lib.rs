@@ -3,9 +3,9 @@
 //! [`Cluster`] is all that a user of the crate sees. A [`Transaction`] checks conditions and changes documents, all or
 //! nothing, on every node in the same order; [`Cluster::read`] looks at this node's copy, [`Cluster::fresh`] makes that
 //! look linearizable; [`Cluster::watch`] follows the changes; [`Cluster::settled`] waits for the other nodes;
-//! [`Cluster::send`] carries typed messages. [`Cluster::backup`] and [`Cluster::restore`] take all documents out and bring
-//! them back. What the documents mean, the crate does not know, but for its own: keys that start with `cluster/` are not
-//! the application's.
+//! [`Cluster::send`] carries typed messages, and [`Cluster::keep_blob`] what is too large for a document;
+//! [`Cluster::backup`] and [`Cluster::restore`] take all documents out and bring them back. What the documents mean, the
+//! crate does not know, but for its own: keys that start with `cluster/` are not the application's.
 
 #![warn(missing_docs)]
 
@@ -13,6 +13,7 @@ pub mod backup;
 
 mod admission;
 mod answers;
+mod blobs;
 mod cluster;
 mod config;
 mod feed;
@@ -39,6 +40,7 @@ mod frames;
 #[cfg(test)]
 mod simulation;
 
+pub use blobs::{Blob, BlobError, BlobId, BlobIdError, MAX_BLOB};
 pub use cluster::Cluster;
 pub use config::{Config, Secret, SecretError, Start, Timing};
 pub use feed::{Changed, ChangedKey, Kind, Watch, WatchError};

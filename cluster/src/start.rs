@@ -20,7 +20,7 @@ use crate::identity::{self, Identity};
 use crate::membership::{self, JoinError, MembershipError};
 use crate::network::{Allot, Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, reachable};
 use crate::raft::{Member, Network, Raft};
-use crate::{admission, answers, leadership, proposal, read, standing, store};
+use crate::{admission, answers, blobs, leadership, proposal, read, standing, store};
 
 const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
 /// Entries that go to a follower at once.
@@ -148,6 +148,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
         timing: config.timing.clone(),
         tracks_processing: config.tracks_processing,
         was_new,
+        blobs: blobs::Store::new(Arc::clone(&disk)),
         disk,
         raft: OnceLock::new(),
         state: stores.state,
@@ -183,6 +184,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     tokio::spawn(membership::watch_liveness(Arc::downgrade(&inner)));
     tokio::spawn(watch_raft(Arc::downgrade(&inner)));
     tokio::spawn(leadership::watch_leader(Arc::downgrade(&inner)));
+    tokio::spawn(blobs::tidy(Arc::downgrade(&inner)));
     tokio::spawn(standing::watch(Arc::downgrade(&inner)));
 
     let cluster = match through {

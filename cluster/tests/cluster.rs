@@ -2,10 +2,13 @@
 
 mod sandbox;
 
+use std::io::{Cursor, Read};
 use std::time::Duration;
 
 use sandbox::{SECRET, Sandbox, eventually};
-use turnpike_cluster::{Cluster, Condition, Message, Secret, SendError, Start, StartError, TransactError, Transaction};
+use turnpike_cluster::{
+    BlobError, Cluster, Condition, Message, Secret, SendError, Start, StartError, TransactError, Transaction,
+};
 
 fn put(key: &str, value: &str) -> Transaction {
     Transaction::new().put(key, value)
@@ -258,6 +261,30 @@ async fn a_node_that_was_removed_knows_it_and_stays_out() {
         };
         eventually("its directory says so", refused).await;
     }
+}
+
+#[tokio::test]
+async fn blobs_reach_every_node_and_outlive_the_one_that_brought_them() {
+    let mut sandbox = Sandbox::three_nodes().await;
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[(n % 4) as usize]).collect();
+    let id = sandbox.nodes[0].keep_blob(Cursor::new(bytes.clone())).await.expect("kept");
+    assert_eq!(sandbox.nodes[0].keep_blob(Cursor::new(bytes.clone())).await.expect("again"), id);
+    sandbox.nodes[1].fresh().await.expect("a leader");
+    assert_eq!(sandbox.nodes[1].blobs(), [id]);
+    sandbox.nodes.remove(0).stop().await;
+    // One that was not there yet gets it as well.
+    let through = sandbox.nodes[0].address().to_string();
+    let fourth = sandbox.start(4, Start::Join(vec![through])).await;
+    for node in sandbox.nodes.iter().chain([&fourth]) {
+        let mut blob = node.blob(id).await.expect("here");
+        let mut read = Vec::new();
+        blob.read_to_end(&mut read).expect("read");
+        assert_eq!((blob.size(), read == bytes), (3_000_000, true));
+    }
+    let unknown = "0".repeat(64).parse().expect("a name");
+    assert!(matches!(fourth.blob(unknown).await, Err(BlobError::Unknown(_))));
+    fourth.forget_blob(id).await.expect("forgotten");
+    assert!(fourth.blobs().is_empty());
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]

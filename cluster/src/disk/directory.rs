@@ -4,6 +4,7 @@
 //! identity        node id, cluster id, instance
 //! vote            the last vote, beside the engine's own copy
 //! snapshot        the last snapshot
+//! blob-…          the blobs, by their hashes
 //! cluster.secret  only where the cluster's secret was made at bootstrap, or got for a join token
 //! lock            held while a process runs
 //! store/          sled
@@ -79,6 +80,22 @@ impl Disk for Directory {
         fs::rename(self.path.join(&file.temporary), self.path.join(&file.name))?;
         file.contents.kept();
         sync_directory(&self.path)
+    }
+
+    fn names(&self, prefix: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(prefix) && !name.ends_with(TEMPORARY) {
+                names.push(name.into_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
     }
 
     fn engine(&self) -> io::Result<Arc<dyn Engine>> {

@@ -34,6 +34,11 @@ impl File {
         Self { name: name.to_owned(), temporary, contents, sought: 0 }
     }
 
+    /// Gives a file that was begun another name to be kept under.
+    pub(crate) fn call(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+    }
+
     /// Whether it was begun and can be kept, not opened to be read.
     pub(crate) fn is_new(&self) -> bool {
         !self.temporary.is_empty()

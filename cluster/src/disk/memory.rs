@@ -132,6 +132,14 @@ impl Disk for Memory {
         self.kept(|kept| kept.files.insert(file.name.clone(), bytes)).map(drop)
     }
 
+    fn names(&self, prefix: &str) -> io::Result<Vec<String>> {
+        self.kept(|kept| kept.files.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.kept(|kept| kept.files.remove(name)).map(drop)
+    }
+
     fn engine(&self) -> io::Result<Arc<dyn Engine>> {
         Ok(Arc::new(self.clone()))
     }

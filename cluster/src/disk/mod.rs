@@ -39,6 +39,12 @@ pub(crate) trait Disk: Send + Sync + 'static {
     /// Puts a file in the place of its name. After a power cut there is the old one or the new one, whole.
     fn keep(&self, file: File) -> io::Result<()>;
 
+    /// The files whose names begin so, in no order.
+    fn names(&self, prefix: &str) -> io::Result<Vec<String>>;
+
+    /// Removes a file. After a power cut it may be there again.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
     /// The ordered keys and values; made if they are not there.
     fn engine(&self) -> io::Result<Arc<dyn Engine>>;
 

@@ -63,6 +63,10 @@ fn a_file_has_its_name_only_once_it_is_kept() {
         let mut text = String::new();
         disk.open("file").expect("no error").expect("a file").read_to_string(&mut text).expect("read");
         assert_eq!(text, "new");
+        assert_eq!(disk.names("fi").expect("names"), ["file"]);
+        assert!(disk.names("x").expect("names").is_empty());
+        disk.remove("file").expect("removed");
+        assert!(disk.open("file").expect("no error").is_none());
     });
 }
 

@@ -6,8 +6,10 @@ use openraft::raft::{
     VoteResponse,
 };
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use super::Message;
+use crate::blobs::BlobId;
 use crate::raft::{Command, Outcome, RaftTypes};
 use crate::{Index, NodeId};
 
@@ -84,6 +86,23 @@ message!(
     /// Am I still a member? My number, my instance. `None` where that can't be known now.
     AskStanding((NodeId, u128)) = "standing" -> Option<Standing>
 );
+
+message!(
+    /// Have this blob: you can get it from me. Answered when you have it, or can't.
+    HaveBlob(BlobId) = "blob/have" -> bool
+);
+message!(
+    /// A piece of this blob, from this offset on. `None` if you don't have it.
+    AskPiece((BlobId, u64)) = "blob/piece" -> Option<Piece>
+);
+
+/// A piece of a blob.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Piece {
+    /// Bytes of the whole blob.
+    pub(crate) size: u64,
+    pub(crate) bytes: ByteBuf,
+}
 
 /// Raise your vote from the leader of a term to the next term's successor. Answered with whether that was done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
