@@ -3,15 +3,19 @@
 //! ```text
 //! identity        node id, cluster id, instance
 //! vote            the last vote, beside the engine's own copy
+//! reach           how far the log was on disk
 //! snapshot        the last snapshot
 //! blob-…          the blobs, by their hashes
 //! cluster.secret  only where the cluster's secret was made at bootstrap, or got for a join token
 //! lock            held while a process runs
+//! repaired        only where a damaged store was moved aside
+//! damaged-1/ …    what was moved aside
 //! store/          sled
 //! ```
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +24,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::sled::Sled;
-use super::{Contents, Disk, Engine, File, Work};
+use super::{Contents, Disk, Engine, File, Slate, Work};
 
 /// What a file that is not kept yet ends with.
 const TEMPORARY: &str = ".new";
@@ -35,6 +39,7 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
+    /// Takes the directory for this process; makes it if it is not there.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"))?;
@@ -53,6 +58,31 @@ impl Directory {
         }
         Ok(Self { path: path.to_owned(), _lock: lock, begun: AtomicU64::new(0) })
     }
+
+    /// Moves some of what is there into a new directory inside, in this order and each for good; answers with its name.
+    pub(crate) fn set_aside(&self, names: &[&str]) -> io::Result<String> {
+        let mut numbers = 1_u64..;
+        let aside = loop {
+            let name = format!("damaged-{}", numbers.next().unwrap_or_default());
+            match fs::create_dir(self.path.join(&name)) {
+                Ok(()) => break name,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        };
+        sync_directory(&self.path)?;
+        for name in names {
+            match fs::rename(self.path.join(name), self.path.join(&aside).join(name)) {
+                Ok(()) => {
+                    sync_directory(&self.path.join(&aside))?;
+                    sync_directory(&self.path)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(aside)
+    }
 }
 
 impl Disk for Directory {
@@ -65,7 +95,6 @@ impl Disk for Directory {
     }
 
     fn create(&self, name: &str) -> io::Result<File> {
-        use std::os::unix::fs::OpenOptionsExt;
         let temporary = format!("{name}.{}{TEMPORARY}", self.begun.fetch_add(1, Ordering::Relaxed));
         // For its owner alone: snapshots hold what the application keeps secret.
         let mut options = OpenOptions::new();
@@ -96,6 +125,18 @@ impl Disk for Directory {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(name))
+    }
+
+    fn slate(&self, name: &str, size: usize) -> io::Result<Box<dyn Slate>> {
+        let mut options = OpenOptions::new();
+        let file =
+            options.create(true).truncate(false).read(true).write(true).mode(0o600).open(self.path.join(name))?;
+        if file.metadata()?.len() != size as u64 {
+            // Its place on the disk is taken now: later it could be full.
+            file.set_len(0)?;
+            file.put(0, &vec![0; size])?;
+        }
+        Ok(Box::new(file))
     }
 
     fn engine(&self) -> io::Result<Arc<dyn Engine>> {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Batch, Contents, Disk, Engine, File, Pair, Tree, Work};
+use super::{Batch, Contents, Disk, Engine, File, Pair, Slate, Tree, Work};
 
 /// How long the disk takes for what it is waited for.
 pub(crate) type Delay = std::ops::Range<Duration>;
@@ -24,6 +24,8 @@ pub(crate) struct Platter {
 
 struct Kept {
     files: BTreeMap<String, Vec<u8>>,
+    /// As they are synced, and as they are seen.
+    slates: BTreeMap<String, (Vec<u8>, Vec<u8>)>,
     trees: Trees,
     /// Batches that are not synced yet, oldest first.
     pending: Vec<(Tree, Batch)>,
@@ -74,6 +76,7 @@ impl Platter {
     pub(crate) fn new(seed: u64, delay: Delay) -> Self {
         let kept = Kept {
             files: BTreeMap::new(),
+            slates: BTreeMap::new(),
             trees: Trees::default(),
             pending: Vec::new(),
             using: 0,
@@ -92,6 +95,11 @@ impl Platter {
         let pending = std::mem::take(&mut kept.pending);
         for (tree, batch) in pending.iter().take(survive) {
             kept.trees.apply(*tree, batch);
+        }
+        let Kept { slates, random, .. } = &mut *kept;
+        for (synced, seen) in slates.values_mut() {
+            // The kernel may have written it, or not.
+            if random.random() { synced.clone_from(seen) } else { seen.clone_from(synced) }
         }
         kept.using += 1;
     }
@@ -138,6 +146,13 @@ impl Disk for Memory {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         self.kept(|kept| kept.files.remove(name)).map(drop)
+    }
+
+    fn slate(&self, name: &str, size: usize) -> io::Result<Box<dyn Slate>> {
+        self.kept(|kept| {
+            kept.slates.entry(name.to_owned()).or_insert_with(|| (vec![0; size], vec![0; size]));
+        })?;
+        Ok(Box::new(InPlace { disk: self.clone(), name: name.to_owned() }))
     }
 
     fn engine(&self) -> io::Result<Arc<dyn Engine>> {
@@ -197,6 +212,33 @@ impl Engine for Memory {
                 kept.trees.apply(tree, &batch);
             }
         })
+    }
+}
+
+struct InPlace {
+    disk: Memory,
+    name: String,
+}
+
+impl InPlace {
+    fn with<T>(&self, with: impl FnOnce(&mut (Vec<u8>, Vec<u8>)) -> T) -> io::Result<T> {
+        let slate = self.disk.kept(|kept| kept.slates.get_mut(&self.name).map(with))?;
+        slate.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Slate for InPlace {
+    fn all(&self) -> io::Result<Vec<u8>> {
+        self.with(|(_, seen)| seen.clone())
+    }
+
+    fn put(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let at = at as usize;
+        self.with(|(_, seen)| seen[at..at + bytes.len()].copy_from_slice(bytes))
+    }
+
+    fn keep(&self) -> io::Result<()> {
+        self.with(|(synced, seen)| synced.clone_from(seen))
     }
 }
 

@@ -6,6 +6,7 @@
 mod directory;
 mod engine;
 mod file;
+mod slate;
 mod values;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use tokio::sync::oneshot;
 pub(crate) use directory::Directory;
 pub(crate) use engine::{Batch, Engine, Pair, Tree};
 pub(crate) use file::{Contents, File};
+pub(crate) use slate::Slate;
 pub(crate) use values::{damaged, pack, read, unpack, write};
 
 /// A piece of work that waits for the disk.
@@ -44,6 +46,9 @@ pub(crate) trait Disk: Send + Sync + 'static {
 
     /// Removes a file. After a power cut it may be there again.
     fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Opens a small file that is written over in place; of zeros if it is not there.
+    fn slate(&self, name: &str, size: usize) -> io::Result<Box<dyn Slate>>;
 
     /// The ordered keys and values; made if they are not there.
     fn engine(&self) -> io::Result<Arc<dyn Engine>>;

@@ -71,6 +71,35 @@ fn a_file_has_its_name_only_once_it_is_kept() {
 }
 
 #[test]
+fn what_is_not_kept_goes_with_its_handle() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let disk = Directory::open(directory.path()).expect("free");
+    let count = || std::fs::read_dir(directory.path()).expect("a directory").count();
+    let before = count();
+    let file = disk.create("file").expect("begun");
+    assert_eq!(count(), before + 1);
+    drop(file);
+    assert_eq!(count(), before);
+}
+
+#[test]
+fn a_slate_is_written_over_in_place() {
+    each(|open| {
+        let disk = open();
+        let slate = disk.slate("slate", 8).expect("made");
+        assert_eq!(slate.all().expect("read"), [0; 8]);
+        slate.put(2, b"abc").expect("written");
+        slate.keep().expect("synced");
+        slate.put(2, b"x").expect("written");
+        assert_eq!(slate.all().expect("read"), b"\0\0xbc\0\0\0");
+        drop((slate, disk));
+        let slate = open().slate("slate", 8).expect("there");
+        let read = slate.all().expect("read");
+        assert!([b'a', b'x'].contains(&read[2]) && &read[3..5] == b"bc");
+    });
+}
+
+#[test]
 fn a_damaged_file_is_told_from_a_missing_one() {
     each(|open| {
         let disk = open();

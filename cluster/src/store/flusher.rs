@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::reach::Reach;
 use crate::disk::{Disk, Engine};
 
 /// So many waiters may queue before writers wait for the disk.
@@ -23,9 +24,9 @@ pub(super) struct Flusher {
 
 impl Flusher {
     /// Starts the task on the runtime that this is called on.
-    pub(super) fn start(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>) -> Self {
+    pub(super) fn start(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>, reach: Arc<Reach>) -> Self {
         let (waiters, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(run(disk, engine, queue));
+        tokio::spawn(run(disk, engine, reach, queue));
         Self { waiters }
     }
 
@@ -49,7 +50,7 @@ fn ended() -> io::Error {
     io::Error::other("the disk did not take what was written")
 }
 
-async fn run(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>, mut queue: mpsc::Receiver<Waiter>) {
+async fn run(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>, reach: Arc<Reach>, mut queue: mpsc::Receiver<Waiter>) {
     while let Some(first) = queue.recv().await {
         let mut group = vec![first];
         while group.len() < QUEUE
@@ -57,8 +58,13 @@ async fn run(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>, mut queue: mpsc::Rece
         {
             group.push(next);
         }
-        let engine = Arc::clone(&engine);
-        if let Err(error) = disk.work(Box::new(move || engine.sync())).await {
+        let (engine, reach) = (Arc::clone(&engine), Arc::clone(&reach));
+        let sync = move || {
+            let begun = reach.begin();
+            engine.sync()?;
+            reach.synced(begun)
+        };
+        if let Err(error) = disk.work(Box::new(sync)).await {
             disk.fail(&error);
             return;
         }

@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 
 use super::flusher::Flusher;
 use super::keys;
+use super::reach::Reach;
 use super::snapshots::Snapshots;
-use crate::disk::{self, Batch, Disk, Engine, Tree};
+use crate::disk::{self, Batch, Disk, Engine, Tree, damaged};
 use crate::raft::{LogId, RaftTypes, StorageError, Vote};
 use crate::{Index, NodeId};
 
@@ -23,6 +24,7 @@ pub(crate) struct LogStore {
     disk: Arc<dyn Disk>,
     engine: Arc<dyn Engine>,
     flusher: Flusher,
+    reach: Arc<Reach>,
     snapshots: Arc<Snapshots>,
 }
 
@@ -36,9 +38,30 @@ impl LogStore {
         disk: Arc<dyn Disk>,
         engine: Arc<dyn Engine>,
         flusher: Flusher,
+        reach: Arc<Reach>,
         snapshots: Arc<Snapshots>,
     ) -> Self {
-        Self { disk, engine, flusher, snapshots }
+        Self { disk, engine, flusher, reach, snapshots }
+    }
+
+    /// Reads all of it, and finds what is missing: at its end, by how far it is known to have reached, and in between.
+    pub(super) fn check(&self, reached: Index) -> io::Result<()> {
+        self.vote()?;
+        let mut last = self.purged()?.map(|id| id.index);
+        for pair in self.engine.range(Tree::Log, keys::ENTRIES.0, keys::ENTRIES.1) {
+            let (key, value) = pair?;
+            let index = disk::unpack::<Entry<RaftTypes>>(&value)?.log_id.index;
+            if keys::number(&key)? != index || index != last.map_or(0, |last| last + 1) {
+                return Err(damaged(&format!("the log, which has a gap before {index},")));
+            }
+            last = Some(index);
+        }
+        let last = last.unwrap_or_default();
+        if last < reached {
+            return Err(damaged(&format!("the log, which reached {reached} and ends at {last} now,")));
+        }
+        self.reach.appended(last);
+        Ok(())
     }
 
     /// The last entry.
@@ -56,11 +79,11 @@ impl LogStore {
     fn vote(&self) -> io::Result<Option<Vote>> {
         let inside: Option<Vote> = self.value(keys::VOTE)?;
         let beside: Option<Vote> = disk::read(&*self.disk, VOTE)?;
-        // Either copy may be the newer one after a crash between the two writes; votes only grow.
-        Ok(match (inside, beside) {
-            (Some(inside), Some(beside)) => Some(if beside > inside { beside } else { inside }),
-            (one, other) => one.or(other),
-        })
+        // The one inside is on disk before the one beside is written, and votes only grow.
+        if beside > inside {
+            return Err(damaged("the log, which has lost a vote,"));
+        }
+        Ok(inside)
     }
 
     fn value<T: DeserializeOwned>(&self, key: &[u8]) -> io::Result<Option<T>> {
@@ -181,10 +204,15 @@ impl RaftLogStorage<RaftTypes> for LogStore {
     {
         let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Write, &error);
         let mut batch = Batch::default();
+        let mut last = None;
         for entry in entries {
             batch.insert(keys::entry(entry.log_id.index), disk::pack(&entry).map_err(failed)?);
+            last = Some(entry.log_id.index);
         }
         self.engine.apply(Tree::Log, batch).map_err(failed)?;
+        if let Some(last) = last {
+            self.reach.appended(last);
+        }
         self.flusher.after(move || callback.log_io_completed(Ok(()))).await.map_err(failed)
     }
 
@@ -201,6 +229,8 @@ impl RaftLogStorage<RaftTypes> for LogStore {
 
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
         let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error);
+        let (reach, last) = (Arc::clone(&self.reach), log_id.index.saturating_sub(1));
+        self.disk.work(Box::new(move || reach.shorten(last))).await.map_err(failed)?;
         self.remove(log_id.index, u64::MAX, None).map_err(failed)?;
         self.flusher.barrier().await.map_err(failed)
     }

@@ -4,6 +4,7 @@ mod flusher;
 mod keys;
 mod log;
 mod machine;
+mod reach;
 mod snapshots;
 
 use std::io;
@@ -18,6 +19,7 @@ use crate::state::State;
 use flusher::Flusher;
 pub(crate) use log::LogStore;
 pub(crate) use machine::{Machine, Position};
+use reach::Reach;
 use snapshots::Snapshots;
 
 /// The stores of one node, opened.
@@ -30,12 +32,15 @@ pub(crate) struct Stores {
     pub(crate) position: Arc<RwLock<Position>>,
 }
 
-/// Opens, or makes, the stores on a disk. What waits for the disk is a task of the runtime that this is called on.
+/// Opens, or makes, the stores on a disk, and finds what is damaged. What waits for the disk is a task of the runtime that this is called on.
 pub(crate) fn open(disk: &Arc<dyn Disk>) -> io::Result<Stores> {
     let engine = disk.engine()?;
     let snapshots = Arc::new(Snapshots::open(Arc::clone(disk))?);
-    let flusher = Flusher::start(Arc::clone(disk), Arc::clone(&engine));
-    let log = LogStore::new(Arc::clone(disk), Arc::clone(&engine), flusher, Arc::clone(&snapshots));
+    let (reach, reached) = Reach::open(&**disk)?;
+    let reach = Arc::new(reach);
+    let flusher = Flusher::start(Arc::clone(disk), Arc::clone(&engine), Arc::clone(&reach));
+    let log = LogStore::new(Arc::clone(disk), Arc::clone(&engine), flusher, reach, Arc::clone(&snapshots));
+    log.check(reached)?;
     let (machine, state, feed) = Machine::open(engine, snapshots)?;
     if log.purged()? > machine.applied() {
         return Err(damaged("the log, whose start was removed before a snapshot took its place,"));
@@ -50,13 +55,14 @@ mod tests {
     use std::time::Duration;
 
     use openraft::testing::{StoreBuilder, Suite};
+    use openraft::{CommittedLeaderId, Entry, EntryPayload, LogId};
     use parking_lot::Mutex;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::disk::Directory;
     use crate::disk::memory::Platter;
-    use crate::raft::{RaftTypes, StorageError};
+    use crate::disk::{self, Batch, Directory, Tree};
+    use crate::raft::{RaftTypes, StorageError, Vote};
 
     /// Holds the directories until the end: a store whose directory goes while it works ends the process.
     #[derive(Default)]
@@ -82,6 +88,44 @@ mod tests {
             let stores = open(&disk).expect("a fresh store");
             Ok(((), stores.log, stores.machine))
         }
+    }
+
+    const REACHED: u64 = 5;
+
+    /// A disk whose log has these entries, and reached the fifth.
+    fn with_log(entries: impl Iterator<Item = u64>) -> Arc<dyn Disk> {
+        let disk: Arc<dyn Disk> = Arc::new(Platter::new(1, Duration::ZERO..Duration::ZERO).using());
+        let mut batch = Batch::default();
+        for index in entries {
+            let log_id = LogId::new(CommittedLeaderId::new(1, 1), index);
+            let entry = Entry::<RaftTypes> { log_id, payload: EntryPayload::Blank };
+            batch.insert(keys::entry(index), disk::pack(&entry).expect("packed"));
+        }
+        disk.engine().expect("an engine").apply(Tree::Log, batch).expect("applied");
+        let (reach, _) = Reach::open(&*disk).expect("opened");
+        reach.appended(REACHED);
+        reach.synced(reach.begin()).expect("written");
+        disk
+    }
+
+    #[tokio::test]
+    async fn a_log_that_has_lost_something_is_not_opened() {
+        let why = |disk: &Arc<dyn Disk>| open(disk).err().map(|error| error.to_string());
+        assert_eq!(why(&with_log(0..=REACHED)), None);
+        assert_eq!(why(&with_log(0..=REACHED + 1)), None);
+        let damaged = |what: &str| Some(format!("the log, which {what}, is damaged"));
+        assert_eq!(why(&with_log(0..REACHED)), damaged("reached 5 and ends at 4 now"));
+        assert_eq!(why(&with_log(0..0)), damaged("reached 5 and ends at 0 now"));
+        assert_eq!(why(&with_log(1..=REACHED)), damaged("has a gap before 1"));
+        assert_eq!(why(&with_log((0..=REACHED).filter(|index| *index != 3))), damaged("has a gap before 4"));
+    }
+
+    #[tokio::test]
+    async fn a_log_that_has_lost_a_vote_is_not_opened() {
+        let disk = with_log(0..=REACHED);
+        disk::write(&*disk, "vote", &Vote::new(2, 1)).expect("written");
+        let error = open(&disk).err().expect("refused");
+        assert_eq!(error.to_string(), "the log, which has lost a vote, is damaged");
     }
 
     /// The contract that openraft has with its stores, as openraft tests it.
