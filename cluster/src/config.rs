@@ -68,6 +68,8 @@ pub struct Timing {
     pub election_max: Duration,
     /// A member that has not answered for so long counts as absent.
     pub liveness: Duration,
+    /// A store that is not open after so long counts as damaged.
+    pub open: Duration,
     /// A transaction is tried again for so long.
     pub transact: Duration,
     /// A linearizable read is tried again for so long.
@@ -83,6 +85,7 @@ impl Default for Timing {
             election_min: Duration::from_millis(350),
             election_max: Duration::from_millis(600),
             liveness: Duration::from_millis(1500),
+            open: Duration::from_secs(120),
             transact: Duration::from_secs(10),
             read: Duration::from_secs(10),
             join: Duration::from_secs(60),

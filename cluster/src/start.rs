@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use openraft::error::Fatal;
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -20,7 +21,8 @@ use crate::identity::{self, Identity};
 use crate::membership::{self, JoinError, MembershipError};
 use crate::network::{Allot, Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, reachable};
 use crate::raft::{Member, Network, Raft};
-use crate::{admission, answers, blobs, leadership, proposal, read, standing, store};
+use crate::store::{self, Stores};
+use crate::{admission, answers, blobs, leadership, proposal, read, repair, standing};
 
 const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
 /// Entries that go to a follower at once.
@@ -40,14 +42,29 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// The store in the data directory can't be opened.
-    #[error("can't open the store in {}; if its files are damaged, move the directory aside and join as a new node", path.display())]
+    /// The store in the data directory can't be opened, for a reason that lies outside of it.
+    #[error("can't open the store in {}", path.display())]
     Store {
         /// Which.
         path: PathBuf,
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// The files in the data directory are not what the node wrote.
+    #[error("the store in {} is damaged and is not used; `turnpike cluster repair --data {}` moves it aside, so that the node can join again as a new one", path.display(), path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// How that was found.
+        #[source]
+        source: io::Error,
+    },
+    /// The directory was repaired, and the node is to come in as a new one.
+    #[error("{} was repaired: its node comes back by joining the others, and can't begin a new cluster; say which members it is to join", path.display())]
+    Repaired {
+        /// Which.
+        path: PathBuf,
     },
     /// The cluster's port can't be opened.
     #[error("can't listen for other nodes on {address}")]
@@ -114,9 +131,9 @@ pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, Sta
 pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Result<Cluster, StartError> {
     let Ground { disk, port, secret, log } = ground;
     let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
-    let in_store = |source| StartError::Store { path: config.data.clone(), source };
+    let in_store = |source| store_error(&config.data, source);
     let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
-    let known = Identity::read(&*disk).map_err(in_directory)?;
+    let known = Identity::read(&*disk).map_err(in_store)?;
     if known.as_ref().is_some_and(|known| known.removed) {
         return Err(StartError::Removed { path: config.data.clone() });
     }
@@ -125,8 +142,10 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
         Some(advertised) => advertised.clone(),
         None => reachable(address, config.start.addresses()).await.to_string(),
     };
-    let opening = Arc::clone(&disk);
-    let stores = disk::work(&*disk, move || store::open(&opening)).await.map_err(in_store)?;
+    if known.is_none() && config.start == Start::Bootstrap && repair::was_made(&*disk).map_err(in_store)? {
+        return Err(StartError::Repaired { path: config.data.clone() });
+    }
+    let stores = open(&disk, config.timing.open).await.map_err(in_store)?;
 
     let was_new = !known.as_ref().is_some_and(|known| known.member);
     let peers = Peers::new(port.calls(Hello {
@@ -175,7 +194,11 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     let network = Network::new(Arc::clone(&raft_peers));
     let raft_config = raft_config(&config.timing, log)?;
     let raft = Raft::new(identity.node, Arc::new(raft_config), network, stores.log, stores.machine);
-    let _ = inner.raft.set(raft.await.map_err(|error| internal(&error))?);
+    let raft = raft.await.map_err(|error| match error {
+        Fatal::StorageError(error) => in_store(io::Error::other(error)),
+        error @ (Fatal::Panicked | Fatal::Stopped) => internal(&error),
+    })?;
+    let _ = inner.raft.set(raft);
     answers::set(&inner);
     let hello = Arc::new(Mutex::new(hello));
     port.serve(Arc::clone(&hello), Arc::clone(&inner.handlers));
@@ -211,6 +234,25 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
         tokio::spawn(get_vote(Arc::downgrade(&inner)));
     }
     Ok(Cluster { inner })
+}
+
+/// Opens the store within a time. One whose files are damaged may never come to an end with it, or panic; the thread that
+/// does is left behind, and goes with the process.
+async fn open(disk: &Arc<dyn Disk>, within: Duration) -> io::Result<Stores> {
+    let opening = Arc::clone(disk);
+    let opened = disk::work(&**disk, move || store::open(&opening));
+    tokio::time::timeout(within, opened).await.unwrap_or_else(|_| {
+        Err(io::Error::new(io::ErrorKind::TimedOut, format!("it was not open after {} s", within.as_secs())))
+    })
+}
+
+/// Whether it is the store or the machine that is at fault: what the operating system said is not about the contents.
+fn store_error(data: &Path, source: io::Error) -> StartError {
+    let path = data.to_owned();
+    match source.raw_os_error() {
+        Some(_) => StartError::Store { path, source },
+        None => StartError::Damaged { path, source },
+    }
 }
 
 /// How a node comes to be a member.

@@ -1,11 +1,11 @@
 //! `turnpike cluster …`: the members, and changes of them; backups.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
-use turnpike_cluster::MAX_VALIDITY;
+use turnpike_cluster::{MAX_VALIDITY, Repaired};
 
 use super::remote::Remote;
 use super::{backup, default_data, output, quickstart, serve};
@@ -70,6 +70,13 @@ enum Command {
         /// The backup.
         file: PathBuf,
     },
+    /// Move a damaged store aside, so that the node can join again as a new one. For a node that is not running, on its
+    /// own machine.
+    Repair {
+        /// Directory that the node keeps everything in.
+        #[arg(long, env = "TURNPIKE_DATA")]
+        data: PathBuf,
+    },
 }
 
 /// Where a node tells of the cluster.
@@ -89,6 +96,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
+    if let Command::Repair { data } = &arguments.command {
+        return repair(data, arguments.output);
+    }
     let remote = || Remote::new(&arguments.admin_url, credentials()?, "us-east-1");
     let answer = match &arguments.command {
         Command::Status => remote()?.call("GET", STATUS, None).await?,
@@ -101,6 +111,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         Command::Backup { file, force } => backup::make(&remote()?, file, *force).await?,
         Command::Verify { file } => backup::verify(file)?,
         Command::Restore { file } => backup::restore(&remote()?, file).await?,
+        Command::Repair { .. } => Value::Null,
     };
     match (arguments.output, &arguments.command) {
         (Output::Json, _) => output::say(serde_json::to_string_pretty(&answer)?),
@@ -110,6 +121,27 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         (Output::Table, Command::Remove { node }) => output::say(format!("node {node} is no longer a member")),
         (Output::Table, Command::Backup { .. } | Command::Verify { .. }) => output::say(backup::table(&answer)),
         (Output::Table, Command::Restore { .. }) => output::say(backup::restored(&answer)),
+        (Output::Table, Command::Repair { .. }) => {}
+    }
+    Ok(())
+}
+
+/// Needs no other node: the one that is repaired is down, and the others need not be up.
+fn repair(data: &Path, output: Output) -> anyhow::Result<()> {
+    let Repaired { aside, node, has_secret } = turnpike_cluster::repair(data)?;
+    match output {
+        Output::Json => output::say(serde_json::to_string_pretty(&json!({"aside": aside, "node": node}))?),
+        Output::Table => {
+            let (was, remove) = match node {
+                Some(node) => (format!("node {node}"), format!("turnpike cluster remove {node}")),
+                None => ("a node whose number can't be read".to_owned(), "turnpike cluster remove N".to_owned()),
+            };
+            let secret = if has_secret { "; the cluster's secret stays here" } else { "" };
+            output::say(format!("moved the damaged store of {was} to {}{secret}", aside.display()));
+            output::say(format!("next, let the others forget it: {remove} (--admin-url of one of them)"));
+            output::say(format!("then start it again: turnpike serve --data {} --join ADDRESS …", data.display()));
+            output::say("it comes in under a new number, as a learner, and has a vote once it has everything");
+        }
     }
     Ok(())
 }

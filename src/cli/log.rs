@@ -15,4 +15,16 @@ pub(super) fn start(default: &str) {
     };
     // A second start, in a test, keeps the first.
     drop(started);
+    // A panic is an event like others: one line, and JSON for a machine.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or("of an unknown kind").lines().collect::<Vec<_>>().join(" ");
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        match std::backtrace::Backtrace::capture() {
+            trace if trace.status() == std::backtrace::BacktraceStatus::Captured => {
+                tracing::error!(place, thread, %trace, "panic: {what}");
+            }
+            _ => tracing::error!(place, thread, "panic: {what}"),
+        }
+    }));
 }
