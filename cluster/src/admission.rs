@@ -112,7 +112,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::config::{Config, Start, Timing};
+    use crate::config::{Config, RESERVE, Start, Timing};
 
     const NOW: u64 = 1_800_000_000;
     const HOUR: u64 = 3600;
@@ -140,6 +140,7 @@ mod tests {
             secret: None,
             token: None,
             tracks_processing: false,
+            reserve: RESERVE,
             timing: Timing::default(),
         };
         let cluster = Cluster::start(config).await.expect("a node");

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +28,8 @@ use crate::network::{Handlers, MembershipChange, Message, Peers, SendError};
 use crate::proposal::{self, Failure};
 use crate::raft::{Command, Member, Outcome, Raft, Vote};
 use crate::read::{self, ReadError};
-use crate::start::{self, StartError};
+use crate::start;
+use crate::start_error::StartError;
 use crate::state::{State, View};
 use crate::store::{LogStore, Position};
 use crate::token::{JoinToken, JoinTokenError};
@@ -50,6 +52,9 @@ pub(crate) struct Inner {
     pub(crate) address: SocketAddr,
     pub(crate) secret: Secret,
     pub(crate) timing: Timing,
+    pub(crate) data: PathBuf,
+    /// Bytes that stay free on the disk.
+    pub(crate) reserve: u64,
     pub(crate) tracks_processing: bool,
     pub(crate) was_new: bool,
     pub(crate) disk: Arc<dyn Disk>,
@@ -184,6 +189,7 @@ impl Cluster {
             Some(Ok(Outcome::Conflict { condition, key, index })) => {
                 Err(TransactError::Conflict { condition, key, index })
             }
+            Some(Err(Failure::NoSpace(why))) => Err(TransactError::NoSpace(why)),
             Some(Err(Failure::Unavailable)) => Err(TransactError::Unavailable { seconds }),
             Some(
                 Ok(Outcome::Nothing | Outcome::Node(_) | Outcome::NodeTaken(_) | Outcome::Group(_) | Outcome::Expired)
@@ -469,6 +475,7 @@ impl Inner {
             lag,
             documents,
             disk_bytes: self.disk.bytes(),
+            free_bytes: self.disk.free(),
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::token::JoinToken;
 /// A secret has at least so many bytes.
 const MIN_SECRET: usize = 16;
 
+/// A usual [`Config::reserve`]: many times what is written between two looks at the disk.
+pub const RESERVE: u64 = 64 << 20;
+
 /// Settings of one node.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -32,6 +35,8 @@ pub struct Config {
     pub token: Option<JoinToken>,
     /// Whether the node counts as settled only as far as [`Cluster::processed`](crate::Cluster::processed) was told.
     pub tracks_processing: bool,
+    /// Bytes that stay free on the disk: while there are less, new writes are refused.
+    pub reserve: u64,
     /// How long things may take.
     pub timing: Timing,
 }

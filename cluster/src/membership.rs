@@ -94,6 +94,8 @@ pub struct Metrics {
     pub documents: u64,
     /// Bytes that the store takes on disk.
     pub disk_bytes: u64,
+    /// Bytes that are free on the disk.
+    pub free_bytes: u64,
 }
 
 /// A change of the membership was not made.
@@ -332,6 +334,7 @@ pub(crate) async fn allot(inner: &Arc<Inner>, wanted: Option<NodeId>, instance: 
         Ok(Outcome::NodeTaken(node)) => Err(Refused::Final(format!(
             "node id {node} belongs to another node; choose another, or none to be given a free one"
         ))),
+        Err(Failure::NoSpace(why)) => Err(Refused::Final(why.to_string())),
         Ok(_) | Err(Failure::Unavailable | Failure::Unknown | Failure::Stopped) => Err(Refused::NotLeader),
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::cluster::Inner;
 use crate::network::{Propose, Proposed};
 use crate::raft::{Command, Outcome};
+use crate::space::{self, NoSpace};
 
 /// One try takes at most so long: then the leader may be cut off, and another may be there.
 const TRY: Duration = Duration::from_secs(2);
@@ -31,6 +32,8 @@ const GROUP_BYTES: usize = 512 * 1024;
 pub(crate) enum Failure {
     /// It was not proposed.
     Unavailable,
+    /// It was not proposed: a disk has no room for it.
+    NoSpace(NoSpace),
     /// It may have been.
     Unknown,
     Stopped,
@@ -38,6 +41,7 @@ pub(crate) enum Failure {
 
 /// Proposes until there is an outcome or the time is over.
 pub(crate) async fn propose(inner: &Arc<Inner>, mut command: Command, within: Duration) -> Result<Outcome, Failure> {
+    space::check(inner).map_err(Failure::NoSpace)?;
     let deadline = Instant::now() + within;
     let mut maybe = false;
     loop {
@@ -58,7 +62,8 @@ pub(crate) async fn propose(inner: &Arc<Inner>, mut command: Command, within: Du
             Proposed::Outcome(Outcome::Expired) => return Err(Failure::Unknown),
             Proposed::Outcome(outcome) => return Ok(outcome),
             Proposed::NotLeader => {}
-            Proposed::Lost => maybe = true,
+            Proposed::NoSpace(why) if !maybe => return Err(Failure::NoSpace(why)),
+            Proposed::Lost | Proposed::NoSpace(_) => maybe = true,
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -84,6 +89,9 @@ async fn propose_once(inner: &Arc<Inner>, command: &Command, within: Duration) -
 pub(crate) async fn propose_here(inner: &Inner, command: Command) -> Proposed {
     if inner.leaving.load(Ordering::Acquire) {
         return Proposed::NotLeader;
+    }
+    if let Err(why) = space::check(inner) {
+        return Proposed::NoSpace(why);
     }
     let (answer, answered) = oneshot::channel();
     if inner.proposals.send(Proposal { command, answer }).await.is_err() {

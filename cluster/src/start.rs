@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -21,82 +20,15 @@ use crate::identity::{self, Identity};
 use crate::membership::{self, JoinError, MembershipError};
 use crate::network::{Allot, Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, reachable};
 use crate::raft::{Member, Network, Raft};
+use crate::start_error::StartError;
 use crate::store::{self, Stores};
-use crate::{admission, answers, blobs, leadership, proposal, read, repair, standing};
+use crate::{admission, answers, blobs, leadership, proposal, read, repair, space, standing};
 
 const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
 /// Entries that go to a follower at once.
 const BATCH: u64 = 300;
 /// A piece of a snapshot on the wire, in bytes.
 const SNAPSHOT_PIECE: u64 = 1024 * 1024;
-
-/// A node could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data directory can't be used.
-    #[error("can't use the data directory {}", path.display())]
-    Directory {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// The store in the data directory can't be opened, for a reason that lies outside of it.
-    #[error("can't open the store in {}", path.display())]
-    Store {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// The files in the data directory are not what the node wrote.
-    #[error("the store in {} is damaged and is not used; `turnpike cluster repair --data {}` moves it aside, so that the node can join again as a new one", path.display(), path.display())]
-    Damaged {
-        /// Which.
-        path: PathBuf,
-        /// How that was found.
-        #[source]
-        source: io::Error,
-    },
-    /// The directory was repaired, and the node is to come in as a new one.
-    #[error("{} was repaired: its node comes back by joining the others, and can't begin a new cluster; say which members it is to join", path.display())]
-    Repaired {
-        /// Which.
-        path: PathBuf,
-    },
-    /// The cluster's port can't be opened.
-    #[error("can't listen for other nodes on {address}")]
-    Listen {
-        /// Where.
-        address: String,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// A node joins only with the cluster's secret, or with a join token.
-    #[error("a node needs the cluster's secret, or a join token, to join")]
-    NoSecret,
-    /// The directory holds no node that could go on.
-    #[error("{} holds no node that was let into a cluster; say again which members it is to join", path.display())]
-    NotJoined {
-        /// Which.
-        path: PathBuf,
-    },
-    /// The cluster has let the node go.
-    #[error("the node in {} was removed from its cluster; to let this machine in again, move the directory aside and join as a new node", path.display())]
-    Removed {
-        /// Which.
-        path: PathBuf,
-    },
-    /// The cluster did not let the node in.
-    #[error("can't join the cluster")]
-    Join(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Something that should not go wrong did.
-    #[error("can't start the node: {0}")]
-    Internal(String),
-}
 
 /// What a node stands on.
 pub(crate) struct Ground {
@@ -119,6 +51,7 @@ pub(crate) struct LogPolicy {
 pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, StartError> {
     let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
     let disk: Arc<dyn Disk> = Arc::new(Directory::open(&config.data).map_err(in_directory)?);
+    space::check_start(&*disk, &config.data, config.reserve)?;
     let secret = secret(&config, &*disk).await?;
     let certificates =
         Certificates::new(&secret, Clock::system()).map_err(|error| StartError::Internal(error.to_string()))?;
@@ -131,7 +64,7 @@ pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, Sta
 pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Result<Cluster, StartError> {
     let Ground { disk, port, secret, log } = ground;
     let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
-    let in_store = |source| store_error(&config.data, source);
+    let in_store = |source| StartError::of_store(&config.data, source);
     let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
     let known = Identity::read(&*disk).map_err(in_store)?;
     if known.as_ref().is_some_and(|known| known.removed) {
@@ -146,6 +79,10 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
         return Err(StartError::Repaired { path: config.data.clone() });
     }
     let stores = open(&disk, config.timing.open).await.map_err(in_store)?;
+
+    if known.is_none() && stores.log.was_used().map_err(in_store)? {
+        return Err(in_store(disk::damaged("the identity, which is not there,")));
+    }
 
     let was_new = !known.as_ref().is_some_and(|known| known.member);
     let peers = Peers::new(port.calls(Hello {
@@ -165,6 +102,8 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
         address,
         secret,
         timing: config.timing.clone(),
+        data: config.data.clone(),
+        reserve: config.reserve,
         tracks_processing: config.tracks_processing,
         was_new,
         blobs: blobs::Store::new(Arc::clone(&disk)),
@@ -244,15 +183,6 @@ async fn open(disk: &Arc<dyn Disk>, within: Duration) -> io::Result<Stores> {
     tokio::time::timeout(within, opened).await.unwrap_or_else(|_| {
         Err(io::Error::new(io::ErrorKind::TimedOut, format!("it was not open after {} s", within.as_secs())))
     })
-}
-
-/// Whether it is the store or the machine that is at fault: what the operating system said is not about the contents.
-fn store_error(data: &Path, source: io::Error) -> StartError {
-    let path = data.to_owned();
-    match source.raw_os_error() {
-        Some(_) => StartError::Store { path, source },
-        None => StartError::Damaged { path, source },
-    }
 }
 
 /// How a node comes to be a member.
@@ -437,4 +367,19 @@ fn raft_config(timing: &Timing, log: LogPolicy) -> Result<openraft::Config, Star
         ..openraft::Config::default()
     };
     config.validate().map_err(|error| StartError::Internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::memory::Platter;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_does_not_open_in_time_is_given_up() {
+        let slow = Duration::from_secs(10);
+        let disk: Arc<dyn Disk> = Arc::new(Platter::new(1, slow..slow).using());
+        let error = open(&disk, slow / 2).await.err().expect("given up");
+        assert_eq!(error.to_string(), "it was not open after 5 s");
+        assert!(open(&disk, slow * 2).await.is_ok());
+    }
 }

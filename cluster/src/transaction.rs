@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Index;
+use crate::space::NoSpace;
 
 /// A key takes at most so many bytes.
 pub(crate) const MAX_KEY: usize = 1024;
@@ -97,6 +98,9 @@ pub enum TransactError {
     /// A backup is being restored, or that was cut short. Nothing was changed.
     #[error("a restore is going on, or was cut short: nothing else can be changed until it is finished")]
     Restoring,
+    /// A disk has no room for it: this node's, or the leader's. Nothing was changed, and nothing will be.
+    #[error(transparent)]
+    NoSpace(NoSpace),
     /// There was nobody to agree with. Nothing was changed, and nothing will be.
     #[error("no majority of the members agreed within {seconds} s")]
     Unavailable {

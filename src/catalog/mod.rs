@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use turnpike_cluster::{Cluster, Settled, TransactError, View, Watch};
+use turnpike_cluster::{Cluster, NoSpace, Settled, TransactError, View, Watch};
 
 pub use document::{Document, Packed, Stored};
 pub use edit::Edit;
@@ -42,6 +42,9 @@ pub enum Error {
     /// A backup is being restored. Nothing was changed.
     #[error("a backup is being restored")]
     Restoring(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// A node's disk is full, or nearly. Nothing was changed.
+    #[error(transparent)]
+    NoSpace(NoSpace),
     /// The edit may or may not have been made.
     #[error("it is not known whether the change was made")]
     Unknown(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -90,6 +93,7 @@ impl Catalog {
                 Err(Error::TooLarge(Arc::new(error)))
             }
             Err(error @ TransactError::Restoring) => Err(Error::Restoring(Arc::new(error))),
+            Err(TransactError::NoSpace(why)) => Err(Error::NoSpace(why)),
             Err(error @ TransactError::Unknown { .. }) => Err(Error::Unknown(Arc::new(error))),
             Err(error @ (TransactError::Unavailable { .. } | TransactError::Stopped)) => {
                 Err(Error::Unavailable(Arc::new(error)))

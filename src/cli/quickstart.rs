@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use turnpike_cluster::Start;
+use turnpike_cluster::{RESERVE, Start};
 
 use super::remote::Remote;
 use super::{default_data, log, output, petstore, serve};
@@ -83,6 +83,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         region: REGION.to_owned(),
         workers: serve::processors(),
         settle_within: Duration::from_secs(10),
+        reserve: RESERVE,
         drain: Duration::from_secs(5),
     })
     .await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use turnpike_cluster::{JoinToken, Secret, Start};
+use turnpike_cluster::{JoinToken, RESERVE, Secret, Start};
 
 use super::{log, output};
 use crate::identity::sigv4::Credentials;
@@ -65,6 +65,9 @@ pub(super) struct Arguments {
     /// Seconds that a deployment waits until all live nodes serve it.
     #[arg(long, env = "TURNPIKE_SETTLE_SECONDS", default_value_t = 10)]
     settle_seconds: u64,
+    /// MiB that stay free on the disk of the data directory: while there is less, changes are refused.
+    #[arg(long, env = "TURNPIKE_DISK_RESERVE_MIB", default_value_t = RESERVE >> 20, value_parser = clap::value_parser!(u64).range(..1 << 40))]
+    disk_reserve_mib: u64,
     /// Seconds that requests may go on after the node was told to stop.
     #[arg(long, env = "TURNPIKE_DRAIN_SECONDS", default_value_t = 30)]
     drain_seconds: u64,
@@ -133,6 +136,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
         region: arguments.region,
         workers: arguments.workers.unwrap_or_else(processors),
         settle_within: Duration::from_secs(arguments.settle_seconds),
+        reserve: arguments.disk_reserve_mib << 20,
         drain: Duration::from_secs(arguments.drain_seconds),
     };
     config.check()?;

@@ -157,6 +157,10 @@ impl From<catalog::Error> for Error {
             catalog::Error::Unavailable(_) => {
                 Self::unavailable("The cluster can't agree on changes at the moment. Nothing was changed.".to_owned())
             }
+            catalog::Error::NoSpace(why) => {
+                tracing::error!(%why, "a change was refused");
+                Self::unavailable(format!("Nothing was changed: {why}."))
+            }
             catalog::Error::Unknown(_) => Self::unavailable(
                 "The cluster did not confirm the change in time: it may or may not have been made.".to_owned(),
             ),

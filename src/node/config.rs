@@ -47,6 +47,8 @@ pub struct Config {
     pub workers: usize,
     /// How long a deployment waits for all live nodes.
     pub settle_within: Duration,
+    /// Bytes that stay free on the disk.
+    pub reserve: u64,
     /// How long requests may go on after the node was told to stop.
     pub drain: Duration,
 }
@@ -99,6 +101,7 @@ impl Config {
             secret: self.secret.clone(),
             token: self.join_token.clone(),
             tracks_processing: true,
+            reserve: self.reserve,
             timing: Timing::default(),
         }
     }

@@ -171,6 +171,7 @@ fn record(figures: &turnpike_cluster::Metrics) {
     set(metrics::APPLIED, figures.applied);
     set(metrics::DOCUMENTS, figures.documents);
     set(metrics::DISK, figures.disk_bytes);
+    set(metrics::FREE, figures.free_bytes);
     for (role, name) in [
         (Role::Leader, "leader"),
         (Role::Follower, "follower"),

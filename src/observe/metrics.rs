@@ -72,6 +72,9 @@ pub const DOCUMENTS: Metric = metric("turnpike_catalog_documents", Kind::Gauge, 
 /// Bytes on disk.
 pub const DISK: Metric =
     metric("turnpike_store_disk_bytes", Kind::Gauge, &[], "Bytes that the node's store takes on disk.");
+/// Bytes left.
+pub const FREE: Metric =
+    metric("turnpike_store_free_bytes", Kind::Gauge, &[], "Bytes that are free on the disk of the node's store.");
 /// Raft's term.
 pub const TERM: Metric = metric("turnpike_raft_term", Kind::Gauge, &[], "The Raft term that this node is in.");
 /// Raft's role.
@@ -122,6 +125,7 @@ pub const ALL: &[Metric] = &[
     STAGES,
     DOCUMENTS,
     DISK,
+    FREE,
     TERM,
     ROLE,
     COMMITTED,

@@ -33,6 +33,20 @@ class Disk:
         """Mounts it; what its journal holds is replayed."""
         command("mount", "-o", "loop", str(self.image), str(self.mount))
 
+    def use_read_only(self):
+        command("mount", "-o", "loop,ro", str(self.image), str(self.mount))
+
+    def fill(self, leave):
+        """Takes all of it but so many megabytes, for somebody else's file."""
+        about = os.statvfs(self.mount)
+        taken = about.f_bavail * about.f_frsize - leave * 1024 * 1024
+        with open(self.mount / "filler", "ab") as filler:
+            os.posix_fallocate(filler.fileno(), filler.tell(), max(taken, 1))
+
+    def free(self):
+        """Gives back what was taken."""
+        (self.mount / "filler").unlink()
+
     def cut(self):
         """Cuts the power: what ext4 has not written yet is lost, and whoever uses the file system now gets errors."""
         directory = os.open(self.mount, os.O_RDONLY)

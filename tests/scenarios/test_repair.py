@@ -118,3 +118,10 @@ def test_small_files_that_are_damaged_are_found(tmp_path, name):
         path = node.data / name
         path.write_bytes(bytes(byte ^ 0x55 for byte in path.read_bytes()))
         assert f"{name} is damaged" in refusal(node)
+
+
+def test_a_store_without_its_identity_is_not_used(tmp_path):
+    with nodes(tmp_path, 1) as (node,):
+        node.kill()
+        (node.data / "identity").unlink()
+        assert "the identity, which is not there, is damaged" in refusal(node)

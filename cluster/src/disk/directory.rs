@@ -159,6 +159,14 @@ impl Disk for Directory {
     fn bytes(&self) -> u64 {
         bytes_in(&self.path)
     }
+
+    fn size(&self, name: &str) -> u64 {
+        fs::metadata(self.path.join(name)).map_or(0, |about| about.len())
+    }
+
+    fn free(&self) -> u64 {
+        rustix::fs::statvfs(&self.path).map_or(u64::MAX, |about| about.f_bavail.saturating_mul(about.f_frsize))
+    }
 }
 
 /// A file, and where it is until it is kept: one that never is goes with its handle.

@@ -177,6 +177,14 @@ impl Disk for Memory {
     fn bytes(&self) -> u64 {
         self.kept(|kept| kept.files.values().map(|bytes| bytes.len() as u64).sum()).unwrap_or(0)
     }
+
+    fn size(&self, name: &str) -> u64 {
+        self.kept(|kept| kept.files.get(name).map_or(0, |bytes| bytes.len() as u64)).unwrap_or(0)
+    }
+
+    fn free(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 impl Engine for Memory {

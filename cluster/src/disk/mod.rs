@@ -61,6 +61,12 @@ pub(crate) trait Disk: Send + Sync + 'static {
 
     /// Bytes that everything takes.
     fn bytes(&self) -> u64;
+
+    /// Bytes that a file takes; none if it is not there.
+    fn size(&self, name: &str) -> u64;
+
+    /// Bytes that are free; very many where that can't be known.
+    fn free(&self) -> u64;
 }
 
 /// Has a disk do some work, for its result.

@@ -26,7 +26,7 @@ pub(super) struct Sled {
 
 impl Sled {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let db = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None).open()?;
+        let db = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None).open().map_err(opening)?;
         let files = Files { path: path.to_owned(), synced: HashMap::new() };
         Ok(Self { log: db.open_tree("log")?, state: db.open_tree("state")?, db, files: Mutex::new(files) })
     }
@@ -37,6 +37,15 @@ impl Sled {
             Tree::State => &self.state,
         }
     }
+}
+
+/// sled's word for a store that another one holds is text alone.
+fn opening(error: sled::Error) -> io::Error {
+    let error = io::Error::from(error);
+    if error.to_string().starts_with("could not acquire lock") {
+        return io::Error::new(io::ErrorKind::ResourceBusy, error);
+    }
+    error
 }
 
 impl Engine for Sled {

@@ -11,6 +11,7 @@ use serde_bytes::ByteBuf;
 use super::Message;
 use crate::blobs::BlobId;
 use crate::raft::{Command, Outcome, RaftTypes};
+use crate::space::NoSpace;
 use crate::{Index, NodeId};
 
 /// Declares a message: its name, what it carries, and what answers it.
@@ -134,6 +135,8 @@ pub(crate) enum Proposed {
     Outcome(Outcome),
     /// Somebody else is the leader, as far as is known. Nothing was proposed.
     NotLeader,
+    /// The leader's disk has no room for it. Nothing was proposed.
+    NoSpace(NoSpace),
     /// It was proposed, and then the lead was lost: it may be applied or not.
     Lost,
 }

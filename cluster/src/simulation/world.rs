@@ -20,7 +20,7 @@ use super::network::Net;
 use super::watching::{self, Changes};
 use crate::NodeId;
 use crate::cluster::Cluster;
-use crate::config::{Config, Secret, Start, Timing};
+use crate::config::{Config, RESERVE, Secret, Start, Timing};
 use crate::disk::memory::Platter;
 use crate::membership::{MembershipError, Role};
 use crate::start::{self, Ground, LogPolicy};
@@ -168,6 +168,7 @@ impl World {
             secret: None,
             token: None,
             tracks_processing: false,
+            reserve: RESERVE,
             timing: Timing { transact: Duration::from_secs(3), read: Duration::from_secs(3), ..Timing::default() },
         };
         let slot = Arc::new(Mutex::new(None));

@@ -69,6 +69,11 @@ impl LogStore {
         Ok(self.state()?.last_log_id.map_or(0, |id| id.index))
     }
 
+    /// Whether anything was ever written to it.
+    pub(crate) fn was_used(&self) -> io::Result<bool> {
+        Ok(self.vote()?.is_some() || self.state()?.last_log_id.is_some())
+    }
+
     /// Term and last entry of a node that led when it went down: openraft makes it lead again at once.
     pub(crate) fn led_until(&self, node: NodeId) -> io::Result<Option<(u64, Index)>> {
         let led = self.vote()?.filter(|vote| vote.is_committed() && vote.leader_id().voted_for() == Some(node));

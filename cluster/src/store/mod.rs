@@ -20,6 +20,7 @@ use flusher::Flusher;
 pub(crate) use log::LogStore;
 pub(crate) use machine::{Machine, Position};
 use reach::Reach;
+pub(crate) use snapshots::CURRENT as SNAPSHOT;
 use snapshots::Snapshots;
 
 /// The stores of one node, opened.

@@ -22,7 +22,7 @@ use crate::raft::{LogId, Outcome, SnapshotMeta};
 use crate::state::{Frozen, Place, State};
 
 /// The file's name.
-const CURRENT: &str = "snapshot";
+pub(crate) const CURRENT: &str = "snapshot";
 const MAGIC: &[u8; 4] = b"TPSN";
 const FORMAT: u32 = 1;
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use turnpike_cluster::{Cluster, Config, Secret, Start, StartError, Timing};
+use turnpike_cluster::{Cluster, Config, RESERVE, Secret, Start, StartError, Timing};
 
 pub(crate) const SECRET: &str = "a secret that all nodes share";
 
@@ -73,6 +73,7 @@ impl Sandbox {
             secret: Some(Secret::new(SECRET).expect("long enough")),
             token: None,
             tracks_processing: false,
+            reserve: RESERVE,
             timing: Timing::default(),
         }
     }
