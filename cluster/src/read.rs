@@ -75,7 +75,9 @@ pub(crate) async fn reach(inner: &Arc<Inner>) -> Option<Index> {
 /// A node that comes back as the leader it was does not know yet how far its entries are committed, and openraft then
 /// names an index that is too low: all that it had when it went down may be committed, so readers wait for all of it.
 pub(crate) async fn read_index_here(inner: &Inner) -> Option<Index> {
-    let term = inner.term();
+    // As Raft itself knows it: what it publishes says nothing yet in the first moments of a node.
+    let (vote, _) = inner.vote().await?;
+    let term = vote.leader_id().term;
     let (read, _) = inner.raft().get_read_log_id().await.ok()?;
     let before = inner.led_until.filter(|(led, _)| *led == term).map_or(0, |(_, last)| last);
     Some(read.map_or(0, |id| id.index).max(before))

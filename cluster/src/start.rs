@@ -158,7 +158,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
             bootstrap(&inner, &identity, advertised).await?;
             identity.cluster
         }
-        Entrance::Through(member) => enter(&inner, &member, &identity, advertised).await?,
+        Entrance::Through(members) => enter(&inner, &members, &identity, advertised).await?,
     };
     if !identity.member {
         let identity = Identity { cluster, member: true, ..identity.clone() };
@@ -191,8 +191,8 @@ enum Entrance {
     None,
     /// As the first.
     Bootstrap,
-    /// By asking this member.
-    Through(String),
+    /// By asking one of these members, the first of them first.
+    Through(Vec<String>),
 }
 
 async fn secret(config: &Config, disk: &dyn Disk) -> Result<Secret, StartError> {
@@ -240,7 +240,9 @@ async fn identify(
             let asked = membership::ask_members(peers, addresses, &question, config.timing.join);
             let (node, member) = asked.await.map_err(|error: JoinError| StartError::Join(Box::new(error)))?;
             // The cluster's id follows when it has let this node in; until then a restart asks again, as the same.
-            Ok((Identity { node, ..begun }, Entrance::Through(member)))
+            let others = addresses.iter().filter(|address| **address != member).cloned();
+            let members = std::iter::once(member.clone()).chain(others).collect();
+            Ok((Identity { node, ..begun }, Entrance::Through(members)))
         }
         (None | Some(_), Start::Resume) => Err(StartError::NotJoined { path: config.data.clone() }),
     }
@@ -276,10 +278,18 @@ async fn bootstrap(inner: &Arc<Inner>, identity: &Identity, address: String) -> 
 }
 
 /// Asks a member to be let in; answers with the cluster's id.
-async fn enter(inner: &Arc<Inner>, member: &str, identity: &Identity, address: String) -> Result<u128, StartError> {
+async fn enter(
+    inner: &Arc<Inner>,
+    members: &[String],
+    identity: &Identity,
+    address: String,
+) -> Result<u128, StartError> {
     let deadline = Instant::now() + inner.timing.join;
+    // One member after the other: any of them may go meanwhile.
+    let mut asked = members.iter().cycle();
     loop {
         let request = Join((identity.node, identity.instance, address.clone()));
+        let member = asked.next().map_or("", String::as_str);
         let result = inner.peers.send(member, &request, Duration::from_secs(20)).await;
         let failure: Box<dyn std::error::Error + Send + Sync> = match result {
             Ok(Ok(joined)) => return Ok(joined.cluster),

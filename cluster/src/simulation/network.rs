@@ -117,6 +117,10 @@ impl Net {
         if doubled { Fate::ArrivesTwice(first, delay()) } else { Fate::Arrives(first) }
     }
 
+    fn is_answered(&self, address: SocketAddr) -> bool {
+        self.ways.lock().answering.contains_key(&address)
+    }
+
     fn is_used(&self, address: SocketAddr, using: u64) -> bool {
         self.ways.lock().uses.get(&address) == Some(&using)
     }
@@ -186,6 +190,14 @@ impl SimulatedCalls {
             Fate::Lost => return std::future::pending().await,
         };
         let caller = self.hello.lock().clone();
+        tokio::time::sleep(delay).await;
+        if !self.net.is_used(self.from, self.using) {
+            return std::future::pending().await;
+        }
+        if !self.net.is_answered(to) {
+            // Nobody there: the other machine says so.
+            return Err(unreachable(io::ErrorKind::ConnectionRefused));
+        }
         if let Some(again) = doubled {
             let (net, caller, payload) = (self.net.clone(), caller.clone(), payload.clone());
             let (from, using) = (self.from, self.using);
@@ -196,11 +208,7 @@ impl SimulatedCalls {
                 }
             });
         }
-        tokio::time::sleep(delay).await;
-        if !self.net.is_used(self.from, self.using) {
-            return std::future::pending().await;
-        }
-        // Nobody there: the other machine says so.
+        // It may have gone in this moment.
         let answer = match self.net.answer(to, &caller, name, &payload).await {
             Some(answer) => answer,
             None => return Err(unreachable(io::ErrorKind::ConnectionRefused)),
