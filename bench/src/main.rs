@@ -2,13 +2,16 @@
 
 mod output;
 
+mod commits;
 mod deploys;
 mod failover;
 mod idle;
 mod proxy;
 
 mod gateway;
+mod kv;
 mod load;
+mod node;
 mod upstream;
 
 mod cores;
@@ -39,6 +42,11 @@ enum Command {
     Deploys(deploys::Options),
     /// How long writes wait when the leader of three nodes is killed
     Failover(failover::Options),
+    /// Commits and linearizable reads per second of three nodes of the cluster crate, beside etcd's
+    Commits(commits::Options),
+    /// A node of the cluster crate alone, without a gateway
+    #[command(hide = true)]
+    Node(node::Options),
     /// Sends requests to one address of this machine and counts what comes back
     Load(load::Options),
     /// The backend of every measurement: answers 1 KB to whoever asks
@@ -63,6 +71,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Idle(options) => Box::pin(idle::run(options)).await,
         Command::Deploys(options) => Box::pin(deploys::run(options)).await,
         Command::Failover(options) => Box::pin(failover::run(options)).await,
+        Command::Commits(options) => Box::pin(commits::run(options)).await,
+        Command::Node(options) => Box::pin(node::run(options)).await,
         Command::Load(options) => load::run(options).await,
         Command::Upstream(options) => upstream::run(options).await,
     }

@@ -43,3 +43,10 @@ def test_turnpike_and_nginx_answer_every_request():
     nginx = [] if shutil.which("nginx") else ["--nginx", "/nowhere"]
     report = measure("proxy", "--modes", "alternating", "--rounds", "1", "--seconds", "1", *nginx)
     assert report
+
+
+def test_nodes_of_the_cluster_crate_commit_and_read():
+    report = measure("commits", "--rounds", "1", "--seconds", "1", "--clients", "3", "--etcd", "/nowhere")
+    assert [system["name"] for system in report["commits"]] == ["turnpike"]
+    assert report["commits"][0]["per_second"]["median"] > 0
+    assert report["reads"][0]["per_second"]["median"] > 0

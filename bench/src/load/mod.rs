@@ -5,7 +5,7 @@
 
 mod answer;
 mod connection;
-mod histogram;
+pub(crate) mod histogram;
 mod pace;
 mod target;
 
