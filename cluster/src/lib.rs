@@ -62,3 +62,8 @@ pub type NodeId = u64;
 
 /// A position in the agreed order of changes; a document's revision is that of the change which wrote it.
 pub type Index = u64;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
