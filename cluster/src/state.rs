@@ -200,6 +200,11 @@ impl State {
         self.documents.iter().map(|(key, document)| (Arc::clone(key), document.clone())).collect()
     }
 
+    /// The place of the oldest proposal that is remembered.
+    pub(crate) fn oldest_remembered(&self) -> Option<Place> {
+        self.recent.by_place.first_key_value().map(|(place, _)| *place)
+    }
+
     /// Puts back a document as it was stored.
     pub(crate) fn restore_document(&mut self, key: Arc<str>, revision: Index, value: Arc<[u8]>) {
         self.documents.insert(key, Document { revision, value });

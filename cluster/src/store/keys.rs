@@ -7,14 +7,13 @@
 //! | `log` | `v` | the vote |
 //! | `log` | `c` | how far the log is known to be committed |
 //! | `state` | `d` + key | revision and value of a document |
-//! | `state` | `r` + index + place in the group | a remembered proposal: id and outcome |
+//! | `state` | `r` + index | the remembered proposals of an entry: place in the group, id and outcome of each |
 //! | `state` | `n` + node | the instance that has the number |
 //! | `state` | `a` | the applied id and the membership; not there while a snapshot is put in place |
 
 use std::io;
 
 use crate::disk::damaged;
-use crate::state::Place;
 use crate::{Index, NodeId};
 
 pub(super) const PURGED: &[u8] = b"p";
@@ -38,15 +37,8 @@ pub(super) fn document(key: &str) -> Vec<u8> {
     [DOCUMENTS.0, key.as_bytes()].concat()
 }
 
-pub(super) fn remembered((index, at): Place) -> Vec<u8> {
-    [&numbered(REMEMBERED, index)[..], &at.to_be_bytes()].concat()
-}
-
-/// Reads the key of a remembered proposal.
-pub(super) fn place(key: &[u8]) -> io::Result<Place> {
-    let (index, at) = key.split_at_checked(9).ok_or_else(|| damaged("a key in the store"))?;
-    let at = at.try_into().map_err(|_| damaged("a key in the store"))?;
-    Ok((number(index)?, u32::from_be_bytes(at)))
+pub(super) fn remembered(index: Index) -> Vec<u8> {
+    numbered(REMEMBERED, index)
 }
 
 pub(super) fn node(node: NodeId) -> Vec<u8> {

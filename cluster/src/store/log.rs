@@ -14,6 +14,7 @@ use super::flusher::Flusher;
 use super::keys;
 use super::reach::Reach;
 use super::snapshots::Snapshots;
+use super::sweeper::Sweeper;
 use crate::disk::{self, Batch, Disk, Engine, Tree, damaged};
 use crate::raft::{LogId, RaftTypes, StorageError, Vote};
 use crate::{Index, NodeId};
@@ -26,6 +27,7 @@ pub(crate) struct LogStore {
     flusher: Flusher,
     reach: Arc<Reach>,
     snapshots: Arc<Snapshots>,
+    sweeper: Sweeper,
 }
 
 /// Entries for one message take so many bytes, unless one alone takes more.
@@ -40,15 +42,17 @@ impl LogStore {
         flusher: Flusher,
         reach: Arc<Reach>,
         snapshots: Arc<Snapshots>,
-    ) -> Self {
-        Self { disk, engine, flusher, reach, snapshots }
+    ) -> io::Result<Self> {
+        let first = first(value(&*engine, keys::PURGED)?.as_ref());
+        let sweeper = Sweeper::start(Arc::clone(&disk), Arc::clone(&engine), first);
+        Ok(Self { disk, engine, flusher, reach, snapshots, sweeper })
     }
 
     /// Reads all of it, and finds what is missing: at its end, by how far it is known to have reached, and in between.
     pub(super) fn check(&self, reached: Index) -> io::Result<()> {
         self.vote()?;
         let mut last = self.purged()?.map(|id| id.index);
-        for pair in self.engine.range(Tree::Log, keys::ENTRIES.0, keys::ENTRIES.1) {
+        for pair in self.engine.range(Tree::Log, &keys::entry(self.first()?), keys::ENTRIES.1) {
             let (key, value) = pair?;
             let index = disk::unpack::<Entry<RaftTypes>>(&value)?.log_id.index;
             if keys::number(&key)? != index || index != last.map_or(0, |last| last + 1) {
@@ -92,7 +96,7 @@ impl LogStore {
     }
 
     fn value<T: DeserializeOwned>(&self, key: &[u8]) -> io::Result<Option<T>> {
-        self.engine.get(Tree::Log, key)?.map(|bytes| disk::unpack(&bytes)).transpose()
+        value(&*self.engine, key)
     }
 
     fn set<T: Serialize>(&self, key: &[u8], value: &T) -> io::Result<()> {
@@ -112,6 +116,10 @@ impl LogStore {
             Bound::Excluded(index) => *index,
             Bound::Unbounded => u64::MAX,
         };
+        let start = start.max(self.first()?);
+        if start >= end {
+            return Ok(Vec::new());
+        }
         let found = self.engine.range(Tree::Log, &keys::entry(start), &keys::entry(end));
         found.map(|pair| disk::unpack(&pair?.1)).collect()
     }
@@ -119,6 +127,10 @@ impl LogStore {
     /// Entries from `start` on, as many as a message may have; at least one.
     fn some_entries(&self, start: u64, end: u64) -> io::Result<Vec<Entry<RaftTypes>>> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
+        let start = start.max(self.first()?);
+        if start >= end {
+            return Ok(entries);
+        }
         for pair in self.engine.range(Tree::Log, &keys::entry(start), &keys::entry(end)) {
             let value = pair?.1;
             bytes += value.len();
@@ -139,26 +151,38 @@ impl LogStore {
         self.value(keys::PURGED)
     }
 
+    /// The first entry that is not purged: those before it may still be on disk.
+    fn first(&self) -> io::Result<Index> {
+        Ok(first(self.purged()?.as_ref()))
+    }
+
     fn state(&self) -> io::Result<LogState<RaftTypes>> {
         let purged = self.purged()?;
-        let last = match self.engine.range(Tree::Log, keys::ENTRIES.0, keys::ENTRIES.1).next_back() {
+        let first = keys::entry(first(purged.as_ref()));
+        let last = match self.engine.range(Tree::Log, &first, keys::ENTRIES.1).next_back() {
             Some(pair) => Some(disk::unpack::<Entry<RaftTypes>>(&pair?.1)?.log_id),
             None => purged,
         };
         Ok(LogState { last_purged_log_id: purged, last_log_id: last })
     }
 
-    /// Removes entries from `from` on, up to and including `to`, and maybe notes how far; in one step.
-    fn remove(&self, from: u64, to: u64, purged: Option<&LogId>) -> io::Result<()> {
+    /// Removes entries from `from` on, in one step.
+    fn remove(&self, from: u64) -> io::Result<()> {
         let mut batch = Batch::default();
-        for pair in self.engine.range(Tree::Log, &keys::entry(from), &keys::entry(to.saturating_add(1))) {
+        for pair in self.engine.range(Tree::Log, &keys::entry(from), keys::ENTRIES.1) {
             batch.remove(pair?.0);
-        }
-        if let Some(purged) = purged {
-            batch.insert(keys::PURGED, disk::pack(purged)?);
         }
         self.engine.apply(Tree::Log, batch)
     }
+}
+
+/// The first entry behind the purged ones.
+fn first(purged: Option<&LogId>) -> Index {
+    purged.map_or(0, |id| id.index.saturating_add(1))
+}
+
+fn value<T: DeserializeOwned>(engine: &dyn Engine, key: &[u8]) -> io::Result<Option<T>> {
+    engine.get(Tree::Log, key)?.map(|bytes| disk::unpack(&bytes)).transpose()
 }
 
 fn failed(subject: ErrorSubject<u64>, verb: ErrorVerb, error: &io::Error) -> StorageError {
@@ -236,7 +260,7 @@ impl RaftLogStorage<RaftTypes> for LogStore {
         let failed = |error: io::Error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error);
         let (reach, last) = (Arc::clone(&self.reach), log_id.index.saturating_sub(1));
         self.disk.work(Box::new(move || reach.shorten(last))).await.map_err(failed)?;
-        self.remove(log_id.index, u64::MAX, None).map_err(failed)?;
+        self.remove(log_id.index).map_err(failed)?;
         self.flusher.barrier().await.map_err(failed)
     }
 
@@ -245,7 +269,9 @@ impl RaftLogStorage<RaftTypes> for LogStore {
         let on_disk = self.snapshots.wait_for(&log_id).await;
         on_disk.map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error))?;
         // Not waited for: what a power cut brings back is purged again.
-        self.remove(0, log_id.index, Some(&log_id))
-            .map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error))
+        let noted = self.set(keys::PURGED, &log_id);
+        noted.map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error))?;
+        self.sweeper.sweep(first(Some(&log_id)));
+        Ok(())
     }
 }

@@ -19,7 +19,7 @@ use super::{keys, snapshots};
 use crate::disk::{self, Batch, Engine, File, Tree, damaged};
 use crate::feed::{Changed, Feed};
 use crate::raft::{LogId, Membership, Outcome, RaftTypes, SnapshotMeta, StorageError};
-use crate::state::{Document, Effect, Frozen, State};
+use crate::state::{Document, Effect, Frozen, Place, State};
 use crate::{Index, NodeId};
 
 /// While a snapshot is put in place, so many bytes are written in one step.
@@ -161,14 +161,29 @@ fn write(batch: &mut Batch, state: &State, effect: &Effect) -> io::Result<()> {
             None => batch.remove(keys::document(&changed.key)),
         }
     }
-    for (place, id, outcome) in &effect.remembered {
-        batch.insert(keys::remembered(*place), disk::pack(&(id, outcome))?);
-    }
-    for place in &effect.forgotten {
-        batch.remove(keys::remembered(*place));
+    remember(batch, &effect.remembered)?;
+    // Those of one entry are kept together, until all of them are forgotten.
+    let oldest = state.oldest_remembered();
+    for gone in effect.forgotten.chunk_by(|(one, _), (next, _)| one == next) {
+        if let Some((index, _)) = gone.first()
+            && oldest.is_none_or(|(oldest, _)| *index < oldest)
+        {
+            batch.remove(keys::remembered(*index));
+        }
     }
     for (node, instance) in &effect.nodes {
         batch.insert(keys::node(*node), disk::pack(instance)?);
+    }
+    Ok(())
+}
+
+/// Adds remembered proposals to a batch: one key for those of an entry, as one change costs much the same as another.
+fn remember(batch: &mut Batch, proposals: &[(Place, u128, Outcome)]) -> io::Result<()> {
+    for group in proposals.chunk_by(|((one, _), ..), ((next, _), ..)| one == next) {
+        if let Some(((index, _), ..)) = group.first() {
+            let parts: Vec<_> = group.iter().map(|((_, at), id, outcome)| (at, id, outcome)).collect();
+            batch.insert(keys::remembered(*index), disk::pack(&parts)?);
+        }
     }
     Ok(())
 }
@@ -191,8 +206,8 @@ fn replace(engine: &dyn Engine, state: &State, position: &Position) -> io::Resul
         steps.batch.insert(keys::document(key), disk::pack(&(revision, Bytes::new(value)))?);
         steps.step(STEP)?;
     }
-    for (place, id, outcome) in &frozen.recent {
-        steps.batch.insert(keys::remembered(*place), disk::pack(&(id, outcome))?);
+    for group in frozen.recent.chunk_by(|((one, _), ..), ((next, _), ..)| one == next) {
+        remember(&mut steps.batch, group)?;
         steps.step(STEP)?;
     }
     for (node, instance) in &frozen.nodes {
@@ -228,8 +243,11 @@ fn load(engine: &dyn Engine, applied: Index) -> io::Result<State> {
     }
     for pair in pairs(keys::REMEMBERED) {
         let (key, value) = pair?;
-        let (id, outcome) = disk::unpack(&value)?;
-        state.restore_proposal(keys::place(&key)?, id, outcome);
+        let index = keys::number(&key)?;
+        // The first ones of the oldest entry may be forgotten already: restoring those after them forgets them again.
+        for (at, id, outcome) in disk::unpack::<Vec<(u32, u128, Outcome)>>(&value)? {
+            state.restore_proposal((index, at), id, outcome);
+        }
     }
     for pair in pairs(keys::NODES) {
         let (key, value) = pair?;

@@ -6,6 +6,7 @@ mod log;
 mod machine;
 mod reach;
 mod snapshots;
+mod sweeper;
 
 use std::io;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub(crate) fn open(disk: &Arc<dyn Disk>) -> io::Result<Stores> {
     let (reach, reached) = Reach::open(&**disk)?;
     let reach = Arc::new(reach);
     let flusher = Flusher::start(Arc::clone(disk), Arc::clone(&engine), Arc::clone(&reach));
-    let log = LogStore::new(Arc::clone(disk), Arc::clone(&engine), flusher, reach, Arc::clone(&snapshots));
+    let log = LogStore::new(Arc::clone(disk), Arc::clone(&engine), flusher, reach, Arc::clone(&snapshots))?;
     log.check(reached)?;
     let (machine, state, feed) = Machine::open(engine, snapshots)?;
     if log.purged()? > machine.applied() {
@@ -55,15 +56,19 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use openraft::storage::{RaftLogStorage, RaftStateMachine};
     use openraft::testing::{StoreBuilder, Suite};
-    use openraft::{CommittedLeaderId, Entry, EntryPayload, LogId};
+    use openraft::{CommittedLeaderId, Entry, EntryPayload, LogId, RaftLogReader};
     use parking_lot::Mutex;
     use tempfile::TempDir;
 
     use super::*;
+    use crate::Index;
     use crate::disk::memory::Platter;
     use crate::disk::{self, Batch, Directory, Tree};
-    use crate::raft::{RaftTypes, StorageError, Vote};
+    use crate::raft::{Command, RaftTypes, StorageError, Vote};
+    use crate::state::REMEMBERED;
+    use crate::transaction::Transaction;
 
     /// Holds the directories until the end: a store whose directory goes while it works ends the process.
     #[derive(Default)]
@@ -136,6 +141,56 @@ mod tests {
         let directories = Arc::clone(&builder.directories);
         Suite::test_all(builder).expect("the suite passes");
         drop(directories);
+    }
+
+    fn group(index: Index) -> Entry<RaftTypes> {
+        let put = |n: u64| Transaction::new().put(format!("document/{n}"), "text");
+        // Some come twice, and are not remembered twice.
+        let id = |n: u64| u128::from(index * 15 + n % 15);
+        let commands = (0..16).map(|n| Command::Transact { id: id(n), since: index - 1, transaction: put(n) });
+        let leader = CommittedLeaderId::new(1, 1);
+        Entry { log_id: LogId::new(leader, index), payload: EntryPayload::Normal(Command::Group(commands.collect())) }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_starts_again_remembers_what_the_others_do() {
+        let platter = Platter::new(1, Duration::ZERO..Duration::ZERO);
+        let disk: Arc<dyn Disk> = Arc::new(platter.using());
+        let mut stores = open(&disk).expect("a fresh store");
+        // More than are remembered, and not a whole number of groups.
+        let groups = REMEMBERED as Index / 15 + 20;
+        stores.machine.apply((1..=groups).map(group)).await.expect("applied");
+        stores.log.barrier().await.expect("synced");
+        let before = stores.state.read().freeze();
+        let disk: Arc<dyn Disk> = Arc::new(platter.using());
+        let again = open(&disk).expect("the store");
+        assert_eq!(before.recent.len(), REMEMBERED);
+        assert_eq!(again.state.read().freeze(), before);
+    }
+
+    #[tokio::test]
+    async fn what_is_purged_is_gone_at_once_and_the_disk_follows() {
+        let platter = Platter::new(1, Duration::ZERO..Duration::ZERO);
+        let disk: Arc<dyn Disk> = Arc::new(platter.using());
+        let mut stores = open(&disk).expect("a fresh store");
+        let engine = disk.engine().expect("the engine");
+        let entries = || engine.range(Tree::Log, keys::ENTRIES.0, keys::ENTRIES.1).count();
+        // Written past openraft, which alone can make what is called when an append is on disk.
+        for entry in (1..=100).map(group) {
+            let mut batch = Batch::default();
+            batch.insert(keys::entry(entry.log_id.index), disk::pack(&entry).expect("packed"));
+            engine.apply(Tree::Log, batch).expect("written");
+        }
+        for (purged, left) in [(90, 10), (100, 0)] {
+            stores.log.purge(group(purged).log_id).await.expect("purged");
+            let state = stores.log.get_log_state().await.expect("a state");
+            assert_eq!(state.last_purged_log_id, Some(group(purged).log_id));
+            assert_eq!(state.last_log_id, Some(group(100).log_id));
+            assert_eq!(stores.log.try_get_log_entries(1..=100).await.expect("read").len(), left);
+            while entries() > left {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     #[test]
