@@ -4,6 +4,7 @@ mod output;
 
 mod commits;
 mod deploys;
+mod documents;
 mod failover;
 mod idle;
 mod proxy;
@@ -23,6 +24,10 @@ mod values;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// The gateway's: the nodes that are measured here have it as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures Turnpike and nginx side by side, and Turnpike's own promises.
 #[derive(Parser)]
@@ -44,6 +49,8 @@ enum Command {
     Failover(failover::Options),
     /// Commits and linearizable reads per second of three nodes of the cluster crate, beside etcd's
     Commits(commits::Options),
+    /// Memory, restart, snapshot and disk of a node of the cluster crate that holds many documents
+    Documents(documents::Options),
     /// A node of the cluster crate alone, without a gateway
     #[command(hide = true)]
     Node(node::Options),
@@ -72,6 +79,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Deploys(options) => Box::pin(deploys::run(options)).await,
         Command::Failover(options) => Box::pin(failover::run(options)).await,
         Command::Commits(options) => Box::pin(commits::run(options)).await,
+        Command::Documents(options) => Box::pin(documents::run(options)).await,
         Command::Node(options) => Box::pin(node::run(options)).await,
         Command::Load(options) => load::run(options).await,
         Command::Upstream(options) => upstream::run(options).await,

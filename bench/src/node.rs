@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -87,8 +87,6 @@ pub(crate) struct Node {
     pub(crate) cluster: SocketAddr,
     /// Where it listens for clients.
     pub(crate) clients: SocketAddr,
-    /// How long it took from its start to being ready.
-    pub(crate) started_in: Duration,
 }
 
 impl Node {
@@ -106,12 +104,10 @@ impl Node {
                 command.arg(flag).arg(address.to_string());
             }
         }
-        let begin = Instant::now();
         let mut process = Process::spawn(command, &log)?;
         let line = process.announced("ready ", PATIENCE).await;
-        let started_in = begin.elapsed();
         let line = line.with_context(|| format!("a node is not ready; its log ends: {}", process::tail(&log)))?;
         let addresses = line.split_once(' ').context("a node does not say where it listens")?;
-        Ok(Node { process, cluster: addresses.0.parse()?, clients: addresses.1.parse()?, started_in })
+        Ok(Node { process, cluster: addresses.0.parse()?, clients: addresses.1.parse()? })
     }
 }

@@ -50,3 +50,9 @@ def test_nodes_of_the_cluster_crate_commit_and_read():
     assert [system["name"] for system in report["commits"]] == ["turnpike"]
     assert report["commits"][0]["per_second"]["median"] > 0
     assert report["reads"][0]["per_second"]["median"] > 0
+
+
+def test_a_node_holds_documents_and_starts_on_them():
+    report = measure("documents", "--count", "100", "--starts", "1")
+    assert report["start_s"]["median"] > 0
+    assert report["resident_mib"] > 0

@@ -26,9 +26,12 @@ pub(crate) struct Options {
     /// The etcd to measure beside; where there is none, ours is measured alone
     #[arg(long, default_value = "etcd", value_name = "PATH")]
     etcd: PathBuf,
-    /// How many clients, each with a connection of its own
+    /// How many clients, spread over the nodes
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     clients: u32,
+    /// How many connections the clients share [default: one for each client]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: Option<u32>,
     /// How long a value is, in bytes
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     bytes: u32,
@@ -54,13 +57,14 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     };
     let directory = directory.context("cannot make a temporary directory")?;
     let trios = trios(&options.etcd, directory.path()).await?;
+    let connections = options.connections.unwrap_or(options.clients).min(options.clients);
     let mut clients = Vec::new();
     for trio in &trios {
-        clients.push(trio.clients(options.clients).await?);
+        clients.push(trio.clients(options.clients, connections).await?);
         fill(clients.last().context("just added")?, options.bytes).await?;
     }
     let within = Duration::from_secs(options.seconds);
-    let mut report = Report::new(options.clients, options.bytes, within);
+    let mut report = Report::new(options.clients, connections, options.bytes, within);
     for round in 1..=options.rounds {
         let mut order: Vec<(&Trio, &Vec<Connection>)> = trios.iter().zip(&clients).collect();
         if round % 2 == 0 {

@@ -34,6 +34,7 @@ impl Run {
 /// All measurements.
 pub(super) struct Report {
     clients: u32,
+    connections: u32,
     bytes: u32,
     within: Duration,
     pub(super) commits: Vec<Run>,
@@ -46,8 +47,16 @@ pub(super) struct Report {
 const OURS: &str = "turnpike";
 
 impl Report {
-    pub(super) fn new(clients: u32, bytes: u32, within: Duration) -> Report {
-        Report { clients, bytes, within, commits: Vec::new(), reads: Vec::new(), syncs: Histogram::default() }
+    pub(super) fn new(clients: u32, connections: u32, bytes: u32, within: Duration) -> Report {
+        Report {
+            clients,
+            connections,
+            bytes,
+            within,
+            commits: Vec::new(),
+            reads: Vec::new(),
+            syncs: Histogram::default(),
+        }
     }
 
     pub(super) fn table(&self) -> String {
@@ -74,9 +83,10 @@ impl Report {
             ratios.push(vec![what, format!("{:.2}", ratio.median), range]);
         }
         format!(
-            "{} clients, values of {} bytes, runs of {} s; {}\nthe bare disk, 4 KiB written and synced: p50 {:.2} ms, \
+            "{} clients on {} connections, values of {} bytes, runs of {} s; {}\nthe bare disk, 4 KiB written and synced: p50 {:.2} ms, \
              p99 {:.2} ms\n\n{}\n{}",
             self.clients,
+            self.connections,
             self.bytes,
             self.within.as_secs(),
             system::machine(),
@@ -104,6 +114,7 @@ impl Report {
         let mut document = json!({
             "machine": system::machine(),
             "clients": self.clients,
+            "connections": self.connections,
             "value_bytes": self.bytes,
             "disk_sync_ms": { "p50": round(self.sync_ms(0.5)), "p99": round(self.sync_ms(0.99)) },
             "ratios": self.ratios().into_iter().map(|(what, ratio)| (what, ratio.to_json())).collect::<Value>(),
@@ -167,7 +178,7 @@ mod tests {
     fn ratios_are_taken_within_each_round() {
         let run =
             |name: &str, per_second| Run { name: name.to_owned(), per_second, p50_ms: 1.0, p99_ms: 2.0, cpu_us: 3.0 };
-        let mut report = Report::new(64, 200, Duration::from_secs(5));
+        let mut report = Report::new(64, 64, 200, Duration::from_secs(5));
         report.commits = vec![run("turnpike", 100.0), run("etcd", 50.0), run("etcd", 100.0), run("turnpike", 300.0)];
         report.reads = vec![run("turnpike", 600.0), run("turnpike", 1500.0)];
         let document = report.document();

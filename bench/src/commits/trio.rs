@@ -66,13 +66,13 @@ impl Trio {
         Ok(Trio { name, processes, addresses })
     }
 
-    /// So many clients, each with a connection of its own, spread over the nodes.
-    pub(super) async fn clients(&self, count: u32) -> anyhow::Result<Vec<Connection>> {
-        let mut clients = Vec::new();
-        for address in self.addresses.iter().cycle().take(count as usize) {
-            clients.push(Connection::open(*address).await?);
+    /// So many clients on so many connections, spread over the nodes.
+    pub(super) async fn clients(&self, count: u32, connections: u32) -> anyhow::Result<Vec<Connection>> {
+        let mut opened = Vec::new();
+        for address in self.addresses.iter().cycle().take(connections as usize) {
+            opened.push(Connection::open(*address).await?);
         }
-        Ok(clients)
+        Ok(opened.into_iter().cycle().take(count as usize).collect())
     }
 
     /// The CPU time that all three used so far.
