@@ -16,7 +16,11 @@ pub(super) fn start(default: &str) {
     // A second start, in a test, keeps the first.
     drop(started);
     // A panic is an event like others: one line, and JSON for a machine.
-    std::panic::set_hook(Box::new(|panic| {
+    let unlogged = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !tracing::enabled!(tracing::Level::ERROR) {
+            return unlogged(panic);
+        }
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let what = panic.payload_as_str().unwrap_or("of an unknown kind").lines().collect::<Vec<_>>().join(" ");
         let thread = std::thread::current().name().unwrap_or_default().to_owned();
