@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::time::sleep;
-use turnpike_cluster::{Cluster, Config, Role, Secret, Start, Timing, Transaction};
+use turnpike_cluster::{Cluster, Config, RESERVE, Role, Secret, Start, Timing, Transaction};
 
 use crate::gateway::turnpike::SECRET;
 use crate::kv::{Answer, Call, server};
@@ -44,6 +44,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         learner: false,
         secret: Some(Secret::new(SECRET)?),
         token: None,
+        reserve: RESERVE,
         tracks_processing: false,
         timing: Timing::default(),
     };
