@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn figures_are_told() {
-        assert!(report(&[900.0, 1100.0, 1000.0]).contains("| 3              | 1000 "));
+        assert!(report(&[900.0, 1100.0, 1000.0]).contains("| 3            | 1000 "));
         assert_eq!(document(&[1.0])["next_write_ms"]["max"], 1.0);
     }
 }
