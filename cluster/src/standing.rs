@@ -37,7 +37,8 @@ pub(crate) async fn watch(inner: Weak<Inner>) {
             return;
         }
         let others: Vec<_> = inner.members().into_iter().filter(|(node, _)| *node != inner.id()).collect();
-        if inner.leads() || others.is_empty() {
+        // One that is not let in yet is no member, and was not removed.
+        if inner.leads() || others.is_empty() || !inner.identity.read().member {
             continue;
         }
         turn += 1;
