@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::NodeId;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Inner};
 use crate::config::{Config, Secret, Start, Timing};
@@ -25,6 +26,8 @@ use crate::store::{self, Stores};
 use crate::{admission, answers, blobs, leadership, proposal, read, repair, space, standing};
 
 const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
+/// Nodes take so many different turns at making snapshots.
+const SNAPSHOT_TURNS: u64 = 4;
 /// Entries that go to a follower at once.
 const BATCH: u64 = 300;
 /// A piece of a snapshot on the wire, in bytes.
@@ -131,7 +134,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     // Raft has connections of its own, so that nothing else can be in its way.
     let raft_peers = Arc::new(Peers::new(port.calls(hello.clone())));
     let network = Network::new(Arc::clone(&raft_peers));
-    let raft_config = raft_config(&config.timing, log)?;
+    let raft_config = raft_config(&config.timing, log, identity.node)?;
     let raft = Raft::new(identity.node, Arc::new(raft_config), network, stores.log, stores.machine);
     let raft = raft.await.map_err(|error| match error {
         Fatal::StorageError(error) => in_store(io::Error::other(error)),
@@ -362,8 +365,10 @@ async fn get_vote(inner: Weak<Inner>) {
     }
 }
 
-fn raft_config(timing: &Timing, log: LogPolicy) -> Result<openraft::Config, StartError> {
+fn raft_config(timing: &Timing, log: LogPolicy, node: NodeId) -> Result<openraft::Config, StartError> {
     let millis = |duration: Duration| duration.as_millis() as u64;
+    // Not all nodes at the same entry: while one writes its snapshot, the others' disks are free for commits.
+    let turn = log.snapshot_after * (node % SNAPSHOT_TURNS) / (2 * SNAPSHOT_TURNS);
     let config = openraft::Config {
         cluster_name: "turnpike".to_owned(),
         heartbeat_interval: millis(timing.heartbeat),
@@ -371,7 +376,7 @@ fn raft_config(timing: &Timing, log: LogPolicy) -> Result<openraft::Config, Star
         election_timeout_max: millis(timing.election_max),
         install_snapshot_timeout: 20_000,
         max_payload_entries: BATCH,
-        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(log.snapshot_after),
+        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(log.snapshot_after + turn),
         snapshot_max_chunk_size: SNAPSHOT_PIECE,
         max_in_snapshot_log_to_keep: log.kept,
         ..openraft::Config::default()
