@@ -269,8 +269,11 @@ async fn confirm(inner: &Inner) -> Result<(), Refused> {
         return Err(Refused::NotLeader);
     }
     let committed = inner.raft().get_read_log_id().await.map_err(|_| Refused::NotLeader)?.0;
-    let membership = *inner.raft().metrics().borrow().membership_config.log_id();
-    if membership > committed { Err(Refused::NotLeader) } else { Ok(()) }
+    let metrics = inner.raft().metrics();
+    let membership = &metrics.borrow().membership_config;
+    // Between two memberships the next one has to be waited for: a node may still be in the one and not in the other.
+    let between = membership.membership().get_joint_config().len() > 1;
+    if *membership.log_id() > committed || between { Err(Refused::NotLeader) } else { Ok(()) }
 }
 
 /// Changes the membership as the leader.

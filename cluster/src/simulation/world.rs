@@ -298,7 +298,8 @@ impl World {
                 };
                 self.tell(|| format!("node {node} is removed at last: {removed:?}"));
                 match removed {
-                    Ok(()) | Err(MembershipError::Refused(_)) => break self.forget(at),
+                    Ok(()) => break self.forget(at),
+                    Err(MembershipError::Refused(why)) if why.contains("is not a member") => break self.forget(at),
                     Err(error) if Instant::now() > deadline => return Err(format!("node {node} stays: {error}")),
                     Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
                 }
