@@ -28,7 +28,7 @@ use crate::raft::Dice;
 use world::World;
 
 /// Seeds of an ordinary run of the tests.
-const SEEDS: u64 = 20;
+const SEEDS: u64 = 5;
 /// Faults go on for so long, in counted time.
 const FAULTS: Duration = Duration::from_secs(20);
 
