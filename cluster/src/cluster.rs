@@ -335,8 +335,8 @@ impl Inner {
 
     /// Ends Raft, and everything that waits for it.
     pub(crate) async fn end(&self) {
-        self.stopped.store(true, Ordering::Release);
-        if let Some(raft) = self.raft.get() {
+        let ended = self.stopped.swap(true, Ordering::AcqRel);
+        if let Some(raft) = self.raft.get().filter(|_| !ended) {
             let _ = raft.shutdown().await;
         }
         self.feed.stop();

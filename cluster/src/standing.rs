@@ -17,7 +17,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How this node's cluster stands to a node, by what is committed; `None` when that can't be known now.
 pub(crate) async fn of(inner: &Arc<Inner>, node: NodeId, instance: u128) -> Option<Standing> {
     read::reach(inner).await?;
-    let known = inner.state.read().is_allotted(node, instance);
+    let known = inner.is_allotted(node, instance);
     let member = inner.position.read().has_member(node);
     match (known, member) {
         (true, true) => Some(Standing::Member),

@@ -14,8 +14,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::cluster::{Cluster, Inner};
+use crate::read;
 use crate::transaction::{TransactError, Transaction};
 
 pub(crate) use store::Store;
@@ -27,6 +29,10 @@ pub const MAX_BLOB: u64 = 256 * 1024 * 1024;
 const REGISTRY: &str = "cluster/blobs/";
 /// Between two looks at what is to be had and what can go.
 const TIDY: Duration = Duration::from_secs(2);
+/// A blob that is kept somewhere is tried for so long,
+const GET: Duration = Duration::from_secs(10);
+/// and so often.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What a blob is known by: the SHA-256 of its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -85,7 +91,7 @@ impl Cluster {
         let inner = Arc::clone(&self.inner);
         let opened = self.inner.run(async move {
             if inner.blobs.open(id)?.is_none() {
-                transfer::fetch_from_any(&inner, id).await?;
+                get(&inner, id).await?;
             }
             let (file, size) = inner.blobs.open(id)?.ok_or(BlobError::Unknown(id))?;
             Ok(Blob { file, size })
@@ -103,6 +109,20 @@ impl Cluster {
     pub fn blobs(&self) -> Vec<BlobId> {
         all(&self.inner)
     }
+}
+
+/// Gets a blob from whoever has it. One that is kept is tried for again for a while: a node that has just come in may not
+/// know the others yet, and those that have it may be away for a moment.
+async fn get(inner: &Arc<Inner>, id: BlobId) -> Result<(), BlobError> {
+    let deadline = Instant::now() + GET;
+    while let Err(error) = transfer::fetch_from_any(inner, id).await {
+        let kept = read::reach(inner).await.is_none() || all(inner).contains(&id);
+        if !kept || Instant::now() >= deadline {
+            return Err(error);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
 }
 
 fn registered(id: BlobId) -> String {
@@ -123,7 +143,7 @@ pub(crate) async fn tidy(inner: Weak<Inner>) {
             return;
         }
         let kept = all(&inner);
-        match inner.blobs.tidy(&kept, tokio::time::Instant::now()) {
+        match inner.blobs.tidy(&kept, Instant::now()) {
             Ok(missing) => {
                 for id in missing {
                     if let Err(error) = transfer::fetch_from_any(&inner, id).await {

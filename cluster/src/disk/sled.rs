@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
@@ -16,6 +16,10 @@ use super::{Batch, Engine, Pair, Tree};
 
 /// sled's cache: the documents are in memory anyway.
 const CACHE: u64 = 8 * 1024 * 1024;
+/// sled lets go of a store a little after its last handle; that is waited for so long,
+const RELEASE: Duration = Duration::from_secs(5);
+/// and looked at so often.
+const RETRY: Duration = Duration::from_millis(10);
 
 pub(super) struct Sled {
     db: sled::Db,
@@ -26,7 +30,17 @@ pub(super) struct Sled {
 
 impl Sled {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let db = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None).open().map_err(opening)?;
+        let config = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None);
+        let begun = Instant::now();
+        let db = loop {
+            match config.open().map_err(opening) {
+                // The directory is ours alone: what holds the store is an earlier opening of it, whose threads still end.
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy && begun.elapsed() < RELEASE => {
+                    std::thread::sleep(RETRY);
+                }
+                opened => break opened?,
+            }
+        };
         let files = Files { path: path.to_owned(), synced: HashMap::new() };
         Ok(Self { log: db.open_tree("log")?, state: db.open_tree("state")?, db, files: Mutex::new(files) })
     }

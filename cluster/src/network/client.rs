@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{FutureExt, StreamExt};
 use parking_lot::Mutex;
 use serde_bytes::ByteBuf;
 use tokio::net::TcpStream;
@@ -228,8 +228,8 @@ async fn connect(address: &str, papers: &Papers) -> io::Result<Arc<Link>> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "this is not a node of a cluster"));
     }
     frame::enlarge(&mut framed);
-    let (mut writing, mut reading) = framed.split();
-    let (frames, mut queue) = mpsc::channel::<Bytes>(QUEUE);
+    let (writing, mut reading) = framed.split();
+    let (frames, queue) = mpsc::channel::<Bytes>(QUEUE);
     let link = Arc::new(Link {
         frames,
         waiting: Mutex::default(),
@@ -241,15 +241,7 @@ async fn connect(address: &str, papers: &Papers) -> io::Result<Arc<Link>> {
     // Neither task outlives the other: the connection is one thing.
     let owner = Arc::downgrade(&link);
     let writer = tokio::spawn(async move {
-        while let Some(first) = queue.recv().await {
-            let mut sent = writing.feed(first).await;
-            while let (Ok(()), Ok(next)) = (&sent, queue.try_recv()) {
-                sent = writing.feed(next).await;
-            }
-            if sent.is_err() || writing.flush().await.is_err() {
-                break;
-            }
-        }
+        frame::write_all(queue, writing).await;
         if let Some(link) = owner.upgrade() {
             link.close();
         }

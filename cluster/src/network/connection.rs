@@ -92,19 +92,9 @@ impl House {
     /// Answers a node, as long as it asks.
     async fn answer(&self, mut frames: Frames, node: NodeId) -> io::Result<()> {
         frame::enlarge(&mut frames);
-        let (mut writing, mut reading) = frames.split();
-        let (answers, mut queue) = mpsc::channel::<Bytes>(QUEUE);
-        let writer = tokio::spawn(async move {
-            while let Some(first) = queue.recv().await {
-                let mut sent = writing.feed(first).await;
-                while let (Ok(()), Ok(next)) = (&sent, queue.try_recv()) {
-                    sent = writing.feed(next).await;
-                }
-                if sent.is_err() || writing.flush().await.is_err() {
-                    return;
-                }
-            }
-        });
+        let (writing, mut reading) = frames.split();
+        let (answers, queue) = mpsc::channel::<Bytes>(QUEUE);
+        let writer = tokio::spawn(frame::write_all(queue, writing));
         let places = Arc::new(Semaphore::new(REQUESTS));
         while let Some(bytes) = reading.next().await {
             let Frame::Request { number, name, payload } = frame::decode(&bytes?)? else { break };

@@ -7,6 +7,7 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use crate::{NodeId, codec};
@@ -95,6 +96,22 @@ pub(super) async fn hear_greeting(
         return Err(invalid(format!("the other node speaks protocol {version}, this one {PROTOCOL}")));
     }
     Ok(codec::decode(&frame[6..])?)
+}
+
+/// Writes frames as they come, those that wait in one go; returns when the connection or the queue has ended.
+pub(super) async fn write_all(
+    mut queue: mpsc::Receiver<Bytes>,
+    mut writing: impl Sink<Bytes, Error = io::Error> + Unpin,
+) {
+    while let Some(first) = queue.recv().await {
+        let mut sent = writing.feed(first).await;
+        while let (Ok(()), Ok(next)) = (&sent, queue.try_recv()) {
+            sent = writing.feed(next).await;
+        }
+        if sent.is_err() || writing.flush().await.is_err() {
+            return;
+        }
+    }
 }
 
 pub(super) fn encode(frame: &Frame) -> io::Result<Bytes> {

@@ -44,6 +44,16 @@ struct Report {
     digest: u64,
 }
 
+impl Report {
+    fn add(&mut self, other: &Self) {
+        self.operations += other.operations;
+        self.unknown += other.unknown;
+        self.cuts += other.cuts;
+        self.changes += other.changes;
+        self.snapshots += other.snapshots;
+    }
+}
+
 /// Runs one seed.
 fn run(seed: u64, tells: bool) -> Result<Report, String> {
     Dice::load(seed);
@@ -89,11 +99,7 @@ fn run_all(seeds: std::ops::Range<u64>) -> Result<(u64, Report), Vec<String>> {
                 match std::panic::catch_unwind(|| run(seed, false)) {
                     Ok(Ok(report)) => {
                         count += 1;
-                        sum.operations += report.operations;
-                        sum.unknown += report.unknown;
-                        sum.cuts += report.cuts;
-                        sum.changes += report.changes;
-                        sum.snapshots += report.snapshots;
+                        sum.add(&report);
                     }
                     Ok(Err(why)) => failed.push(format!("seed {seed}: {why}")),
                     Err(_) => failed.push(format!("seed {seed}: a panic")),
@@ -107,11 +113,7 @@ fn run_all(seeds: std::ops::Range<u64>) -> Result<(u64, Report), Vec<String>> {
     let mut failed = Vec::new();
     for (count, report, failures) in results {
         sum.0 += count;
-        sum.1.operations += report.operations;
-        sum.1.unknown += report.unknown;
-        sum.1.cuts += report.cuts;
-        sum.1.changes += report.changes;
-        sum.1.snapshots += report.snapshots;
+        sum.1.add(&report);
         failed.extend(failures);
     }
     if failed.is_empty() { Ok(sum) } else { Err(failed) }

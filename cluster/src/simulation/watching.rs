@@ -80,7 +80,7 @@ impl Changes {
     }
 
     /// Whether every watch has seen everything between its first and its last change.
-    pub(super) async fn check(&self, _nodes: &[Cluster]) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         let seen = self.seen.lock();
         for Span { node, after, indices } in self.spans.lock().iter() {
             let Some(last) = indices.last() else { continue };

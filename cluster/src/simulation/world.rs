@@ -333,7 +333,7 @@ impl World {
         if let Some(broken) = self.broken.lock().first() {
             return Err(broken.clone());
         }
-        self.changes.check(&self.nodes()).await?;
+        self.changes.check()?;
         let histories = self.histories.lock();
         let mut report = Report {
             cuts: self.cuts.load(Ordering::Relaxed),
