@@ -12,11 +12,14 @@ use serde::de::DeserializeOwned;
 use turnpike_cluster as cluster;
 
 use super::{Error, Sealed};
-use crate::model::id::ResourceId;
-use crate::model::rest::{Deployment, Method, Model, Resource, RestApi, Snapshot, Stage};
+use crate::model::id::{DocumentationPartId, ResourceId};
+use crate::model::rest::{
+    Authorizer, Deployment, DocumentationPart, DocumentationVersion, GatewayResponse, Method, Model, RequestValidator,
+    Resource, RestApi, Snapshot, Stage,
+};
 
-/// A stored deployment, spelled out, is at most so large; a larger one is taken for damage.
-const SNAPSHOT_BYTES: u64 = 256 * 1024 * 1024;
+/// A compressed document, spelled out, is at most so large; a larger one is taken for damage.
+const UNPACKED_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Something that the catalog keeps. JSON, because fields come and go over releases.
 pub trait Document: Serialize + DeserializeOwned {
@@ -39,20 +42,44 @@ impl Document for Model {}
 impl Document for Deployment {}
 impl Document for Stage {}
 impl Document for Sealed {}
+impl Document for Authorizer {}
+impl Document for RequestValidator {}
+impl Document for GatewayResponse {}
+impl Document for DocumentationPart {}
+impl Document for DocumentationPartId {}
 
+/// Compressed: a snapshot repeats itself, is written once, and is read when a stage is compiled.
 impl Document for Snapshot {
-    /// Compressed: a snapshot repeats itself, is written once, and is read when a stage is compiled.
     fn encode(&self) -> std::io::Result<Vec<u8>> {
-        let mut packer = DeflateEncoder::new(Vec::new(), Compression::fast());
-        packer.write_all(&serde_json::to_vec(self)?)?;
-        packer.finish()
+        pack(self)
     }
 
     fn decode(bytes: &[u8]) -> std::io::Result<Self> {
-        let mut text = Vec::new();
-        DeflateDecoder::new(bytes).take(SNAPSHOT_BYTES).read_to_end(&mut text)?;
-        Ok(serde_json::from_slice(&text)?)
+        unpack(bytes)
     }
+}
+
+/// Compressed, for the same reasons.
+impl Document for DocumentationVersion {
+    fn encode(&self) -> std::io::Result<Vec<u8>> {
+        pack(self)
+    }
+
+    fn decode(bytes: &[u8]) -> std::io::Result<Self> {
+        unpack(bytes)
+    }
+}
+
+fn pack(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
+    let mut packer = DeflateEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(&serde_json::to_vec(value)?)?;
+    packer.finish()
+}
+
+fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> std::io::Result<T> {
+    let mut text = Vec::new();
+    DeflateDecoder::new(bytes).take(UNPACKED_BYTES).read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// A document as it was found, with the revision that a change of it must name.

@@ -8,6 +8,12 @@
 //! | `restapis/{api}/resources/{resource}/children/{part}` | the id of the child that holds this path part |
 //! | `restapis/{api}/resources/{resource}/methods/{verb}` | a method with its integration and responses |
 //! | `restapis/{api}/models/{name}` | a model |
+//! | `restapis/{api}/authorizers/{authorizer}` | an authorizer |
+//! | `restapis/{api}/requestvalidators/{validator}` | a request validator |
+//! | `restapis/{api}/gatewayresponses/{TYPE}` | a gateway response that the API customizes |
+//! | `restapis/{api}/documentation/parts/{part}` | a documentation part |
+//! | `restapis/{api}/documentation/locations/{location}` | the id of the part that is about this, a claim |
+//! | `restapis/{api}/documentation/versions/{version}` | a documentation version |
 //! | `restapis/{api}/deployments/{deployment}` | a deployment's card |
 //! | `restapis/{api}/snapshots/{deployment}` | what the deployment holds |
 //! | `restapis/{api}/stages/{stage}` | a stage |
@@ -22,9 +28,16 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 use super::Sealed;
-use crate::model::id::{DeploymentId, ResourceId, RestApiId, StageName};
-use crate::model::rest::{Deployment, Method, Model, PathPart, Resource, RestApi, Snapshot, Stage, Verb};
+use crate::model::id::{
+    AuthorizerId, DeploymentId, DocumentationPartId, RequestValidatorId, ResourceId, RestApiId, StageName,
+};
+use crate::model::rest::{
+    Authorizer, Deployment, DocumentationPart, DocumentationVersion, GatewayResponse, GatewayResponseType, Location,
+    Method, Model, PathPart, RequestValidator, Resource, RestApi, Snapshot, Stage, Verb,
+};
 
 /// The key of one document of type `T`.
 pub struct Key<T> {
@@ -142,6 +155,68 @@ pub fn models(api: &RestApiId) -> Prefix<Model> {
 /// A model.
 pub fn model(api: &RestApiId, name: &str) -> Key<Model> {
     Key::new(format!("restapis/{}/models/{}", part(api), part(name)))
+}
+
+/// The authorizers of an API.
+pub fn authorizers(api: &RestApiId) -> Prefix<Authorizer> {
+    Prefix::new(format!("restapis/{}/authorizers/", part(api)))
+}
+
+/// An authorizer.
+pub fn authorizer(api: &RestApiId, authorizer: &AuthorizerId) -> Key<Authorizer> {
+    Key::new(format!("restapis/{}/authorizers/{}", part(api), part(authorizer)))
+}
+
+/// The request validators of an API.
+pub fn request_validators(api: &RestApiId) -> Prefix<RequestValidator> {
+    Prefix::new(format!("restapis/{}/requestvalidators/", part(api)))
+}
+
+/// A request validator.
+pub fn request_validator(api: &RestApiId, validator: &RequestValidatorId) -> Key<RequestValidator> {
+    Key::new(format!("restapis/{}/requestvalidators/{}", part(api), part(validator)))
+}
+
+/// The gateway responses that an API customizes.
+pub fn gateway_responses(api: &RestApiId) -> Prefix<GatewayResponse> {
+    Prefix::new(format!("restapis/{}/gatewayresponses/", part(api)))
+}
+
+/// A gateway response that an API customizes.
+pub fn gateway_response(api: &RestApiId, kind: GatewayResponseType) -> Key<GatewayResponse> {
+    Key::new(format!("restapis/{}/gatewayresponses/{kind}", part(api)))
+}
+
+/// The documentation parts of an API.
+pub fn documentation_parts(api: &RestApiId) -> Prefix<DocumentationPart> {
+    Prefix::new(format!("restapis/{}/documentation/parts/", part(api)))
+}
+
+/// A documentation part.
+pub fn documentation_part(api: &RestApiId, id: &DocumentationPartId) -> Key<DocumentationPart> {
+    Key::new(format!("restapis/{}/documentation/parts/{}", part(api), part(id)))
+}
+
+/// The claims of what an API's documentation parts are about.
+pub fn documentation_locations(api: &RestApiId) -> Prefix<DocumentationPartId> {
+    Prefix::new(format!("restapis/{}/documentation/locations/", part(api)))
+}
+
+/// The claim of what a documentation part is about: named by its hash, as paths may be longer than keys.
+pub fn documentation_location(api: &RestApiId, location: &Location) -> Key<DocumentationPartId> {
+    let spelled = serde_json::to_vec(location).expect("texts become JSON");
+    let hash = hex::encode(digest(&SHA256, &spelled));
+    Key::new(format!("restapis/{}/documentation/locations/{hash}", part(api)))
+}
+
+/// The documentation versions of an API.
+pub fn documentation_versions(api: &RestApiId) -> Prefix<DocumentationVersion> {
+    Prefix::new(format!("restapis/{}/documentation/versions/", part(api)))
+}
+
+/// A documentation version.
+pub fn documentation_version(api: &RestApiId, version: &str) -> Key<DocumentationVersion> {
+    Key::new(format!("restapis/{}/documentation/versions/{}", part(api), part(version)))
 }
 
 /// The deployments of an API.

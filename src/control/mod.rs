@@ -5,6 +5,7 @@
 
 pub mod apigateway;
 pub mod listener;
+pub mod openapi;
 pub mod sts;
 pub mod wire;
 

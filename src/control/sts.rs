@@ -67,5 +67,5 @@ fn error(status: u16, code: &str, message: &str) -> Answer {
 }
 
 fn xml(status: u16, body: String) -> Answer {
-    Answer { status, content_type: "text/xml", body, headers: Vec::new() }
+    Answer { status, content_type: "text/xml", body: body.into(), headers: Vec::new() }
 }

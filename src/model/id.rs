@@ -59,16 +59,37 @@ identifier!(
     DeploymentId
 );
 identifier!(
+    /// An authorizer of a REST API: six characters.
+    AuthorizerId
+);
+identifier!(
+    /// A request validator of a REST API: six characters.
+    RequestValidatorId
+);
+identifier!(
+    /// A documentation part of a REST API: six characters.
+    DocumentationPartId
+);
+identifier!(
+    /// An API key: ten characters.
+    ApiKeyId
+);
+identifier!(
+    /// A usage plan: six characters.
+    UsagePlanId
+);
+identifier!(
+    /// A client certificate: six characters.
+    ClientCertificateId
+);
+identifier!(
+    /// A VPC link of a REST API: six characters.
+    VpcLinkId
+);
+identifier!(
     /// A stage's name: letters, digits, `_` and `-`, at most 128 of them.
     StageName
 );
-
-impl RestApiId {
-    /// Makes a new one.
-    pub fn random() -> Self {
-        Self(lowercase_alphanumeric(10))
-    }
-}
 
 impl ResourceId {
     /// Makes one for the root resource of an API.
@@ -82,11 +103,28 @@ impl ResourceId {
     }
 }
 
-impl DeploymentId {
-    /// Makes a new one.
-    pub fn random() -> Self {
-        Self(lowercase_alphanumeric(6))
-    }
+/// Declares how a new identifier is made: so many random characters.
+macro_rules! random {
+    ($($name:ident: $length:literal;)+) => {
+        $(impl $name {
+            /// Makes a new one.
+            pub fn random() -> Self {
+                Self(lowercase_alphanumeric($length))
+            }
+        })+
+    };
+}
+
+random! {
+    DeploymentId: 6;
+    AuthorizerId: 6;
+    RequestValidatorId: 6;
+    DocumentationPartId: 6;
+    ApiKeyId: 10;
+    UsagePlanId: 6;
+    ClientCertificateId: 6;
+    VpcLinkId: 6;
+    RestApiId: 10;
 }
 
 /// Random characters of `[a-z0-9]`, the alphabet of AWS's generated ids.

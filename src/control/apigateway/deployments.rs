@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::api::Tree;
 use super::{Target, bounded, canary, stages};
-use crate::catalog::{Documents, Edit, keys};
+use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Page, any_of, operations};
 use crate::model::id::{DeploymentId, RestApiId, StageName};
 use crate::model::rest::{Deployment, Snapshot, SnapshotResource, Stage};
@@ -153,8 +153,7 @@ fn take(documents: &Documents<'_>, id: &RestApiId, api: crate::model::rest::Rest
     let tree = Tree::read(documents, id)?;
     let mut resources = Vec::new();
     for resource in tree.iter() {
-        let methods = documents.list(&keys::methods(id, &resource.id))?;
-        let methods: Vec<_> = methods.into_iter().map(|found| found.value).collect();
+        let methods = values(documents.list(&keys::methods(id, &resource.id))?);
         if methods.iter().any(|method| method.integration.is_none()) {
             return Err(Error::bad_request("No integration defined for method"));
         }
@@ -166,8 +165,15 @@ fn take(documents: &Documents<'_>, id: &RestApiId, api: crate::model::rest::Rest
         return Err(Error::bad_request("The REST API doesn't contain any methods"));
     }
     resources.sort_by(|one, other| one.path.cmp(&other.path));
-    let models = documents.list(&keys::models(id))?;
-    Ok(Snapshot { api, resources, models: models.into_iter().map(|found| found.value).collect() })
+    let models = values(documents.list(&keys::models(id))?);
+    let authorizers = values(documents.list(&keys::authorizers(id))?);
+    let request_validators = values(documents.list(&keys::request_validators(id))?);
+    let gateway_responses = values(documents.list(&keys::gateway_responses(id))?);
+    Ok(Snapshot { api, resources, models, authorizers, request_validators, gateway_responses })
+}
+
+fn values<T>(found: Vec<Stored<T>>) -> Vec<T> {
+    found.into_iter().map(|found| found.value).collect()
 }
 
 fn api_summary(snapshot: &Snapshot) -> Value {

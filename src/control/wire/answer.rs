@@ -1,5 +1,6 @@
 //! Answers: a status and a body. AWS leaves out what is not set, and so does [`Members`].
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 /// What is answered.
@@ -10,7 +11,7 @@ pub struct Answer {
     /// The body's type.
     pub content_type: &'static str,
     /// The body.
-    pub body: String,
+    pub body: Bytes,
     /// Further header fields.
     pub headers: Vec<(&'static str, String)>,
 }
@@ -18,12 +19,12 @@ pub struct Answer {
 impl Answer {
     /// An answer in JSON.
     pub fn json(status: u16, body: impl Into<Value>) -> Self {
-        Self { status, content_type: "application/json", body: body.into().to_string(), headers: Vec::new() }
+        Self { status, content_type: "application/json", body: body.into().to_string().into(), headers: Vec::new() }
     }
 
     /// An answer that is a status alone.
     pub fn empty(status: u16) -> Self {
-        Self { status, content_type: "application/json", body: String::new(), headers: Vec::new() }
+        Self { status, content_type: "application/json", body: Bytes::new(), headers: Vec::new() }
     }
 
     /// A list; the position of the next page is there only if there is one.

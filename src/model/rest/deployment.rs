@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, Model, RestApi};
+use super::{Authorizer, GatewayResponse, Method, Model, RequestValidator, RestApi};
 use crate::model::id::{DeploymentId, ResourceId};
 
 /// A deployment's card; what it holds is its [`Snapshot`].
@@ -25,6 +25,15 @@ pub struct Snapshot {
     pub resources: Vec<SnapshotResource>,
     /// Its models.
     pub models: Vec<Model>,
+    /// Its authorizers.
+    #[serde(default)]
+    pub authorizers: Vec<Authorizer>,
+    /// Its request validators.
+    #[serde(default)]
+    pub request_validators: Vec<RequestValidator>,
+    /// The gateway responses that it customizes.
+    #[serde(default)]
+    pub gateway_responses: Vec<GatewayResponse>,
 }
 
 /// A resource in a snapshot, with its path spelled out.

@@ -1,21 +1,29 @@
 //! The nouns of REST APIs (V1), a file each.
 
 mod api;
+mod authorizer;
 mod deployment;
+mod documentation;
+mod gateway_response;
 mod integration;
 mod method;
 mod model;
+mod request_validator;
 mod resource;
 mod stage;
 
 pub use api::{ApiKeySource, Endpoint, EndpointAccessMode, EndpointType, IpAddressType, RestApi};
+pub use authorizer::{Authorizer, AuthorizerType};
 pub use deployment::{Deployment, Snapshot, SnapshotResource};
+pub use documentation::{DocumentationPart, DocumentationVersion, Location, LocationType};
+pub use gateway_response::{GatewayResponse, GatewayResponseType};
 pub use integration::{
     ConnectionType, ContentHandling, Integration, IntegrationResponse, IntegrationType, Passthrough, Templates,
     TransferMode,
 };
 pub use method::{AuthorizationType, Method, MethodResponse, Verb};
 pub use model::Model;
+pub use request_validator::RequestValidator;
 pub use resource::{PathPart, Resource};
 pub use stage::{AccessLog, Canary, MethodSetting, Stage, UnauthorizedCacheControl};
 

@@ -1,0 +1,1 @@
+//! Writes OpenAPI documents.

@@ -1,0 +1,7 @@
+//! APIs as OpenAPI documents, in and out: Swagger 2.0 and OpenAPI 3.0, JSON and YAML, with API Gateway's extensions.
+//!
+//! An import reads a document into a description, complete with all that is wrong with it, before anything
+//! is decided; an export writes what a deployment holds.
+
+pub mod export;
+pub mod import;
