@@ -282,3 +282,36 @@ def test_a_deployment_that_is_answered_is_served_by_every_node(three, backend):
         clients[taker].create_deployment(restApiId=api, stageName="prod")
         for node in (three[taker - 1], three[taker - 2]):
             assert fetch(node.url(api, "prod", "/pets")).json()["path"] == f"/{number}", f"deployment {number}"
+
+
+def test_a_clone_has_everything_below_its_original_under_new_ids(three, backend):
+    client = three[0].client()
+    integration = {"type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": f"http://{backend}/any"}
+    original, resource = build(client, backend, path="{id}", integration=integration)
+    client.update_rest_api(
+        restApiId=original,
+        patchOperations=[{"op": "add", "path": "/binaryMediaTypes/image~1png"}],
+    )
+    clone = three[1].client().create_rest_api(name="clone", cloneFrom=original)
+    assert clone["binaryMediaTypes"] == ["image/png"]
+    paths = lambda api: {
+        item["path"]: item for item in three[2].client().get_resources(restApiId=api, embed=["methods"])["items"]
+    }
+    ours, theirs = paths(clone["id"]), paths(original)
+    assert set(ours) == set(theirs) == {"/", "/{id}"}
+    assert {item["id"] for item in ours.values()}.isdisjoint(item["id"] for item in theirs.values())
+    mine, other = (item["/{id}"]["resourceMethods"]["GET"]["methodIntegration"] for item in (ours, theirs))
+    assert mine.pop("cacheNamespace") == ours["/{id}"]["id"] and other.pop("cacheNamespace") == resource
+    assert mine == other
+    # The copy lives on its own, and its path parts are taken as the original's are.
+    refused(
+        lambda: client.create_resource(restApiId=clone["id"], parentId=clone["rootResourceId"], pathPart="{other}"),
+        "BadRequestException", 400,
+    )
+    client.delete_rest_api(restApiId=original)
+    client.create_deployment(restApiId=clone["id"], stageName="live")
+    assert fetch(three[2].url(clone["id"], "live", "/7")).status == 200
+    refused(
+        lambda: client.create_rest_api(name="clone", cloneFrom="nothing000"), "NotFoundException", 404,
+        "Invalid API identifier specified 000000000000:nothing000",
+    )

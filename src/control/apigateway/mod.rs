@@ -11,6 +11,7 @@ mod base_path_mappings;
 mod caches;
 mod canary;
 mod client_certificates;
+mod clones;
 mod deployments;
 mod documentation_parts;
 mod documentation_versions;

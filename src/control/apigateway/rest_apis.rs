@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Target, bounded};
+use super::{Target, bounded, clones};
 use crate::catalog::{Edit, keys};
-use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, Violations, as_boolean, operations};
+use crate::control::wire::{Answer, Error, Input, Members, Op, Operation, Page, Violations, as_boolean, operations};
 use crate::model::id::{ResourceId, RestApiId, lowercase_alphanumeric};
 use crate::model::rest::{
     ApiKeySource, Endpoint, EndpointAccessMode, EndpointType, IpAddressType, Model, Resource, RestApi,
@@ -37,7 +37,7 @@ impl Target<'_> {
                     .ok_or_else(|| Error::bad_request(BAD_COMPRESSION))?,
             ),
         };
-        let api = RestApi {
+        let mut api = RestApi {
             id: RestApiId::random(),
             name,
             description: bounded(description, "description", MAX_DESCRIPTION)?,
@@ -54,16 +54,18 @@ impl Target<'_> {
             tags: super::tags(body)?,
             root: ResourceId::random_root(),
         };
-        let from = body.text("cloneFrom")?;
-        if from.is_some_and(|from| !from.is_empty()) {
-            return Err(Error::bad_request("Cloning an API is not available yet"));
-        }
         let root = Resource { id: api.root.clone(), parent: None, path_part: String::new() };
-        let mut edit =
-            Edit::new().create(&keys::rest_api(&api.id), &api).create(&keys::resource(&api.id, &api.root), &root);
-        for model in default_models() {
-            edit = edit.create(&keys::model(&api.id, &model.name), &model);
-        }
+        let edit = match body.text("cloneFrom")?.filter(|id| !id.is_empty()).map(RestApiId::new) {
+            Some(source) => self.control.catalog.read(|documents| {
+                let source = self.find_api(documents, &source)?.value;
+                take_over(&mut api, &source, body)?;
+                clones::copy(documents, &source, &api, Edit::new())
+            })?,
+            None => default_models()
+                .iter()
+                .fold(Edit::new(), |edit, model| edit.create(&keys::model(&api.id, &model.name), model)),
+        };
+        let edit = edit.create(&keys::rest_api(&api.id), &api).create(&keys::resource(&api.id, &api.root), &root);
         self.control.catalog.commit(edit).await?;
         Ok(Answer::json(201, members(&api, Tags::UnlessEmpty)))
     }
@@ -154,6 +156,23 @@ impl Target<'_> {
         }
         Ok(Answer::empty(202))
     }
+}
+
+/// A clone has the settings of its original that were not said for it.
+fn take_over(api: &mut RestApi, source: &RestApi, body: &Input) -> Result<(), Error> {
+    if body.texts("binaryMediaTypes")?.is_none() {
+        api.binary_media_types.clone_from(&source.binary_media_types);
+    }
+    if body.integer("minimumCompressionSize")?.is_none() {
+        api.minimum_compression_size = source.minimum_compression_size;
+    }
+    if body.text("apiKeySource")?.is_none() {
+        api.api_key_source = source.api_key_source;
+    }
+    if body.object("endpointConfiguration")?.is_none() {
+        api.endpoint.clone_from(&source.endpoint);
+    }
+    Ok(())
 }
 
 /// Whether an answer has `tags` when there are none: AWS's operations differ (control-plane reference, 6).
