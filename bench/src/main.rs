@@ -3,6 +3,7 @@
 mod output;
 
 mod commits;
+mod control;
 mod deploys;
 mod documents;
 mod failover;
@@ -45,6 +46,8 @@ enum Command {
     Idle(idle::Options),
     /// Deploys in a row on three nodes, each looked for at once on the other two
     Deploys(deploys::Options),
+    /// The control plane's time for an API of many resources and for a large imported file
+    Control(control::Options),
     /// How long writes wait when the leader of three nodes is killed
     Failover(failover::Options),
     /// Commits and linearizable reads per second of three nodes of the cluster crate, beside etcd's
@@ -77,6 +80,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Proxy(options) => Box::pin(proxy::run(options)).await,
         Command::Idle(options) => Box::pin(idle::run(options)).await,
         Command::Deploys(options) => Box::pin(deploys::run(options)).await,
+        Command::Control(options) => Box::pin(control::run(options)).await,
         Command::Failover(options) => Box::pin(failover::run(options)).await,
         Command::Commits(options) => Box::pin(commits::run(options)).await,
         Command::Documents(options) => Box::pin(documents::run(options)).await,

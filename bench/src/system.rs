@@ -30,6 +30,13 @@ pub(crate) fn resident(pid: u32) -> anyhow::Result<u64> {
     resident_of(&status).with_context(|| format!("{path} does not say what is resident"))
 }
 
+/// The most memory that was ever resident, in bytes.
+pub(crate) fn peak(pid: u32) -> anyhow::Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    size(&status, "VmHWM:").with_context(|| format!("{path} does not say what was resident"))
+}
+
 /// The processor, how many of its cores there are, and the kernel, for the head of a report.
 pub(crate) fn machine() -> String {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -72,7 +79,12 @@ fn stat(line: &str) -> Option<Process> {
 }
 
 fn resident_of(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    size(status, "VmRSS:")
+}
+
+/// A size from `/proc/PID/status`.
+fn size(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
 }

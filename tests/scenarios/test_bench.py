@@ -56,3 +56,9 @@ def test_a_node_holds_documents_and_starts_on_them():
     report = measure("documents", "--count", "100", "--starts", "1")
     assert report["start_s"]["median"] > 0
     assert report["resident_mib"] > 0
+
+
+def test_the_control_plane_reads_and_imports_large_apis():
+    report = measure("control", "--resources", "20", "--reads", "2", "--kib", "50", "--imports", "1")
+    assert report["get_resources_ms"]["median"] > 0 and report["import_ms"]["median"] > 0
+    assert report["paths"] > 10 and report["peak_mib"] > 0

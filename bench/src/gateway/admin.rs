@@ -93,6 +93,17 @@ impl Admin {
         Ok(status["node"]["leader"].as_u64().filter(|_| voting == voters))
     }
 
+    /// Imports an API from a description; gives its id.
+    pub(crate) async fn import(&self, description: String) -> anyhow::Result<String> {
+        let answer = self.send(Method::POST, "/restapis?mode=import", description).await?;
+        text(&serde_json::from_str(&answer).context("the answer is not JSON")?, "id")
+    }
+
+    /// All resources of an API with their methods, as they were answered.
+    pub(crate) async fn resources(&self, api: &str) -> anyhow::Result<String> {
+        self.send(Method::GET, &format!("/restapis/{api}/resources?embed=methods&limit=500"), String::new()).await
+    }
+
     /// Creates an API that nothing is done with: the smallest write.
     pub(crate) async fn write(&self) -> anyhow::Result<()> {
         self.call(Method::POST, "/restapis", json!({ "name": "write" })).await?;
@@ -100,13 +111,18 @@ impl Admin {
     }
 
     async fn call(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
+        let text = self.send(method.clone(), path, body.to_string()).await?;
+        serde_json::from_str(&text).with_context(|| format!("{method} {path} was not answered with JSON: {text:?}"))
+    }
+
+    async fn send(&self, method: Method, path: &str, body: String) -> anyhow::Result<String> {
         let request = self.client.request(method.clone(), format!("http://{}{path}", self.address));
-        let request = request.header("Content-Type", "application/json").body(body.to_string());
+        let request = request.header("Content-Type", "application/json").body(body);
         let answer = request.send().await.with_context(|| format!("{method} {path}"))?;
         let status = answer.status();
         let text = answer.text().await.with_context(|| format!("{method} {path}"))?;
         anyhow::ensure!(status.is_success(), "{method} {path} was answered with {status}: {text}");
-        serde_json::from_str(&text).with_context(|| format!("{method} {path} was not answered with JSON: {text:?}"))
+        Ok(text)
     }
 }
 
