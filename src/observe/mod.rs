@@ -1,5 +1,6 @@
-//! What happened: the clock, and every metric.
+//! What happened: the clock, every metric, and the execution log.
 
 pub mod clock;
+pub mod execution_log;
 pub mod metrics;
 pub mod process;

@@ -1,0 +1,325 @@
+//! The execution log of a request: what happened to it, step by step, in AWS's words, which are all in this file.
+//!
+//! Sources: logs of test invocations and execution logs that users published (data-plane reference, 22 and 23).
+
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter, Write};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use uuid::Uuid;
+
+use super::clock::Clock;
+
+/// A line has at most so many bytes, without its time; a longer one is cut and says so.
+const MAX_LINE: usize = 1024;
+/// How a line that was cut ends.
+const CUT: &str = " [TRUNCATED]";
+/// Of a secret so many characters at its end are shown, and never more than half of it.
+const SHOWN: usize = 6;
+/// Header fields whose values are secrets, in small letters.
+const SECRETS: [&str; 4] = ["authorization", "proxy-authorization", "x-amz-security-token", "x-api-key"];
+
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[weekday repr:short] [month repr:short] [day] [hour]:[minute]:[second] UTC [year]");
+
+/// What happened to one request so far.
+pub struct ExecutionLog {
+    request: Uuid,
+    clock: Clock,
+    lines: Vec<(i64, String)>,
+}
+
+/// A line of the log.
+pub enum Line<'a> {
+    /// An authorizer is asked.
+    StartingAuthorizer {
+        /// Its id.
+        authorizer: &'a str,
+        /// The request's id.
+        request: Uuid,
+    },
+    /// What identifies the caller.
+    IncomingIdentity(&'a str),
+    /// The caller may not pass.
+    Unauthorized {
+        /// The request's id.
+        request: Uuid,
+    },
+    /// The authorizer itself is at fault.
+    AuthorizerConfiguration,
+    /// The method begins its work.
+    Starting {
+        /// The request's id.
+        request: Uuid,
+    },
+    /// Which method.
+    Method {
+        /// The request's verb.
+        verb: &'a str,
+        /// The request's path, not the resource's.
+        path: &'a str,
+    },
+    /// The path parameters.
+    RequestPath(Pairs<'a>),
+    /// The query parameters.
+    RequestQuery(Pairs<'a>),
+    /// The request's header fields.
+    RequestHeaders(Pairs<'a>),
+    /// The request's body.
+    RequestBody(&'a str),
+    /// What is called.
+    EndpointUri(&'a str),
+    /// The header fields of the call.
+    EndpointRequestHeaders(Pairs<'a>),
+    /// The body of the call.
+    EndpointRequestBody(&'a str),
+    /// The call is made.
+    Sending(&'a str),
+    /// The endpoint answered.
+    Received {
+        /// Its status.
+        status: u16,
+        /// How long it took.
+        latency: Duration,
+    },
+    /// The header fields of the endpoint's answer.
+    EndpointResponseHeaders(Pairs<'a>),
+    /// The body of the endpoint's answer.
+    EndpointResponseBody(&'a str),
+    /// The body that the caller gets.
+    ResponseBody(&'a str),
+    /// The header fields that the caller gets.
+    ResponseHeaders(Pairs<'a>),
+    /// The method has done its work.
+    Successful,
+    /// The method has not done its work, and why.
+    Failed(&'a str),
+    /// The end, in every case.
+    Completed {
+        /// The status that the caller gets.
+        status: u16,
+    },
+}
+
+/// Names and values, shown as `{name=value, name=value}`; secrets among them are masked.
+#[derive(Debug, Default, PartialEq)]
+pub struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Pairs<'a> {
+    /// Adds a value; a name that has one already gets both, with a comma between them.
+    pub fn add(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
+        let (name, value) = (name.into(), value.into());
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => {
+                let values = values.to_mut();
+                values.push(',');
+                values.push_str(&value);
+            }
+            None => self.0.push((name, value)),
+        }
+    }
+}
+
+impl ExecutionLog {
+    /// A log without lines.
+    pub fn new(request: Uuid, clock: Clock) -> Self {
+        Self { request, clock, lines: Vec::new() }
+    }
+
+    /// The id of the request that the log is about.
+    pub fn request(&self) -> Uuid {
+        self.request
+    }
+
+    /// Adds a line.
+    pub fn write(&mut self, line: &Line<'_>) {
+        let mut text = Bounded { text: String::new(), cut: false };
+        // It fails only when the line is long enough to be cut.
+        let _ = write!(text, "{line}");
+        self.lines.push((self.clock.seconds(), text.finish()));
+    }
+
+    /// The whole log, as test invocations show it.
+    pub fn render(&self) -> String {
+        let mut out = format!("Execution log for request {}\n", self.request);
+        for (at, line) in &self.lines {
+            let time = OffsetDateTime::from_unix_timestamp(*at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            let time = time.format(TIME).unwrap_or_default();
+            let _ = writeln!(out, "{time} : {line}");
+        }
+        out
+    }
+}
+
+impl Display for Line<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StartingAuthorizer { authorizer, request } => {
+                write!(f, "Starting authorizer: {authorizer} for request: {request}")
+            }
+            Self::IncomingIdentity(identity) => write!(f, "Incoming identity: {}", mask(identity)),
+            Self::Unauthorized { request } => write!(f, "Unauthorized request: {request}"),
+            Self::AuthorizerConfiguration => f.write_str("AuthorizerConfigurationException"),
+            Self::Starting { request } => write!(f, "Starting execution for request: {request}"),
+            Self::Method { verb, path } => write!(f, "HTTP Method: {verb}, Resource Path: {path}"),
+            Self::RequestPath(pairs) => write!(f, "Method request path: {pairs}"),
+            Self::RequestQuery(pairs) => write!(f, "Method request query string: {pairs}"),
+            Self::RequestHeaders(pairs) => write!(f, "Method request headers: {pairs}"),
+            Self::RequestBody(body) => write!(f, "Method request body before transformations: {body}"),
+            Self::EndpointUri(uri) => write!(f, "Endpoint request URI: {uri}"),
+            Self::EndpointRequestHeaders(pairs) => write!(f, "Endpoint request headers: {pairs}"),
+            Self::EndpointRequestBody(body) => write!(f, "Endpoint request body after transformations: {body}"),
+            Self::Sending(uri) => write!(f, "Sending request to {uri}"),
+            Self::Received { status, latency } => {
+                write!(f, "Received response. Status: {status}, Integration latency: {} ms", latency.as_millis())
+            }
+            Self::EndpointResponseHeaders(pairs) => write!(f, "Endpoint response headers: {pairs}"),
+            Self::EndpointResponseBody(body) => write!(f, "Endpoint response body before transformations: {body}"),
+            Self::ResponseBody(body) => write!(f, "Method response body after transformations: {body}"),
+            Self::ResponseHeaders(pairs) => write!(f, "Method response headers: {pairs}"),
+            Self::Successful => f.write_str("Successfully completed execution"),
+            Self::Failed(reason) => f.write_str(reason),
+            Self::Completed { status } => write!(f, "Method completed with status: {status}"),
+        }
+    }
+}
+
+impl Display for Pairs<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_char('{')?;
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { ", " };
+            let secret = SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret));
+            let value = if secret { Cow::Owned(mask(value)) } else { Cow::Borrowed(&**value) };
+            write!(f, "{separator}{name}={value}")?;
+        }
+        f.write_char('}')
+    }
+}
+
+/// A secret with only its end to be read.
+fn mask(secret: &str) -> String {
+    let length = secret.chars().count();
+    let hidden = length - SHOWN.min(length / 2);
+    secret.chars().enumerate().map(|(at, character)| if at < hidden { '*' } else { character }).collect()
+}
+
+/// Takes a line as far as it goes: of a large body no more is looked at than is shown.
+struct Bounded {
+    text: String,
+    cut: bool,
+}
+
+impl Bounded {
+    fn finish(mut self) -> String {
+        if self.cut {
+            self.text.truncate(boundary(&self.text, MAX_LINE - CUT.len()));
+            self.text.push_str(CUT);
+        }
+        self.text
+    }
+}
+
+impl Write for Bounded {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let room = MAX_LINE - self.text.len();
+        if piece.len() <= room {
+            self.text.push_str(piece);
+            return Ok(());
+        }
+        self.text.push_str(&piece[..boundary(piece, room)]);
+        self.cut = true;
+        Err(fmt::Error)
+    }
+}
+
+/// The last place up to `limit` bytes where a text may be cut.
+fn boundary(text: &str, limit: usize) -> usize {
+    let limit = limit.min(text.len());
+    (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(given: &[(&'static str, &'static str)]) -> Pairs<'static> {
+        let mut pairs = Pairs::default();
+        given.iter().for_each(|(name, value)| pairs.add(*name, *value));
+        pairs
+    }
+
+    #[test]
+    fn lines_have_awss_words() {
+        let request = Uuid::nil();
+        let id = "00000000-0000-0000-0000-000000000000";
+        let latency = Duration::from_micros(12_900);
+        for (line, expected) in [
+            (
+                Line::StartingAuthorizer { authorizer: "abc123", request },
+                &*format!("Starting authorizer: abc123 for request: {id}"),
+            ),
+            (Line::IncomingIdentity("allow"), "Incoming identity: ***ow"),
+            (Line::Unauthorized { request }, &format!("Unauthorized request: {id}")),
+            (Line::Starting { request }, &format!("Starting execution for request: {id}")),
+            (Line::Method { verb: "GET", path: "/pets/1" }, "HTTP Method: GET, Resource Path: /pets/1"),
+            (Line::RequestPath(pairs(&[("petId", "1")])), "Method request path: {petId=1}"),
+            (Line::RequestQuery(pairs(&[])), "Method request query string: {}"),
+            (Line::RequestHeaders(pairs(&[("A", "1"), ("B", "2")])), "Method request headers: {A=1, B=2}"),
+            (Line::RequestBody(""), "Method request body before transformations: "),
+            (Line::EndpointUri("http://h/"), "Endpoint request URI: http://h/"),
+            (Line::Sending("http://h/"), "Sending request to http://h/"),
+            (Line::Received { status: 200, latency }, "Received response. Status: 200, Integration latency: 12 ms"),
+            (Line::Successful, "Successfully completed execution"),
+            (Line::Failed("Execution failed due to a timeout error"), "Execution failed due to a timeout error"),
+            (Line::Completed { status: 504 }, "Method completed with status: 504"),
+        ] {
+            assert_eq!(line.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn of_secrets_only_the_end_is_shown() {
+        for (name, value, expected) in [
+            ("Authorization", "Bearer abcdef123456", "{Authorization=*************123456}"),
+            ("authorization", "user", "{authorization=**er}"),
+            ("X-API-Key", "0123456789abcdef", "{X-API-Key=**********abcdef}"),
+            ("X-Amz-Security-Token", "ééé", "{X-Amz-Security-Token=**é}"),
+            ("Authorization", "x", "{Authorization=*}"),
+            ("X-Other", "shown", "{X-Other=shown}"),
+        ] {
+            assert_eq!(pairs(&[(name, value)]).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn several_values_of_a_name_have_commas_between_them() {
+        assert_eq!(pairs(&[("a", "1"), ("b", "x"), ("a", "2")]).to_string(), "{a=1,2, b=x}");
+    }
+
+    #[test]
+    fn long_lines_are_cut_and_say_so() {
+        let mut log = ExecutionLog::new(Uuid::nil(), Clock::fixed(0));
+        let prefix = "Method request body before transformations: ".len();
+        for (body, kept) in [("x".repeat(MAX_LINE - prefix), true), ("é".repeat(5_000), false)] {
+            log.write(&Line::RequestBody(&body));
+            let line = &log.lines.last().expect("a line").1;
+            assert!(line.len() <= MAX_LINE);
+            assert_eq!(!line.ends_with(CUT), kept, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_log_is_rendered_as_test_invocations_show_it() {
+        let mut log = ExecutionLog::new(Uuid::nil(), Clock::fixed(1_700_000_000));
+        log.write(&Line::Successful);
+        assert_eq!(
+            log.render(),
+            "Execution log for request 00000000-0000-0000-0000-000000000000\n\
+             Tue Nov 14 22:13:20 UTC 2023 : Successfully completed execution\n"
+        );
+    }
+}
