@@ -202,6 +202,15 @@ impl MethodMetrics {
         }
     }
 
+    /// Counts nothing: for requests that are none of a stage's.
+    pub fn none() -> Self {
+        Self {
+            requests: std::array::from_fn(|_| Counter::noop()),
+            latency: Histogram::noop(),
+            integration_latency: Histogram::noop(),
+        }
+    }
+
     /// Counts an answered request.
     pub fn record(&self, status: u16, latency: Duration, integration: Option<Duration>) {
         self.requests[class(status)].increment(1);

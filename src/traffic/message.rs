@@ -1,11 +1,12 @@
 //! Requests, replies and refusals, as all rooms of the data plane know them; no server's and no client's types.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use bytes::Bytes;
-use futures_util::Stream;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use uuid::Uuid;
 
@@ -107,6 +108,27 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// Waits for the whole body, which may have at most `limit` bytes.
+    pub async fn whole(self, limit: u64) -> Result<Bytes, BodyError> {
+        let fits = |length: usize| if length as u64 > limit { Err(BodyError::TooLong { limit }) } else { Ok(()) };
+        match self {
+            Self::Empty => Ok(Bytes::new()),
+            Self::Whole(bytes) => fits(bytes.len()).map(|()| bytes),
+            Self::Stream { length: Some(length), .. } if length > limit => Err(BodyError::TooLong { limit }),
+            Self::Stream { mut bytes, .. } => {
+                let mut whole = BytesMut::new();
+                while let Some(piece) = bytes.next().await {
+                    let piece = piece?;
+                    fits(whole.len() + piece.len())?;
+                    whole.extend_from_slice(&piece);
+                }
+                Ok(whole.freeze())
+            }
+        }
+    }
+}
+
 /// A request as it arrived, and how.
 pub struct Request {
     /// Its id: the caller's, where that is a UUID, or a new one.
@@ -121,12 +143,30 @@ pub struct Request {
     pub headers: Headers,
     /// Its body.
     pub body: Body,
-    /// The caller's address.
-    pub peer: IpAddr,
+    /// Who sent it.
+    pub peer: Peer,
     /// The port that it arrived on.
     pub port: u16,
     /// Whether it came over TLS.
     pub secure: bool,
+}
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A caller at this address.
+    Address(IpAddr),
+    /// An operator, who made it up.
+    Test,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Test => f.write_str("test-invoke-source-ip"),
+        }
+    }
 }
 
 /// What is sent back.
@@ -181,13 +221,13 @@ pub enum ResponseType {
 
 impl Refusal {
     /// The API is at fault: 500 `Internal server error`, and the reason in the log.
-    pub fn configuration(reason: impl Into<Cow<'static, str>>) -> Self {
+    pub fn configuration(reason: impl fmt::Display) -> Self {
         Self {
             response: ResponseType::ApiConfigurationError,
             status: StatusCode::INTERNAL_SERVER_ERROR,
             error_type: "InternalServerErrorException",
             message: Cow::Borrowed("Internal server error"),
-            reason: reason.into(),
+            reason: Cow::Owned(format!("Execution failed due to configuration error: {reason}")),
         }
     }
 

@@ -5,10 +5,14 @@ use std::borrow::Cow;
 use tokio::time::Instant;
 
 use super::integration_request::{Call, Prepared};
+use super::journal;
 use super::outcome::Outcome;
 use super::route::Routed;
 use crate::traffic::integration::http1;
-use crate::traffic::message::{BodyError, Refusal};
+use crate::traffic::message::{Body, BodyError, Refusal};
+
+/// An answer that is written down is taken whole, if it has at most so many bytes: AWS's limit of a payload.
+const MAX_RECORDED: u64 = 10_485_760;
 
 /// A request with what the integration answered.
 pub(super) struct Answered {
@@ -30,24 +34,40 @@ pub(super) async fn call(
     let answer = match call {
         Call::Mock(status) => Answer::Mock(status),
         Call::Http(call) => {
+            journal::sending(outcome, &call);
             let started = Instant::now();
             let result = client.send(call).await;
-            outcome.integrated(started.elapsed());
-            Answer::Http(result.map_err(refuse)?)
+            let took = started.elapsed();
+            outcome.integrated(took);
+            let mut answer = result.map_err(refuse)?;
+            if outcome.journal().is_some() {
+                answer.body = Body::Whole(answer.body.whole(MAX_RECORDED).await.map_err(broken)?);
+                journal::answer(outcome, &answer, took);
+            }
+            Answer::Http(answer)
         }
     };
     Ok(Answered { routed, answer })
 }
 
+/// What an answer gets whose body can't be taken whole.
+fn broken(error: BodyError) -> Refusal {
+    match error {
+        BodyError::TooLong { limit } => Refusal::configuration(format_args!(
+            "Integration response is larger than allowed maximum of {limit} bytes."
+        )),
+        BodyError::Stalled => Refusal::timeout(),
+        BodyError::Broken(source) => {
+            Refusal::network(format!("Execution failed due to a network error communicating with endpoint: {source}"))
+        }
+    }
+}
+
 /// Which answer a failed call gets (data-plane reference, 10.2).
 fn refuse(error: http1::Error) -> Refusal {
     match error {
-        http1::Error::UnknownHost(_) => {
-            Refusal::configuration("Execution failed due to configuration error: Invalid endpoint address")
-        }
-        http1::Error::Certificate(source) => {
-            Refusal::configuration(format!("Execution failed due to configuration error: {source}"))
-        }
+        http1::Error::UnknownHost(_) => Refusal::configuration("Invalid endpoint address"),
+        http1::Error::Certificate(source) => Refusal::configuration(source),
         http1::Error::Network(source) => {
             Refusal::network(format!("Execution failed due to a network error communicating with endpoint: {source}"))
         }

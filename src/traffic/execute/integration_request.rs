@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use rand::Rng;
 
+use super::journal;
 use super::method_request::Accepted;
 use super::outcome::Outcome;
 use super::route::Routed;
@@ -18,7 +19,7 @@ use crate::mapping::query::{self, Query};
 use crate::mapping::template::Template;
 use crate::observe::clock::Clock;
 use crate::traffic::integration::{Origin, http1, status_code};
-use crate::traffic::message::{Body, Headers, Refusal, Request, ResponseType};
+use crate::traffic::message::{Body, Headers, Peer, Refusal, Request, ResponseType};
 use crate::traffic::stage::{Chosen, CompiledHttp, CompiledIntegration, CompiledMock, Host, PathParameters};
 
 /// A request with its call, ready to go.
@@ -45,11 +46,13 @@ pub(super) fn prepare(accepted: Accepted, outcome: &mut Outcome, clock: &Clock) 
     let method = Arc::clone(&routed.method);
     let call = match &method.integration {
         CompiledIntegration::Http(http) => {
-            Call::Http(Preparation::new(&routed, http).call(&mut routed, outcome, clock)?)
+            let call = Preparation::new(&routed, http).call(&mut routed, outcome, clock)?;
+            journal::call(outcome, &call);
+            Call::Http(call)
         }
         CompiledIntegration::Mock(mock) => Call::Mock(mocked(&routed, mock)?),
         CompiledIntegration::Unsupported(kind) => {
-            return Err(Refusal::configuration(format!(
+            return Err(Refusal::configuration(format_args!(
                 "integrations of type {kind} like this one are not available yet"
             )));
         }
@@ -73,7 +76,7 @@ fn mocked(routed: &Routed, mock: &CompiledMock) -> Result<Option<i64>, Refusal> 
 }
 
 pub(super) fn render(template: &Template) -> Result<&str, Refusal> {
-    template.render().map_err(|error| Refusal::configuration(error.to_string()))
+    template.render().map_err(Refusal::configuration)
 }
 
 fn unsupported_media_type() -> Refusal {
@@ -120,10 +123,7 @@ impl<'a> Preparation<'a> {
     fn call(self, routed: &mut Routed, outcome: &mut Outcome, clock: &Clock) -> Result<http1::Call, Refusal> {
         let http = self.http;
         if let Some(header) = &http.unmappable {
-            return Err(Refusal::configuration(format!(
-                "Execution failed due to configuration error: {} header already present",
-                header.0
-            )));
+            return Err(Refusal::configuration(format_args!("{} header already present", header.0)));
         }
         let trace = trace_id(&routed.request, clock);
         if !http.proxy {
@@ -138,8 +138,7 @@ impl<'a> Preparation<'a> {
 
     /// Whom to call, and with which path and query.
     fn address(&self, request: &Request) -> Result<(Arc<Origin>, String), Refusal> {
-        let invalid =
-            || Refusal::configuration("Execution failed due to configuration error: Invalid endpoint address");
+        let invalid = || Refusal::configuration("Invalid endpoint address");
         if self.path.iter().any(|(_, value)| climbs(value)) {
             return Err(Refusal::bad_request(StatusCode::BAD_REQUEST, "Bad Request"));
         }
@@ -331,14 +330,16 @@ fn is_taken_off(name: &str) -> bool {
     )
 }
 
-/// Says who called, and how: the chain of addresses grows, port and scheme are this gateway's.
+/// Says who called, and how: the chain of addresses grows, port and scheme are this gateway's. A request that was made
+/// up came from nowhere.
 fn forwarded(request: &Request, headers: &mut Headers) {
+    let Peer::Address(address) = request.peer else { return };
     let mut chain = String::with_capacity(32);
     for value in request.headers.all(FORWARDED_FOR.as_str()).filter_map(|value| value.to_str().ok()) {
         chain.push_str(value);
         chain.push_str(", ");
     }
-    let _ = write!(chain, "{}", request.peer);
+    let _ = write!(chain, "{address}");
     if let Ok(value) = HeaderValue::from_str(&chain) {
         headers.append(FORWARDED_FOR, value);
     }

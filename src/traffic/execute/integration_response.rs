@@ -39,8 +39,8 @@ pub(super) fn map(answered: Answered, _outcome: &mut Outcome) -> Result<Mapped, 
     };
     let response = select(responses, status)?;
     if !routed.method.responses.contains(&response.status) {
-        return Err(Refusal::configuration(format!(
-            "Execution failed due to configuration error: Output mapping refers to an invalid method response: {}",
+        return Err(Refusal::configuration(format_args!(
+            "Output mapping refers to an invalid method response: {}",
             response.status.as_u16()
         )));
     }
@@ -73,9 +73,8 @@ fn select(responses: &[CompiledResponse], status: Option<i64>) -> Result<&Compil
         _ => false,
     });
     matching.or_else(|| responses.iter().find(|response| response.pattern.is_none())).ok_or_else(|| {
-        Refusal::configuration(format!(
-            "Execution failed due to configuration error: No match for output mapping and no default output mapping \
-             configured. Endpoint Response Status Code: {}",
+        Refusal::configuration(format_args!(
+            "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: {}",
             text.unwrap_or_default()
         ))
     })

@@ -7,9 +7,11 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER};
 use http::{HeaderName, HeaderValue};
 
 use super::integration_response::Mapped;
+use super::journal;
+use super::outcome::Outcome;
 use crate::traffic::message::{Headers, Reply};
 
-pub(super) fn finish(mapped: Mapped) -> Reply {
+pub(super) fn finish(mapped: Mapped, outcome: &mut Outcome) -> Reply {
     let mut headers = Headers::with_capacity(16);
     for (name, value) in mapped.headers {
         match fate(&name, mapped.proxied) {
@@ -22,7 +24,9 @@ pub(super) fn finish(mapped: Mapped) -> Reply {
     if !mapped.proxied && headers.last(&CONTENT_TYPE).is_none() {
         headers.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    Reply { status: mapped.status, headers, body: mapped.body }
+    let reply = Reply { status: mapped.status, headers, body: mapped.body };
+    journal::reply(outcome, &reply);
+    reply
 }
 
 #[derive(Debug, PartialEq)]

@@ -11,6 +11,8 @@ mod gateway_response;
 mod integration;
 mod integration_request;
 mod integration_response;
+pub mod invoke;
+mod journal;
 mod method_request;
 mod method_response;
 mod outcome;
@@ -25,6 +27,7 @@ use crate::observe::clock::Clock;
 use crate::traffic::integration::http1;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::Directory;
+use access::Admitted;
 use outcome::Outcome;
 
 pub use endpoint::Limits;
@@ -61,10 +64,20 @@ impl Execute {
         let located = endpoint::locate(&self.directory, &self.limits, request, outcome)?;
         let routed = route::find(located, outcome)?;
         let admitted = access::admit(routed)?;
-        let accepted = method_request::accept(admitted)?;
-        let prepared = integration_request::prepare(accepted, outcome, &self.clock)?;
-        let answered = integration::call(prepared, &self.client, outcome).await?;
-        let mapped = integration_response::map(answered, outcome)?;
-        Ok(method_response::finish(mapped))
+        perform(admitted, &self.client, &self.clock, outcome).await
     }
+}
+
+/// The phases behind access: what a method does, for a caller's request and for one that an operator makes up.
+async fn perform(
+    admitted: Admitted,
+    client: &http1::Client,
+    clock: &Clock,
+    outcome: &mut Outcome,
+) -> Result<Reply, Refusal> {
+    let accepted = method_request::accept(admitted, outcome)?;
+    let prepared = integration_request::prepare(accepted, outcome, clock)?;
+    let answered = integration::call(prepared, client, outcome).await?;
+    let mapped = integration_response::map(answered, outcome)?;
+    Ok(method_response::finish(mapped, outcome))
 }

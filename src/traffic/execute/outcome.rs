@@ -9,6 +9,8 @@ use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::journal;
+use crate::observe::execution_log::ExecutionLog;
 use crate::observe::metrics;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::{CompiledMethod, CompiledStage, Side};
@@ -28,6 +30,8 @@ pub(super) struct Outcome {
     trace: Option<String>,
     integration: Option<Duration>,
     reason: Option<String>,
+    /// What happened step by step, where somebody wants to read it.
+    journal: Option<Box<ExecutionLog>>,
 }
 
 impl Outcome {
@@ -41,7 +45,29 @@ impl Outcome {
             trace: None,
             integration: None,
             reason: None,
+            journal: None,
         }
+    }
+
+    /// From here on every step is written down.
+    pub(super) fn journaled(mut self, log: ExecutionLog) -> Self {
+        self.journal = Some(Box::new(log));
+        self
+    }
+
+    /// Where steps are written down; nothing is made for it that nobody reads.
+    pub(super) fn journal(&mut self) -> Option<&mut ExecutionLog> {
+        self.journal.as_deref_mut()
+    }
+
+    /// The same, with the trace id that answers carry.
+    pub(super) fn journal_and_trace(&mut self) -> (Option<&mut ExecutionLog>, Option<&str>) {
+        (self.journal.as_deref_mut(), self.trace.as_deref())
+    }
+
+    /// How long it has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     pub(super) fn located(&mut self, stage: &Arc<CompiledStage>, side: Side) {
@@ -63,6 +89,7 @@ impl Outcome {
 
     pub(super) fn refused(&mut self, refusal: &Refusal) {
         self.reason = Some(refusal.reason.clone().into_owned());
+        journal::refusal(self, refusal);
     }
 
     /// Puts the headers on a reply that every reply has.

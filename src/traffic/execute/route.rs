@@ -16,6 +16,8 @@ pub(super) struct Routed {
     pub(super) stage: Arc<CompiledStage>,
     pub(super) side: Side,
     pub(super) method: Arc<CompiledMethod>,
+    /// The path within the stage, with its slash at the start.
+    pub(super) path: String,
     pub(super) path_parameters: PathParameters,
 }
 
@@ -34,7 +36,7 @@ pub(super) fn find(located: Located, outcome: &mut Outcome) -> Result<Routed, Re
     };
     let (method, path_parameters) = (Arc::clone(found.method), found.parameters);
     outcome.routed(&method);
-    Ok(Routed { request, stage, side, method, path_parameters })
+    Ok(Routed { request, stage, side, method, path, path_parameters })
 }
 
 /// AWS answers a path that it does not know as if a signature were missing, and says so if one is there but is none.

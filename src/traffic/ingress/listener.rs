@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 use uuid::Uuid;
 
 use crate::traffic::execute::Execute;
-use crate::traffic::message::{Body, BodyError, ByteStream, Headers, Reply, Request};
+use crate::traffic::message::{Body, BodyError, ByteStream, Headers, Peer, Reply, Request};
 
 /// A caller that sends nothing of its body for so long is cut off.
 const BODY_IDLE: Duration = Duration::from_secs(15);
@@ -54,7 +54,7 @@ fn read(request: &HttpRequest, payload: Payload) -> Request {
         host: host(request).to_owned(),
         body: body(request, payload),
         headers,
-        peer: request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip()),
+        peer: Peer::Address(request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())),
         port: request.app_config().local_addr().port(),
         secure: request.app_config().secure(),
     }

@@ -159,14 +159,24 @@ impl CompiledStage {
         let canary = stage.canary.as_ref().zip(canary).map(|(settings, snapshot)| {
             let mut variables = stage.variables.clone();
             variables.extend(settings.stage_variable_overrides.clone().unwrap_or_default());
-            let deployed = Deployed::new(api, &stage.name, settings.deployment.clone(), snapshot, &variables);
+            let deployed = Deployed::new(settings.deployment.clone(), snapshot, &variables, counted(api, stage));
             (settings.percent_traffic, deployed)
         });
         Self {
             api: api.clone(),
             name: stage.name.clone(),
-            base: Deployed::new(api, &stage.name, stage.deployment.clone(), base, &stage.variables),
+            base: Deployed::new(stage.deployment.clone(), base, &stage.variables, counted(api, stage)),
             canary,
+        }
+    }
+
+    /// Compiles an API as if it were deployed, for test invocations: nothing of it is counted.
+    pub fn undeployed(snapshot: &Snapshot, variables: &Strings) -> Self {
+        Self {
+            api: snapshot.api.id.clone(),
+            name: StageName::new("test-invoke-stage"),
+            base: Deployed::new(DeploymentId::new(""), snapshot, variables, |_, _| MethodMetrics::none()),
+            canary: None,
         }
     }
 
@@ -186,12 +196,12 @@ impl CompiledStage {
 }
 
 impl Deployed {
+    /// `metrics` says where the requests of a verb on a path are counted.
     fn new(
-        api: &RestApiId,
-        stage: &StageName,
         deployment: DeploymentId,
         snapshot: &Snapshot,
         variables: &Strings,
+        metrics: impl Fn(rest::Verb, &str) -> MethodMetrics,
     ) -> Self {
         let mut router = Router::default();
         for resource in &snapshot.resources {
@@ -204,13 +214,18 @@ impl Deployed {
                     api_key_required: method.api_key_required,
                     integration: CompiledIntegration::new(method.integration.as_ref(), variables),
                     responses: method.responses.keys().filter_map(|code| code.parse().ok()).collect(),
-                    metrics: MethodMetrics::new(api.as_str(), stage.as_str(), verb.as_str(), &resource.path),
+                    metrics: metrics(verb, &resource.path),
                 };
                 router.insert(&resource.path, verb, Arc::new(compiled));
             }
         }
         Self { deployment, endpoint_disabled: snapshot.api.disable_execute_api_endpoint, router }
     }
+}
+
+/// Where the requests of a stage's methods are counted.
+fn counted(api: &RestApiId, stage: &Stage) -> impl Fn(rest::Verb, &str) -> MethodMetrics {
+    move |verb, path| MethodMetrics::new(api.as_str(), stage.name.as_str(), verb.as_str(), path)
 }
 
 impl CompiledIntegration {

@@ -1,0 +1,151 @@
+//! How requests, calls and answers are written into an execution log, if one is kept: without it nothing is made.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::header::HOST;
+
+use super::outcome::Outcome;
+use super::route::Routed;
+use crate::mapping::query::Query;
+use crate::observe::execution_log::{ExecutionLog, Line, Pairs};
+use crate::traffic::integration::http1;
+use crate::traffic::message::{Body, Headers, Refusal, Reply};
+
+/// What the method is asked.
+pub(super) fn request(outcome: &mut Outcome, routed: &Routed) {
+    let Some(log) = outcome.journal() else { return };
+    let request = &routed.request;
+    log.write(&Line::Starting { request: request.id });
+    log.write(&Line::Method { verb: request.method.as_str(), path: &routed.path });
+    let mut parameters = Pairs::default();
+    routed.path_parameters.iter().for_each(|(name, value)| parameters.add(name, value));
+    log.write(&Line::RequestPath(parameters));
+    let query = Query::parse(request.uri.query().unwrap_or_default());
+    let mut parameters = Pairs::default();
+    query.iter().for_each(|(name, value)| parameters.add(name, value));
+    log.write(&Line::RequestQuery(parameters));
+    log.write(&Line::RequestHeaders(fields(&request.headers)));
+    log.write(&Line::RequestBody(&text(&request.body)));
+}
+
+/// What the endpoint will be asked.
+pub(super) fn call(outcome: &mut Outcome, call: &http1::Call) {
+    let Some(log) = outcome.journal() else { return };
+    log.write(&Line::EndpointUri(&uri(call)));
+    let mut headers = fields(&call.headers);
+    if call.headers.last(&HOST).is_none() {
+        headers.add("Host", call.origin.authority.as_str());
+    }
+    log.write(&Line::EndpointRequestHeaders(headers));
+    log.write(&Line::EndpointRequestBody(&text(&call.body)));
+}
+
+/// The endpoint is asked.
+pub(super) fn sending(outcome: &mut Outcome, call: &http1::Call) {
+    let Some(log) = outcome.journal() else { return };
+    log.write(&Line::Sending(&uri(call)));
+}
+
+/// What the endpoint answered, and after how long.
+pub(super) fn answer(outcome: &mut Outcome, answer: &http1::Answer, took: Duration) {
+    let Some(log) = outcome.journal() else { return };
+    log.write(&Line::Received { status: answer.status.as_u16(), latency: took });
+    log.write(&Line::EndpointResponseHeaders(fields(&answer.headers)));
+    log.write(&Line::EndpointResponseBody(&text(&answer.body)));
+}
+
+/// What the caller gets of a method that did its work.
+pub(super) fn reply(outcome: &mut Outcome, reply: &Reply) {
+    let (Some(log), trace) = outcome.journal_and_trace() else { return };
+    log.write(&Line::ResponseBody(&text(&reply.body)));
+    let mut headers = Pairs::default();
+    trace.into_iter().for_each(|trace| headers.add(TRACE_ID, trace));
+    add_fields(&mut headers, &reply.headers);
+    log.write(&Line::ResponseHeaders(headers));
+    log.write(&Line::Successful);
+    completed(log, reply.status.as_u16());
+}
+
+/// Why a request ended early.
+pub(super) fn refusal(outcome: &mut Outcome, refusal: &Refusal) {
+    let Some(log) = outcome.journal() else { return };
+    log.write(&Line::Failed(&refusal.reason));
+    completed(log, refusal.status.as_u16());
+}
+
+/// The header that says which trace a request belongs to, as AWS spells it.
+pub(super) const TRACE_ID: &str = "X-Amzn-Trace-Id";
+
+/// A header's name as people and AWS spell it; the server that we stand on knows small letters only.
+pub(super) fn spelled(name: &str) -> Cow<'_, str> {
+    match name {
+        "x-amzn-apigateway-api-id" | "x-amz-apigw-id" => return Cow::Borrowed(name),
+        "x-amzn-errortype" => return Cow::Borrowed("x-amzn-ErrorType"),
+        "x-amzn-requestid" => return Cow::Borrowed("x-amzn-RequestId"),
+        "content-md5" => return Cow::Borrowed("Content-MD5"),
+        "etag" => return Cow::Borrowed("ETag"),
+        "www-authenticate" => return Cow::Borrowed("WWW-Authenticate"),
+        _ => {}
+    }
+    if let Some(rest) = name.strip_prefix("x-amzn-remapped-") {
+        return Cow::Owned(format!("x-amzn-Remapped-{}", spelled(rest)));
+    }
+    let mut at_start = true;
+    let letters = name.chars().map(|letter| {
+        let written = if at_start { letter.to_ascii_uppercase() } else { letter };
+        at_start = letter == '-';
+        written
+    });
+    Cow::Owned(letters.collect())
+}
+
+fn completed(log: &mut ExecutionLog, status: u16) {
+    log.write(&Line::Completed { status });
+}
+
+fn uri(call: &http1::Call) -> String {
+    let scheme = if call.origin.secure { "https" } else { "http" };
+    format!("{scheme}://{}{}", call.origin.authority, call.target)
+}
+
+fn fields(headers: &Headers) -> Pairs<'_> {
+    let mut pairs = Pairs::default();
+    add_fields(&mut pairs, headers);
+    pairs
+}
+
+fn add_fields<'a>(pairs: &mut Pairs<'a>, headers: &'a Headers) {
+    for (name, value) in headers.iter() {
+        pairs.add(spelled(name.as_str()), String::from_utf8_lossy(value.as_bytes()));
+    }
+}
+
+/// A body as a log shows it; one that is still coming is not waited for.
+fn text(body: &Body) -> Cow<'_, str> {
+    match body {
+        Body::Whole(bytes) => String::from_utf8_lossy(bytes),
+        Body::Empty | Body::Stream { .. } => Cow::Borrowed(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_spelled_as_aws_does_it() {
+        for (name, expected) in [
+            ("content-type", "Content-Type"),
+            ("x-amzn-trace-id", TRACE_ID),
+            ("x-amzn-errortype", "x-amzn-ErrorType"),
+            ("x-amzn-apigateway-api-id", "x-amzn-apigateway-api-id"),
+            ("x-amzn-remapped-content-length", "x-amzn-Remapped-Content-Length"),
+            ("x-amzn-remapped-x-amzn-requestid", "x-amzn-Remapped-x-amzn-RequestId"),
+            ("x-amzn-remapped-www-authenticate", "x-amzn-Remapped-WWW-Authenticate"),
+            ("x--a", "X--A"),
+        ] {
+            assert_eq!(spelled(name), expected);
+        }
+    }
+}
