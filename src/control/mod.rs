@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::catalog::{self, Catalog};
 use crate::identity::sigv4::{Claim, Credentials, Refusal, Request, Service};
 use crate::observe::clock::Clock;
+use crate::traffic::execute::invoke;
 use wire::{Answer, Call, Error};
 
 /// An operation whose edit was overtaken is tried so many times.
@@ -28,6 +29,8 @@ pub struct Control {
     pub(crate) catalog: Catalog,
     /// The time.
     pub(crate) clock: Clock,
+    /// The data plane's door for test invocations.
+    pub(crate) invoker: invoke::Invoker,
     /// Settings.
     pub(crate) settings: Settings,
 }
@@ -56,8 +59,8 @@ pub enum Authentication {
 
 impl Control {
     /// A control plane over a catalog.
-    pub fn new(catalog: Catalog, clock: Clock, settings: Settings) -> Self {
-        Self { catalog, clock, settings }
+    pub fn new(catalog: Catalog, clock: Clock, invoker: invoke::Invoker, settings: Settings) -> Self {
+        Self { catalog, clock, invoker, settings }
     }
 
     /// Answers a call, in every case.

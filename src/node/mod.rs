@@ -19,6 +19,7 @@ use crate::catalog::Catalog;
 use crate::control::{Control, Settings};
 use crate::observe::clock::Clock;
 use crate::observe::{metrics, process};
+use crate::traffic::execute::invoke::Invoker;
 use crate::traffic::stage::{Directory, Keeper};
 
 pub use config::{Config, Error as ConfigError};
@@ -99,13 +100,15 @@ impl Node {
             authentication: root.authentication(&config),
             settle_within: config.settle_within,
         };
-        let control = Control::new(catalog, clock.clone(), settings);
+        let tls = listeners::upstream_tls()?;
+        let invoker = Invoker::new(Arc::clone(&tls), clock.clone());
+        let control = Control::new(catalog, clock.clone(), invoker, settings);
         let shared = listeners::Shared {
             control,
             cluster: cluster.clone(),
             directory,
             clock,
-            tls: listeners::upstream_tls()?,
+            tls,
             recorder: recorder.clone(),
             ready: Arc::default(),
             restoring: Arc::default(),

@@ -9,7 +9,7 @@ use super::{Target, bounded, canary, stages};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Page, any_of, operations};
 use crate::model::id::{DeploymentId, RestApiId, StageName};
-use crate::model::rest::{Deployment, Snapshot, SnapshotResource, Stage};
+use crate::model::rest::{Deployment, RestApi, Snapshot, SnapshotResource, Stage};
 
 const MISSING: &str = "Invalid Deployment identifier specified";
 const MAX_DESCRIPTION: usize = 1024;
@@ -149,7 +149,7 @@ impl Target<'_> {
 }
 
 /// Takes the API as it is at this commit.
-fn take(documents: &Documents<'_>, id: &RestApiId, api: crate::model::rest::RestApi) -> Result<Snapshot, Error> {
+fn take(documents: &Documents<'_>, id: &RestApiId, api: RestApi) -> Result<Snapshot, Error> {
     let tree = Tree::read(documents, id)?;
     let mut resources = Vec::new();
     for resource in tree.iter() {
@@ -165,6 +165,16 @@ fn take(documents: &Documents<'_>, id: &RestApiId, api: crate::model::rest::Rest
         return Err(Error::bad_request("The REST API doesn't contain any methods"));
     }
     resources.sort_by(|one, other| one.path.cmp(&other.path));
+    snapshot(documents, api, resources)
+}
+
+/// A snapshot with these resources, and with what their methods may need.
+pub(super) fn snapshot(
+    documents: &Documents<'_>,
+    api: RestApi,
+    resources: Vec<SnapshotResource>,
+) -> Result<Snapshot, Error> {
+    let id = &api.id;
     let models = values(documents.list(&keys::models(id))?);
     let authorizers = values(documents.list(&keys::authorizers(id))?);
     let request_validators = values(documents.list(&keys::request_validators(id))?);

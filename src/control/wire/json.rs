@@ -1,6 +1,8 @@
 //! JSON bodies: each member is asked for with its type. `null` is absent, and members that nobody asks for are
 //! ignored, as AWS's services do.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::Error;
@@ -96,6 +98,18 @@ impl Input {
         self.map(name)?.map(|members| members.iter().map(read).collect()).transpose()
     }
 
+    /// A map of lists of texts.
+    pub fn lists(&self, name: &str) -> Result<Option<BTreeMap<String, Vec<String>>>, Error> {
+        let read = |(key, value): (&String, &Value)| match value {
+            Value::Array(items) => {
+                bounded(items.len())?;
+                Ok((key.clone(), items.iter().map(text).collect::<Result<_, _>>()?))
+            }
+            other => Err(mismatch(other, "List")),
+        };
+        self.map(name)?.map(|members| members.iter().map(read).collect()).transpose()
+    }
+
     /// A map of texts, some of which may be absent.
     pub fn optional_strings(&self, name: &str) -> Result<Option<crate::model::rest::Templates>, Error> {
         let read = |(key, value): (&String, &Value)| {
@@ -172,8 +186,10 @@ mod tests {
 
     #[test]
     fn members_have_their_types() {
-        let input =
-            Input::read(br#"{"t": "x", "b": true, "n": 5, "z": null, "m": {"a": "1"}, "l": ["a"]}"#).expect("JSON");
+        let input = Input::read(
+            br#"{"t": "x", "b": true, "n": 5, "z": null, "m": {"a": "1"}, "l": ["a"], "ml": {"a": ["b", "c"]}}"#,
+        )
+        .expect("JSON");
         assert_eq!(input.text("t"), Ok(Some("x".to_owned())));
         assert_eq!(input.text("z"), Ok(None));
         assert_eq!(input.integer("n"), Ok(Some(5)));
@@ -186,6 +202,9 @@ mod tests {
                 "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an String"
             ))
         );
+        let several = BTreeMap::from([("a".to_owned(), vec!["b".to_owned(), "c".to_owned()])]);
+        assert_eq!(input.lists("ml"), Ok(Some(several)));
+        assert!(input.lists("m").is_err());
         assert!(input.flags("l").is_err() && input.strings("t").is_err() && input.integer("t").is_err());
     }
 
