@@ -6,6 +6,7 @@
 pub mod apigateway;
 pub mod listener;
 pub mod openapi;
+mod sdk;
 pub mod sts;
 pub mod wire;
 
@@ -44,6 +45,10 @@ pub struct Settings {
     pub region: String,
     /// Who may call.
     pub authentication: Authentication,
+    /// The port at which this node serves APIs.
+    pub gateway_port: u16,
+    /// The port at which it serves APIs and the control plane, if there is one.
+    pub edge_port: Option<u16>,
     /// How long a deployment waits until all live nodes serve it.
     pub settle_within: Duration,
 }

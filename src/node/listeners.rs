@@ -52,6 +52,18 @@ pub(super) struct Sockets {
     edge: Option<TcpListener>,
 }
 
+impl Sockets {
+    /// The ports at which APIs are served: alone, and together with the control plane.
+    pub(super) fn ports(&self) -> Result<(u16, Option<u16>), Error> {
+        let port = |what, flag, socket: &TcpListener| {
+            let bound = socket.local_addr().map(|address| address.port());
+            bound.map_err(|source| Error::Listen { what, flag, address: "the bound socket".to_owned(), source })
+        };
+        let edge = self.edge.as_ref().map(|socket| port("both planes", "edge", socket)).transpose()?;
+        Ok((port("APIs", "gateway", &self.gateway)?, edge))
+    }
+}
+
 /// What the listeners' handlers work with.
 #[derive(Clone)]
 pub(super) struct Shared {

@@ -94,10 +94,13 @@ impl Node {
         let directory = Directory::default();
         let stages = Arbiter::new();
         wait_until_served(&catalog, &directory, &stages).await;
+        let (gateway_port, edge_port) = sockets.ports()?;
         let settings = Settings {
             account: config.account.clone(),
             region: config.region.clone(),
             authentication: root.authentication(&config),
+            gateway_port,
+            edge_port,
             settle_within: config.settle_within,
         };
         let tls = listeners::upstream_tls()?;

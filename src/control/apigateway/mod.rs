@@ -30,6 +30,7 @@ mod operations;
 mod request_validators;
 mod resources;
 mod rest_apis;
+mod sdk_types;
 mod sdks;
 mod stages;
 mod tags;

@@ -92,7 +92,12 @@ impl Target<'_> {
         Ok(Answer::empty(202))
     }
 
-    fn find_stage(&self, documents: &Documents<'_>, api: &RestApiId, name: &StageName) -> Result<Stored<Stage>, Error> {
+    pub(super) fn find_stage(
+        &self,
+        documents: &Documents<'_>,
+        api: &RestApiId,
+        name: &StageName,
+    ) -> Result<Stored<Stage>, Error> {
         self.find_api(documents, api)?;
         documents.get(&keys::stage(api, name))?.ok_or_else(|| Error::not_found(MISSING))
     }
