@@ -193,7 +193,7 @@ impl Writer<'_> {
 
     fn client(&self, interface: &Interface, named: &[(String, &Operation)]) -> String {
         let mut text = String::from(
-            "//! The client: a function for each operation.\n\nuse serde_json::Value;\n\nuse crate::http::{segment, Answer, Call, Config, Error, Http, Payload};\nuse crate::models;\n\n",
+            "//! The client: a function for each operation.\n\nuse serde_json::Value;\n\nuse super::http::{segment, Answer, Call, Config, Error, Http, Payload};\nuse super::models;\n\n",
         );
         let _ = writeln!(text, "const INVOKE_URL: &str = {};\n", quote(&interface.invoke_url));
         text.push_str(&documentation(Some(interface.description.as_deref().unwrap_or("The client.")), ""));
