@@ -3,13 +3,15 @@
 use crate::control::wire::Error;
 use crate::model::rest::Flags;
 
+/// Where an expression may take something of a request from.
+const REQUEST_SOURCES: [&str; 5] = ["path.", "querystring.", "multivaluequerystring.", "header.", "multivalueheader."];
+
 /// An expression that may fill a value of an integration's request. What it takes of the method's request, the method
 /// must declare (data-plane reference, 9.1).
 pub(super) fn check_request(target: &str, source: &str, declared: &Flags) -> Result<(), Error> {
     let places = ["header.", "path.", "querystring."];
     check_target(target, "integration.request.", &places)?;
-    let sources = ["path.", "querystring.", "multivaluequerystring.", "header.", "multivalueheader."];
-    check_source(source, "method.request.", &sources)?;
+    check_source(source, "method.request.", &REQUEST_SOURCES)?;
     let place = source.strip_prefix("method.request.").unwrap_or_default();
     let place = place.strip_prefix("multivalue").unwrap_or(place);
     let plain = format!("method.request.{place}");
@@ -26,6 +28,17 @@ pub(super) fn check_request(target: &str, source: &str, declared: &Flags) -> Res
 pub(super) fn check_response(target: &str, source: &str) -> Result<(), Error> {
     check_target(target, "method.response.", &["header."])?;
     check_source(source, "integration.response.", &["header.", "multivalueheader."])
+}
+
+/// An expression that may fill a header of a gateway response.
+pub(super) fn check_gateway_response(target: &str, source: &str) -> Result<(), Error> {
+    check_target(target, "gatewayresponse.", &["header."])?;
+    check_source(source, "method.request.", &REQUEST_SOURCES)
+}
+
+/// An expression that names a part of a caller's identity.
+pub(super) fn check_identity(source: &str) -> Result<(), Error> {
+    check_source(source, "method.request.", &["header.", "querystring."])
 }
 
 /// The name of a parameter that a method declares.

@@ -1,6 +1,7 @@
 //! Method responses: PutMethodResponse, GetMethodResponse, UpdateMethodResponse, DeleteMethodResponse.
 
 use super::{Place, Target, expressions, methods};
+use crate::catalog::Edit;
 use crate::control::wire::{Answer, Error, Input, Members, Op, Operation, Violations, as_boolean, operations_and};
 use crate::model::rest::MethodResponse;
 
@@ -13,17 +14,18 @@ impl Target<'_> {
     pub(super) async fn put_method_response(&self, place: &Place, status: &str) -> Result<Answer, Error> {
         check_status(status)?;
         let response = read(self.body)?;
-        let found = self.control.catalog.read(|documents| {
+        let (found, edit) = self.control.catalog.read(|documents| {
             let found = place.find(documents)?;
-            methods::check_models(documents, &place.api, &response.models.clone().unwrap_or_default())?;
-            Ok::<_, Error>(found)
+            let models = response.models.clone().unwrap_or_default();
+            let edit = methods::rely_on_models(documents, &place.api, &models, Edit::new())?;
+            Ok::<_, Error>((found, edit))
         })?;
         if found.value.responses.contains_key(status) {
             return Err(Error::conflict("Response already exists for this resource"));
         }
         let mut changed = found.value.clone();
         changed.responses.insert(status.to_owned(), response.clone());
-        place.update(self.control, &found, &changed).await?;
+        place.update_relying(self.control, &found, &changed, edit).await?;
         Ok(Answer::json(201, members(status, &response)))
     }
 
@@ -37,7 +39,7 @@ impl Target<'_> {
     pub(super) async fn update_method_response(&self, place: &Place, status: &str) -> Result<Answer, Error> {
         let operations =
             operations_and(self.body, "updateMethodResponseInput", |violations| violations.status_code(status))?;
-        let (found, changed, response) = self.control.catalog.read(|documents| {
+        let (found, changed, response, edit) = self.control.catalog.read(|documents| {
             let found = place.find(documents)?;
             let mut changed = found.value.clone();
             let response = changed.responses.get_mut(status).ok_or_else(|| Error::not_found(MISSING))?;
@@ -45,10 +47,11 @@ impl Target<'_> {
                 patch(response, operation)?;
             }
             let response = response.clone();
-            methods::check_models(documents, &place.api, &response.models.clone().unwrap_or_default())?;
-            Ok::<_, Error>((found, changed, response))
+            let models = response.models.clone().unwrap_or_default();
+            let edit = methods::rely_on_models(documents, &place.api, &models, Edit::new())?;
+            Ok::<_, Error>((found, changed, response, edit))
         })?;
-        place.update(self.control, &found, &changed).await?;
+        place.update_relying(self.control, &found, &changed, edit).await?;
         Ok(Answer::json(201, members(status, &response)))
     }
 

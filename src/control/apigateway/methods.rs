@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::method_responses::{self, ONLY_MAP_OPERATIONS};
-use super::{Place, Target, expressions, find_resource, integrations};
+use super::{Place, Target, expressions, find_resource, integrations, request_validators};
 use crate::catalog::{Documents, Edit, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, as_boolean, operations};
-use crate::model::id::RestApiId;
-use crate::model::rest::{AuthorizationType, Flags, Method, Strings, Verb};
+use crate::model::id::{AuthorizerId, RequestValidatorId, RestApiId};
+use crate::model::rest::{AuthorizationType, AuthorizerType, Flags, Method, Strings, Verb};
 
 const BAD_VERB: &str = "Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY";
 const NO_AUTHORIZER: &str = "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.";
+/// A method has at most so many authorization scopes.
+const MAX_SCOPES: usize = 100;
 const PLACES: &[&str] = &["header.", "path.", "querystring.", "multivalueheader.", "multivaluequerystring."];
 
 impl Target<'_> {
@@ -32,14 +34,14 @@ impl Target<'_> {
         };
         drop_unused_authorizer(&mut method);
         let key = keys::method(&place.api, &place.resource, verb);
-        self.control.catalog.read(|documents| {
+        let edit = self.control.catalog.read(|documents| {
             find_resource(documents, &place.api, &place.resource)?;
             if documents.exists(&key) {
                 return Err(Error::conflict("Method already exists for this resource"));
             }
             check(documents, &place.api, &method)
         })?;
-        let edit = Edit::new().require(&keys::resource(&place.api, &place.resource)).create(&key, &method);
+        let edit = edit.require(&keys::resource(&place.api, &place.resource)).create(&key, &method);
         self.control.catalog.commit(edit).await?;
         Ok(Answer::json(201, members(&method)))
     }
@@ -51,17 +53,17 @@ impl Target<'_> {
 
     pub(super) async fn update_method(&self, place: &Place) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateMethodInput")?;
-        let (found, changed) = self.control.catalog.read(|documents| {
+        let (found, changed, edit) = self.control.catalog.read(|documents| {
             let found = place.find(documents)?;
             let mut changed = found.value.clone();
             for operation in &operations {
                 patch(&mut changed, operation)?;
             }
             drop_unused_authorizer(&mut changed);
-            check(documents, &place.api, &changed)?;
-            Ok::<_, Error>((found, changed))
+            let edit = check(documents, &place.api, &changed)?;
+            Ok::<_, Error>((found, changed, edit))
         })?;
-        place.update(self.control, &found, &changed).await?;
+        place.update_relying(self.control, &found, &changed, edit).await?;
         Ok(Answer::json(200, members(&changed)))
     }
 
@@ -89,20 +91,39 @@ fn drop_unused_authorizer(method: &mut Method) {
     }
 }
 
-/// What must be true of a method, however it came to be so.
-fn check(documents: &Documents<'_>, api: &RestApiId, method: &Method) -> Result<(), Error> {
-    match method.authorization_type {
-        AuthorizationType::None | AuthorizationType::AwsIam => {}
-        // No API has an authorizer yet, so none is valid.
-        AuthorizationType::Custom | AuthorizationType::CognitoUserPools => {
-            return Err(Error::bad_request(NO_AUTHORIZER));
-        }
+/// What must be true of a method, however it came to be so, and must still be true at the commit.
+fn check(documents: &Documents<'_>, api: &RestApiId, method: &Method) -> Result<Edit, Error> {
+    if method.authorization_scopes.len() > MAX_SCOPES {
+        return Err(Error::bad_request(format!("A method may have at most {MAX_SCOPES} authorization scopes")));
     }
-    if method.request_validator_id.is_some() {
-        return Err(Error::bad_request("Invalid Request Validator identifier specified"));
+    let mut edit = rely_on_authorizer(documents, api, method, Edit::new())?;
+    if let Some(id) = &method.request_validator_id {
+        let key = keys::request_validator(api, &RequestValidatorId::new(id.as_str()));
+        if !documents.exists(&key) {
+            return Err(Error::bad_request(request_validators::MISSING));
+        }
+        edit = edit.require(&key);
     }
     check_parameters(&method.request_parameters)?;
-    check_models(documents, api, &method.request_models)
+    rely_on_models(documents, api, &method.request_models, edit)
+}
+
+/// An authorizer must exist, and be of a kind that fits how callers are authorized.
+fn rely_on_authorizer(documents: &Documents<'_>, api: &RestApiId, method: &Method, edit: Edit) -> Result<Edit, Error> {
+    let fits = |kind: AuthorizerType| match method.authorization_type {
+        AuthorizationType::None | AuthorizationType::AwsIam => false,
+        AuthorizationType::Custom => kind != AuthorizerType::CognitoUserPools,
+        AuthorizationType::CognitoUserPools => kind == AuthorizerType::CognitoUserPools,
+    };
+    if matches!(method.authorization_type, AuthorizationType::None | AuthorizationType::AwsIam) {
+        return Ok(edit);
+    }
+    let key = keys::authorizer(api, &AuthorizerId::new(method.authorizer_id.as_deref().unwrap_or_default()));
+    match documents.get(&key)? {
+        // Its revision: it may not become one of another kind before the commit.
+        Some(found) if fits(found.value.kind) => Ok(edit.rely_on(&key, &found)),
+        _ => Err(Error::bad_request(NO_AUTHORIZER)),
+    }
 }
 
 fn check_parameters(parameters: &Flags) -> Result<(), Error> {
@@ -117,11 +138,21 @@ fn check_parameters(parameters: &Flags) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) fn check_models(documents: &Documents<'_>, api: &RestApiId, models: &Strings) -> Result<(), Error> {
-    match models.values().find(|name| !documents.exists(&keys::model(api, name))) {
-        Some(unknown) => Err(Error::bad_request(format!("Invalid model identifier specified: {unknown}"))),
-        None => Ok(()),
+/// Models that are named must exist, and go on existing until the commit.
+pub(super) fn rely_on_models(
+    documents: &Documents<'_>,
+    api: &RestApiId,
+    models: &Strings,
+    mut edit: Edit,
+) -> Result<Edit, Error> {
+    for name in models.values() {
+        let key = keys::model(api, name);
+        if !documents.exists(&key) {
+            return Err(Error::bad_request(format!("Invalid model identifier specified: {name}")));
+        }
+        edit = edit.require(&key);
     }
+    Ok(edit)
 }
 
 /// What of a method can be patched, and how.

@@ -25,8 +25,11 @@ mod integrations;
 mod method_responses;
 mod method_settings;
 mod methods;
+mod model_schemas;
+mod model_templates;
 mod models;
 mod operations;
+mod references;
 mod request_validators;
 mod resources;
 mod rest_apis;
@@ -42,7 +45,7 @@ mod vpc_links;
 
 use super::Control;
 use super::wire::{Answer, Call, Error, Input};
-use crate::catalog::{Documents, Stored, keys};
+use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::model::id::{DeploymentId, ResourceId, RestApiId, StageName};
 use crate::model::rest::{Method, Resource, RestApi, Strings, Verb};
 use operations::Operation;
@@ -250,11 +253,21 @@ impl Place {
 
     /// Writes a method back, as it was found and then changed.
     async fn update(&self, control: &Control, found: &Stored<Method>, method: &Method) -> Result<(), Error> {
-        if found.value == *method {
-            return Ok(());
+        self.update_relying(control, found, method, Edit::new()).await
+    }
+
+    /// Writes a method back together with what an edit relies on.
+    async fn update_relying(
+        &self,
+        control: &Control,
+        found: &Stored<Method>,
+        method: &Method,
+        edit: Edit,
+    ) -> Result<(), Error> {
+        if found.value != *method {
+            let key = keys::method(&self.api, &self.resource, method.verb);
+            control.catalog.commit(edit.update(&key, found, method)).await?;
         }
-        let key = keys::method(&self.api, &self.resource, method.verb);
-        control.catalog.commit(crate::catalog::Edit::new().update(&key, found, method)).await?;
         Ok(())
     }
 }

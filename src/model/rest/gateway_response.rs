@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Strings, spelled};
 
-/// A gateway response that an API customizes. What it leaves out is as by default.
+/// A gateway response that an API customizes: all of it, what it has by default included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GatewayResponse {
     /// Which one.
@@ -64,6 +64,22 @@ spelled!(
         WafFiltered = "WAF_FILTERED",
     }
 );
+
+impl GatewayResponse {
+    /// The template of those that nobody customized.
+    pub const DEFAULT_TEMPLATE: &str = "{\"message\":$context.error.messageString}";
+
+    /// What a gateway response is where nobody customized it.
+    pub fn default_of(kind: GatewayResponseType) -> Self {
+        let template = ("application/json".to_owned(), Self::DEFAULT_TEMPLATE.to_owned());
+        Self {
+            kind,
+            status: kind.default_status().map(str::to_owned),
+            parameters: Strings::new(),
+            templates: Strings::from([template]),
+        }
+    }
+}
 
 impl GatewayResponseType {
     /// All of them, in the order of listing.

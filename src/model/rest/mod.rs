@@ -10,6 +10,7 @@ mod method;
 mod model;
 mod request_validator;
 mod resource;
+pub mod schema;
 mod stage;
 
 pub use api::{ApiKeySource, Endpoint, EndpointAccessMode, EndpointType, IpAddressType, RestApi};

@@ -9,7 +9,7 @@ use crate::model::id::RequestValidatorId;
 pub struct RequestValidator {
     /// Its id.
     pub id: RequestValidatorId,
-    /// Its name.
+    /// Its name; empty where none was given.
     pub name: String,
     /// Whether bodies are checked against their models.
     pub validate_body: bool,
