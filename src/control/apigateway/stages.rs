@@ -141,7 +141,7 @@ pub(super) fn new(
     })
 }
 
-/// A stage's deployments must exist, and go on existing until the commit.
+/// A stage's deployments and its documentation must exist, and go on existing until the commit.
 fn rely_on_deployments(
     documents: &Documents<'_>,
     api: &RestApiId,
@@ -153,6 +153,13 @@ fn rely_on_deployments(
         let key = keys::deployment(api, deployment);
         if !documents.exists(&key) {
             return Err(Error::bad_request(NO_DEPLOYMENT));
+        }
+        edit = edit.require(&key);
+    }
+    if let Some(version) = &stage.documentation_version {
+        let key = keys::documentation_version(api, version);
+        if !documents.exists(&key) {
+            return Err(Error::bad_request("Documentation version does not exist"));
         }
         edit = edit.require(&key);
     }

@@ -6,6 +6,7 @@ mod deployment;
 mod documentation;
 mod gateway_response;
 mod integration;
+mod location;
 mod method;
 mod model;
 mod request_validator;
@@ -22,6 +23,7 @@ pub use integration::{
     ConnectionType, ContentHandling, Integration, IntegrationResponse, IntegrationType, Passthrough, Templates,
     TransferMode,
 };
+pub use location::applying;
 pub use method::{AuthorizationType, Method, MethodResponse, Verb};
 pub use model::Model;
 pub use request_validator::RequestValidator;
