@@ -281,8 +281,24 @@ impl<'a> View<'a> {
     ///
     /// What lies below such keys is jumped over, not walked through.
     pub fn children<'p>(&self, prefix: &'p str) -> impl Iterator<Item = (&'a str, &'a Document)> + use<'a, 'p> {
+        self.children_from(prefix, Bound::Included(prefix.to_owned()))
+    }
+
+    /// As [`View::children`], from the first on that comes behind the one called `after`.
+    pub fn children_after<'p>(
+        &self,
+        prefix: &'p str,
+        after: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a Document)> + use<'a, 'p> {
+        self.children_from(prefix, Bound::Excluded(format!("{prefix}{after}")))
+    }
+
+    fn children_from<'p>(
+        &self,
+        prefix: &'p str,
+        mut start: Bound<String>,
+    ) -> impl Iterator<Item = (&'a str, &'a Document)> + use<'a, 'p> {
         let documents = &self.state.documents;
-        let mut start: Bound<String> = Bound::Included(prefix.to_owned());
         std::iter::from_fn(move || {
             loop {
                 let (key, document) = from(documents, start.as_ref().map(String::as_str)).next()?;
@@ -380,6 +396,26 @@ mod tests {
             assert_eq!(state.document("right").is_some(), holds, "{condition:?}");
             let tidy = Transaction::new().delete("left").delete("right");
             transact(&mut state, id + 1000, tidy);
+        }
+    }
+
+    #[test]
+    fn children_go_on_behind_the_one_that_is_named() {
+        let mut state = State::default();
+        let seed = ["p/a", "p/a/x", "p/a/y", "p/b", "p/c/x", "p/d", "q"];
+        transact(&mut state, 1, seed.iter().fold(Transaction::new(), |all, key| all.put(*key, "1")));
+        let view = View { state: &state };
+        let after = |name: &str| view.children_after("p/", name).map(|(key, _)| key).collect::<Vec<_>>();
+        assert_eq!(after(""), view.children("p/").map(|(key, _)| key).collect::<Vec<_>>());
+        for (name, expected) in [
+            ("", &["p/a", "p/b", "p/d"][..]),
+            ("a", &["p/b", "p/d"]),
+            ("aa", &["p/b", "p/d"]),
+            ("b", &["p/d"]),
+            ("d", &[]),
+            ("z", &[]),
+        ] {
+            assert_eq!(after(name), expected, "{name}");
         }
     }
 
