@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 use turnpike_cluster as cluster;
 
 use super::{Error, Sealed};
-use crate::model::id::{DocumentationPartId, ResourceId};
+use crate::model::id::{ApiKeyId, DocumentationPartId, ResourceId, UsagePlanId};
 use crate::model::rest::{
-    Authorizer, Deployment, DocumentationPart, DocumentationVersion, GatewayResponse, Method, Model, RequestValidator,
-    Resource, RestApi, Snapshot, Stage,
+    ApiKey, Authorizer, Deployment, DocumentationPart, DocumentationVersion, GatewayResponse, Method, Model,
+    RequestValidator, Resource, RestApi, Snapshot, Stage, Usage, UsagePlan, UsagePlanKey,
 };
 
 /// A compressed document, spelled out, is at most so large; a larger one is taken for damage.
@@ -47,6 +47,13 @@ impl Document for RequestValidator {}
 impl Document for GatewayResponse {}
 impl Document for DocumentationPart {}
 impl Document for DocumentationPartId {}
+impl Document for ApiKey {}
+impl Document for ApiKeyId {}
+impl Document for Option<ApiKeyId> {}
+impl Document for UsagePlan {}
+impl Document for UsagePlanId {}
+impl Document for UsagePlanKey {}
+impl Document for Usage {}
 
 /// Compressed: a snapshot repeats itself, is written once, and is read when a stage is compiled.
 impl Document for Snapshot {

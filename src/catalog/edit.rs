@@ -73,6 +73,14 @@ impl Edit {
         self.when(Condition::Unchanged { prefix: prefix.as_str().to_owned(), at, count })
     }
 
+    /// Both edits as one.
+    pub fn and(mut self, other: Self) -> Self {
+        self.transaction.conditions.extend(other.transaction.conditions);
+        self.transaction.changes.extend(other.transaction.changes);
+        self.failure = self.failure.or(other.failure);
+        self
+    }
+
     fn when(mut self, condition: Condition) -> Self {
         self.transaction = self.transaction.when(condition);
         self

@@ -17,10 +17,24 @@
 //! | `restapis/{api}/deployments/{deployment}` | a deployment's card |
 //! | `restapis/{api}/snapshots/{deployment}` | what the deployment holds |
 //! | `restapis/{api}/stages/{stage}` | a stage |
+//! | `restapis/{api}/usageplans/{stage}:{plan}` | the id of a usage plan that opens the stage |
+//! | `apikeys/{key}` | an API key, without its value |
+//! | `apikeys/{key}/value` | the key's value, sealed |
+//! | `apikeys/{key}/plans/{plan}` | the id of a usage plan that the key was put into, and may have left |
+//! | `apikeyvalues/{fingerprint}` | the id of the API key that has this value, a claim |
+//! | `usageplans/{plan}` | a usage plan |
+//! | `usageplans/{plan}/joined` | the id of the API key that was put into the plan last |
+//! | `usageplans/{plan}/keys/{key}` | an API key's being in the plan |
+//! | `usage/{plan}/{key}/{year}-{month}` | what the key has used of the plan, by days |
 //! | `cluster/…` | the store's own, where it needs any: not for the catalog |
 //!
 //! A backup is restored in the order of keys, and, if it is large, by several commits: what a document needs comes
 //! before it, as a stage's snapshots do.
+//!
+//! An API key's value is in no document but sealed, and its claim is named by a keyed hash of it: both can be made and read
+//! with the cluster's secret only, so that a backup gives no value away. Restored into a cluster with the same secret the
+//! keys work on; with another one, they are there with their plans and their usage, but no caller's key is found among
+//! them, whoever asks for a value is told why there is none, and the same value may be given to a new key.
 //!
 //! The `children` documents are claims: that two siblings never share a path part, nor have two variable ones,
 //! is a condition of the transaction which creates the claim, whichever nodes the callers speak to.
@@ -29,14 +43,17 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use time::Date;
 
 use super::Sealed;
 use crate::model::id::{
-    AuthorizerId, DeploymentId, DocumentationPartId, RequestValidatorId, ResourceId, RestApiId, StageName,
+    ApiKeyId, AuthorizerId, DeploymentId, DocumentationPartId, RequestValidatorId, ResourceId, RestApiId, StageName,
+    UsagePlanId,
 };
 use crate::model::rest::{
-    Authorizer, Deployment, DocumentationPart, DocumentationVersion, GatewayResponse, GatewayResponseType, Location,
-    Method, Model, PathPart, RequestValidator, Resource, RestApi, Snapshot, Stage, Verb,
+    ApiKey, Authorizer, Deployment, DocumentationPart, DocumentationVersion, GatewayResponse, GatewayResponseType,
+    Location, Method, Model, PathPart, RequestValidator, Resource, RestApi, Snapshot, Stage, Usage, UsagePlan,
+    UsagePlanKey, Verb,
 };
 
 /// The key of one document of type `T`.
@@ -242,6 +259,88 @@ pub fn stages(api: &RestApiId) -> Prefix<Stage> {
 /// A stage.
 pub fn stage(api: &RestApiId, stage: &StageName) -> Key<Stage> {
     Key::new(format!("restapis/{}/stages/{}", part(api), part(stage)))
+}
+
+/// The usage plans that open stages of an API, one for each stage that each of them opens.
+pub fn plans_of_api(api: &RestApiId) -> Prefix<UsagePlanId> {
+    Prefix::new(format!("restapis/{}/usageplans/", part(api)))
+}
+
+/// The usage plans that open a stage. Beside the stage, not below it: what is below an API's stages would count as some.
+pub fn plans_of_stage(api: &RestApiId, stage: &StageName) -> Prefix<UsagePlanId> {
+    Prefix::new(format!("restapis/{}/usageplans/{}:", part(api), part(stage)))
+}
+
+/// A usage plan's opening a stage.
+pub fn plan_of_stage(api: &RestApiId, stage: &StageName, plan: &UsagePlanId) -> Key<UsagePlanId> {
+    Key::new(format!("restapis/{}/usageplans/{}:{}", part(api), part(stage), part(plan)))
+}
+
+/// All API keys.
+pub fn api_keys() -> Prefix<ApiKey> {
+    Prefix::new("apikeys/".to_owned())
+}
+
+/// An API key.
+pub fn api_key(key: &ApiKeyId) -> Key<ApiKey> {
+    Key::new(format!("apikeys/{}", part(key)))
+}
+
+/// The value of an API key.
+pub fn api_key_value(key: &ApiKeyId) -> Key<Sealed> {
+    Key::new(format!("apikeys/{}/value", part(key)))
+}
+
+/// The claim of an API key's value, by the value's fingerprint.
+pub fn api_key_claim(fingerprint: &str) -> Key<ApiKeyId> {
+    Key::new(format!("apikeyvalues/{}", part(fingerprint)))
+}
+
+/// The usage plans that an API key was put into. Whether it still is in one, [`usage_plan_key`] says.
+pub fn plans_of_key(key: &ApiKeyId) -> Prefix<UsagePlanId> {
+    Prefix::new(format!("apikeys/{}/plans/", part(key)))
+}
+
+/// An API key's having been put into a usage plan.
+pub fn plan_of_key(key: &ApiKeyId, plan: &UsagePlanId) -> Key<UsagePlanId> {
+    Key::new(format!("apikeys/{}/plans/{}", part(key), part(plan)))
+}
+
+/// All usage plans.
+pub fn usage_plans() -> Prefix<UsagePlan> {
+    Prefix::new("usageplans/".to_owned())
+}
+
+/// A usage plan.
+pub fn usage_plan(plan: &UsagePlanId) -> Key<UsagePlan> {
+    Key::new(format!("usageplans/{}", part(plan)))
+}
+
+/// The API key that was put into a usage plan last. Whoever decides something that the next one would spoil relies on it,
+/// rather than on all of the plan's keys.
+pub fn usage_plan_joined(plan: &UsagePlanId) -> Key<Option<ApiKeyId>> {
+    Key::new(format!("usageplans/{}/joined", part(plan)))
+}
+
+/// The API keys of a usage plan.
+pub fn usage_plan_keys(plan: &UsagePlanId) -> Prefix<UsagePlanKey> {
+    Prefix::new(format!("usageplans/{}/keys/", part(plan)))
+}
+
+/// An API key's being in a usage plan.
+pub fn usage_plan_key(plan: &UsagePlanId, key: &ApiKeyId) -> Key<UsagePlanKey> {
+    Key::new(format!("usageplans/{}/keys/{}", part(plan), part(key)))
+}
+
+/// What all of a plan's usage is below; no document itself.
+pub fn usage_of_plan(plan: &UsagePlanId) -> Key<Usage> {
+    Key::new(format!("usage/{}", part(plan)))
+}
+
+/// What an API key has used of a plan in the month of a day. Usage outlives the key's being in the plan.
+pub fn usage(plan: &UsagePlanId, key: &ApiKeyId, day: Date) -> Key<Usage> {
+    let (year, month) = (day.year(), u8::from(day.month()));
+    Key::new(format!("usage/{}/{}/{year:04}-{month:02}", part(plan), part(key)))
 }
 
 /// Reads the key of a stage; `None` for every other key.

@@ -126,6 +126,21 @@ impl Catalog {
         sealed.open(&self.sealing_key())
     }
 
+    /// Whether this cluster can open the values of its API keys: not if they came with another one's backup. The first key
+    /// speaks for all.
+    pub fn opens_api_keys(&self) -> Result<bool, Error> {
+        let value = self.read(|documents| match documents.piece(&keys::api_keys(), None, 1).first() {
+            Some(key) => documents.get(&keys::api_key_value(&key.read()?.id)),
+            None => Ok(None),
+        })?;
+        Ok(value.is_none_or(|value| self.unseal(&value.value).is_some()))
+    }
+
+    /// What a secret is found by: the same text for the same secret, in this cluster only.
+    pub fn fingerprint(&self, secret: &[u8]) -> String {
+        sealed::fingerprint(&self.cluster.derive_key("catalog/fingerprint/1"), secret)
+    }
+
     fn sealing_key(&self) -> [u8; 32] {
         self.cluster.derive_key("catalog/sealed/1")
     }
@@ -169,6 +184,13 @@ impl Documents<'_> {
     /// All documents directly under a prefix, in the order of their keys.
     pub fn list<T: Document>(&self, prefix: &Prefix<T>) -> Result<Vec<Stored<T>>, Error> {
         self.view.children(prefix.as_str()).map(|(key, document)| Stored::read(key, document)).collect()
+    }
+
+    /// As [`Documents::list`], but at most so many, those behind the one that has the name `after` under the prefix, and as
+    /// bytes: a piece of a list that is too long to be read under the lock.
+    pub fn piece<T: Document>(&self, prefix: &Prefix<T>, after: Option<&str>, limit: usize) -> Vec<Packed<T>> {
+        let children = self.view.children_after(prefix.as_str(), after.unwrap_or_default());
+        children.take(limit).map(|(key, document)| Packed::new(key, document.clone())).collect()
     }
 
     /// How many documents there are under a prefix, however deep.

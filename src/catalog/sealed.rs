@@ -2,6 +2,7 @@
 //! gives nothing away.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
@@ -32,9 +33,27 @@ impl Sealed {
     }
 }
 
+/// A fingerprint has so many bytes of the hash: two secrets that share one will not come up.
+const FINGERPRINT: usize = 16;
+
+/// What a secret can be found by, but not guessed from: the beginning of its HMAC-SHA-256, in hexadecimal.
+pub(super) fn fingerprint(key: &[u8; 32], secret: &[u8]) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), secret);
+    hex::encode(&tag.as_ref()[..FINGERPRINT])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fingerprint_is_of_one_secret_under_one_key() {
+        let of = |key, secret: &str| fingerprint(&[key; 32], secret.as_bytes());
+        assert_eq!(of(1, "secret"), of(1, "secret"));
+        assert_eq!(of(1, "secret").len(), 2 * FINGERPRINT);
+        assert_ne!(of(1, "secret"), of(2, "secret"));
+        assert_ne!(of(1, "secret"), of(1, "Secret"));
+    }
 
     #[test]
     fn only_the_key_that_locked_a_secret_opens_it() {

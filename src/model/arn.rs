@@ -2,7 +2,7 @@
 //!
 //! Source: the API Gateway developer guide, "Amazon Resource Name (ARN) reference".
 
-use super::id::RestApiId;
+use super::id::{ApiKeyId, ClientCertificateId, RestApiId, StageName, UsagePlanId, VpcLinkId};
 
 /// The ARN by which tags and policies name a REST API: `arn:aws:apigateway:{region}::/restapis/{id}`.
 pub fn rest_api(region: &str, api: &RestApiId) -> String {
@@ -19,9 +19,81 @@ pub fn well_formed(text: &str) -> bool {
         && parts.next().is_some_and(|resource| !resource.is_empty())
 }
 
+/// What tags can be put on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Taggable {
+    /// `/restapis/{id}`.
+    RestApi(RestApiId),
+    /// `/restapis/{id}/stages/{name}`.
+    Stage(RestApiId, StageName),
+    /// `/apikeys/{id}`.
+    ApiKey(ApiKeyId),
+    /// `/usageplans/{id}`.
+    UsagePlan(UsagePlanId),
+    /// `/clientcertificates/{id}`.
+    ClientCertificate(ClientCertificateId),
+    /// `/vpclinks/{id}`.
+    VpcLink(VpcLinkId),
+    /// `/domainnames/{name}`; a private one's name has its id behind a `+`.
+    DomainName(String),
+    /// `/domainnameaccessassociations/…`, by the whole ARN.
+    AccessAssociation(String),
+}
+
+impl Taggable {
+    /// Reads a control-plane ARN, of any region and with or without an account; nothing if it names something that
+    /// can't be tagged, or isn't an ARN of API Gateway at all.
+    pub fn parse(arn: &str) -> Option<Self> {
+        let mut parts = arn.splitn(6, ':');
+        let (Some("arn"), Some(partition), Some("apigateway")) = (parts.next(), parts.next(), parts.next()) else {
+            return None;
+        };
+        let path = parts.nth(2)?.strip_prefix('/')?;
+        if !partition.starts_with("aws") {
+            return None;
+        }
+        Some(match path.split('/').collect::<Vec<_>>().as_slice() {
+            [.., ""] => return None,
+            ["restapis", api] => Self::RestApi(RestApiId::new(*api)),
+            ["restapis", api, "stages", stage] => Self::Stage(RestApiId::new(*api), StageName::new(*stage)),
+            ["apikeys", key] => Self::ApiKey(ApiKeyId::new(*key)),
+            ["usageplans", plan] => Self::UsagePlan(UsagePlanId::new(*plan)),
+            ["clientcertificates", id] => Self::ClientCertificate(ClientCertificateId::new(*id)),
+            ["vpclinks", link] => Self::VpcLink(VpcLinkId::new(*link)),
+            ["domainnames", name] => Self::DomainName((*name).to_owned()),
+            ["domainnameaccessassociations", _, ..] => Self::AccessAssociation(arn.to_owned()),
+            _ => return None,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::well_formed;
+    use super::*;
+
+    #[test]
+    fn arns_name_what_can_be_tagged() {
+        let (api, stage) = (RestApiId::new("a1"), StageName::new("prod"));
+        for (text, expected) in [
+            ("arn:aws:apigateway:us-east-1::/restapis/a1", Some(Taggable::RestApi(api.clone()))),
+            ("arn:aws-cn:apigateway:cn-north-1::/restapis/a1/stages/prod", Some(Taggable::Stage(api, stage))),
+            ("arn:aws:apigateway:us-east-1::/apikeys/k", Some(Taggable::ApiKey(ApiKeyId::new("k")))),
+            ("arn:aws:apigateway:us-east-1::/usageplans/p", Some(Taggable::UsagePlan(UsagePlanId::new("p")))),
+            (
+                "arn:aws:apigateway:us-east-1:000000000000:/domainnames/a.example.com+x1",
+                Some(Taggable::DomainName("a.example.com+x1".to_owned())),
+            ),
+            ("arn:aws:apigateway:us-east-1::/restapis/a1/resources/r", None),
+            ("arn:aws:apigateway:us-east-1::/restapis/", None),
+            ("arn:aws:apigateway:us-east-1::/usageplans/p/keys/k", None),
+            ("arn:aws:lambda:us-east-1::/restapis/a1", None),
+            ("arn:other:apigateway:us-east-1::/restapis/a1", None),
+            ("/restapis/a1", None),
+            ("", None),
+        ] {
+            assert_eq!(Taggable::parse(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn arns_are_told_from_other_text() {

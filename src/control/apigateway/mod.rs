@@ -5,6 +5,8 @@
 mod access_associations;
 mod account;
 mod api;
+mod api_key_import;
+mod api_key_values;
 mod api_keys;
 mod authorizers;
 mod base_path_mappings;
@@ -23,6 +25,7 @@ mod gateway_responses;
 mod imports;
 mod integration_responses;
 mod integrations;
+mod lists;
 mod method_responses;
 mod method_settings;
 mod methods;
@@ -30,6 +33,7 @@ mod model_schemas;
 mod model_templates;
 mod models;
 mod operations;
+mod plan_stages;
 mod references;
 mod request_validators;
 mod resources;
@@ -42,6 +46,8 @@ mod test_invocations;
 mod undocumented;
 mod usage;
 mod usage_plan_keys;
+mod usage_plan_patches;
+mod usage_plan_quotas;
 mod usage_plans;
 mod vpc_links;
 
@@ -81,7 +87,7 @@ pub(super) async fn perform(control: &Control, call: &Call, route: &Route) -> Re
         Operation::GetAccount => target.get_account(),
         Operation::UpdateAccount => target.update_account().await,
         Operation::CreateApiKey => target.create_api_key().await,
-        Operation::GetApiKeys => target.get_api_keys(),
+        Operation::GetApiKeys => target.get_api_keys().await,
         Operation::ImportApiKeys => target.import_api_keys().await,
         Operation::GetApiKey => target.get_api_key(name(0)),
         Operation::UpdateApiKey => target.update_api_key(name(0)).await,
@@ -187,16 +193,16 @@ pub(super) async fn perform(control: &Control, call: &Call, route: &Route) -> Re
         Operation::GetTags => target.get_tags(name(0)),
         Operation::UntagResource => target.untag_resource(name(0)).await,
         Operation::CreateUsagePlan => target.create_usage_plan().await,
-        Operation::GetUsagePlans => target.get_usage_plans(),
+        Operation::GetUsagePlans => target.get_usage_plans().await,
         Operation::GetUsagePlan => target.get_usage_plan(name(0)),
         Operation::UpdateUsagePlan => target.update_usage_plan(name(0)).await,
         Operation::DeleteUsagePlan => target.delete_usage_plan(name(0)).await,
         Operation::CreateUsagePlanKey => target.create_usage_plan_key(name(0)).await,
-        Operation::GetUsagePlanKeys => target.get_usage_plan_keys(name(0)),
+        Operation::GetUsagePlanKeys => target.get_usage_plan_keys(name(0)).await,
         Operation::GetUsagePlanKey => target.get_usage_plan_key(name(0), name(1)),
         Operation::DeleteUsagePlanKey => target.delete_usage_plan_key(name(0), name(1)).await,
         Operation::UpdateUsage => target.update_usage(name(0), name(1)).await,
-        Operation::GetUsage => target.get_usage(name(0)),
+        Operation::GetUsage => target.get_usage(name(0)).await,
         Operation::CreateVpcLink => target.create_vpc_link().await,
         Operation::GetVpcLinks => target.get_vpc_links(),
         Operation::GetVpcLink => target.get_vpc_link(name(0)),
@@ -277,16 +283,8 @@ impl Place {
 /// `tags` of something that is created.
 fn tags(body: &Input) -> Result<Strings, Error> {
     let tags = body.strings("tags")?.unwrap_or_default();
-    if tags.len() > MAX_TAGS {
-        return Err(Error::bad_request(format!("Tags exceed limit of {MAX_TAGS}")));
-    }
-    let too_long = |text: &str, limit: usize| text.chars().count() > limit;
-    match tags.iter().find(|(key, value)| key.is_empty() || too_long(key, 128) || too_long(value, 256)) {
-        Some((key, _)) => {
-            Err(Error::bad_request(format!("Invalid tag '{key}': keys have 1 to 128 characters, values at most 256")))
-        }
-        None => Ok(tags),
-    }
+    tags::check(&tags)?;
+    Ok(tags)
 }
 
 /// Texts and names are at most so long.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Target, bounded, clones};
+use super::{Target, bounded, clones, plan_stages};
 use crate::catalog::{Edit, keys};
 use crate::control::wire::{Answer, Error, Input, Members, Op, Operation, Page, Violations, as_boolean, operations};
 use crate::model::id::{ResourceId, RestApiId, lowercase_alphanumeric};
@@ -145,12 +145,14 @@ impl Target<'_> {
     }
 
     pub(super) async fn delete_rest_api(&self, api: &RestApiId) -> Result<Answer, Error> {
-        let (found, stages) = self.control.catalog.read(|documents| {
-            let found = self.find_api(documents, api)?;
-            Ok::<_, Error>((found, documents.count(&keys::stages(api))))
-        })?;
         let key = keys::rest_api(api);
-        let index = self.control.catalog.commit(Edit::new().delete(&key, &found).discard_below(&key)).await?;
+        let (stages, edit) = self.control.catalog.read(|documents| {
+            let found = self.find_api(documents, api)?;
+            let edit = Edit::new().delete(&key, &found).discard_below(&key);
+            let edit = plan_stages::release(documents, &keys::plans_of_api(api), |stage| stage.api == *api, edit)?;
+            Ok::<_, Error>((documents.count(&keys::stages(api)), edit))
+        })?;
+        let index = self.control.catalog.commit(edit).await?;
         if stages > 0 {
             self.control.settle(index).await?;
         }

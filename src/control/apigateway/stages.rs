@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Target, bounded, canary, method_settings};
+use super::{Target, bounded, canary, method_settings, plan_stages};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, as_boolean, operations};
 use crate::model::id::{DeploymentId, RestApiId, StageName};
-use crate::model::rest::{AccessLog, Stage, Strings};
+use crate::model::rest::{AccessLog, ApiStage, Stage, Strings};
 
 const MISSING: &str = "Invalid stage identifier specified";
 const NO_DEPLOYMENT: &str = "Deployment id does not exist";
@@ -86,8 +86,13 @@ impl Target<'_> {
     }
 
     pub(super) async fn delete_stage(&self, api: &RestApiId, name: &StageName) -> Result<Answer, Error> {
-        let found = self.control.catalog.read(|documents| self.find_stage(documents, api, name))?;
-        let index = self.control.catalog.commit(Edit::new().delete(&keys::stage(api, name), &found)).await?;
+        let edit = self.control.catalog.read(|documents| {
+            let found = self.find_stage(documents, api, name)?;
+            let edit = Edit::new().delete(&keys::stage(api, name), &found);
+            let is_gone = |stage: &ApiStage| stage.api == *api && stage.stage == *name;
+            Ok::<_, Error>(plan_stages::release(documents, &keys::plans_of_stage(api, name), is_gone, edit)?)
+        })?;
+        let index = self.control.catalog.commit(edit).await?;
         self.control.settle(index).await?;
         Ok(Answer::empty(202))
     }

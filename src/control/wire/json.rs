@@ -78,6 +78,16 @@ impl Input {
         self.member(name).map(read).transpose()
     }
 
+    /// All members, each an object: what AWS calls a map of structures.
+    pub fn entries(&self) -> Result<Vec<(String, Self)>, Error> {
+        bounded(self.0.len())?;
+        let read = |(name, value): (&String, &Value)| match value {
+            Value::Object(members) => Ok((name.clone(), Self(members.clone()))),
+            other => Err(mismatch(other, "structure")),
+        };
+        self.0.iter().map(read).collect()
+    }
+
     /// A list of objects.
     pub fn objects(&self, name: &str) -> Result<Vec<Self>, Error> {
         let read = |value: &Value| match value {

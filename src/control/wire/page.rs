@@ -37,12 +37,27 @@ impl Page {
         Ok(Self { after, limit })
     }
 
+    /// The name behind which the page begins, if it isn't the first.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// A page has at most so many items.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The position behind an item.
+    pub fn position(last: &str) -> String {
+        BASE64.encode(last)
+    }
+
     /// Takes the page out of all items, which are in the order of their keys; and the position of the next one.
     pub fn take<T>(&self, items: Vec<T>, key: impl Fn(&T) -> &str) -> (Vec<T>, Option<String>) {
         let mut rest = items.into_iter().filter(|item| self.after.as_deref().is_none_or(|after| key(item) > after));
         let page: Vec<T> = rest.by_ref().take(self.limit).collect();
         let more = rest.next().is_some();
-        let position = page.last().filter(|_| more).map(|last| BASE64.encode(key(last)));
+        let position = page.last().filter(|_| more).map(|last| Self::position(key(last)));
         (page, position)
     }
 }

@@ -1,6 +1,7 @@
 //! The nouns of REST APIs (V1), a file each.
 
 mod api;
+mod api_key;
 mod authorizer;
 mod deployment;
 mod documentation;
@@ -13,8 +14,11 @@ mod request_validator;
 mod resource;
 pub mod schema;
 mod stage;
+pub mod usage;
+mod usage_plan;
 
 pub use api::{ApiKeySource, Endpoint, EndpointAccessMode, EndpointType, IpAddressType, RestApi};
+pub use api_key::ApiKey;
 pub use authorizer::{Authorizer, AuthorizerType};
 pub use deployment::{Deployment, Snapshot, SnapshotResource};
 pub use documentation::{DocumentationPart, DocumentationVersion, Location, LocationType};
@@ -29,6 +33,8 @@ pub use model::Model;
 pub use request_validator::RequestValidator;
 pub use resource::{PathPart, Resource};
 pub use stage::{AccessLog, Canary, MethodSetting, Stage, UnauthorizedCacheControl};
+pub use usage::Usage;
+pub use usage_plan::{ApiStage, Quota, QuotaPeriod, Throttle, UsagePlan, UsagePlanKey};
 
 /// Texts by name, in the order of their names: what AWS calls a map of strings.
 pub type Strings = std::collections::BTreeMap<String, String>;
