@@ -89,6 +89,7 @@ pub(super) async fn restore(remote: &Remote, file: &Path) -> anyhow::Result<Valu
         "index": answer["index"],
         "documents": answer["documents"],
         "left_out": answer["left_out"],
+        "opens_api_keys": answer["opens_api_keys"],
         "lagging": answer["lagging"],
         "absent": answer["absent"],
         "backup": describe(file, &summary),
@@ -174,6 +175,12 @@ pub(super) fn restored(answer: &Value) -> String {
     );
     if answer["left_out"].as_u64().is_some_and(|left_out| left_out > 0) {
         told.push_str("\nthe root credentials of the backup were left out: those of this cluster stay");
+    }
+    if answer["opens_api_keys"].as_bool() == Some(false) {
+        told.push_str(
+            "\nthe values of its API keys can't be read here: the backup is of a cluster with another secret, and callers \
+             need new keys",
+        );
     }
     let behind = ["lagging", "absent"].iter().flat_map(|name| answer[*name].as_array().into_iter().flatten());
     let behind: Vec<String> = behind.map(Value::to_string).collect();

@@ -72,7 +72,12 @@ pub(super) async fn receive(request: &HttpRequest, payload: Payload, shared: &Sh
     }
     let restored = shared.cluster.restore(file, keys::is_own).await.map_err(refused)?;
     let settled = shared.cluster.settled(restored.index, shared.control.settings.settle_within).await;
+    let opens_api_keys = shared.control.catalog.opens_api_keys()?;
+    if !opens_api_keys {
+        tracing::warn!("the API keys of the backup are sealed with another cluster's secret: callers can't use them");
+    }
     let answer = json!({
+        "opens_api_keys": opens_api_keys,
         "index": restored.index,
         "documents": restored.documents,
         "left_out": restored.left_out,
