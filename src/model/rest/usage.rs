@@ -94,7 +94,7 @@ impl Window {
     /// All days, in order.
     pub fn days(self) -> impl Iterator<Item = Date> {
         let next = move |day: &Date| day.next_day().filter(|next| *next <= self.last);
-        std::iter::successors(Some(self.first).filter(|first| *first <= self.last), next)
+        std::iter::successors((self.first <= self.last).then_some(self.first), next)
     }
 
     /// The first days of all months that have a day of these.
@@ -103,7 +103,7 @@ impl Window {
             let last = first.saturating_add(Duration::days(i64::from(first.month().length(first.year())) - 1));
             last.next_day().filter(|next| *next <= self.last)
         };
-        std::iter::successors(Some(month(self.first)).filter(|first| *first <= self.last), next)
+        std::iter::successors((self.first <= self.last).then(|| month(self.first)), next)
     }
 }
 
