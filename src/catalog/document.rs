@@ -14,8 +14,9 @@ use turnpike_cluster as cluster;
 use super::{Error, Sealed};
 use crate::model::id::{ApiKeyId, DocumentationPartId, ResourceId, UsagePlanId};
 use crate::model::rest::{
-    ApiKey, Authorizer, Deployment, DocumentationPart, DocumentationVersion, GatewayResponse, Method, Model,
-    RequestValidator, Resource, RestApi, Snapshot, Stage, Usage, UsagePlan, UsagePlanKey,
+    AccessAssociation, Account, ApiKey, Authorizer, BasePathMapping, ClientCertificate, Deployment, DocumentationPart,
+    DocumentationVersion, DomainName, Flushes, GatewayResponse, Method, Model, RequestValidator, Resource, RestApi,
+    Snapshot, Stage, Usage, UsagePlan, UsagePlanKey, VpcLink,
 };
 
 /// A compressed document, spelled out, is at most so large; a larger one is taken for damage.
@@ -54,6 +55,13 @@ impl Document for UsagePlan {}
 impl Document for UsagePlanId {}
 impl Document for UsagePlanKey {}
 impl Document for Usage {}
+impl Document for AccessAssociation {}
+impl Document for Account {}
+impl Document for BasePathMapping {}
+impl Document for ClientCertificate {}
+impl Document for DomainName {}
+impl Document for Flushes {}
+impl Document for VpcLink {}
 
 /// Compressed: a snapshot repeats itself, is written once, and is read when a stage is compiled.
 impl Document for Snapshot {

@@ -2,6 +2,13 @@
 //!
 //! | key | document |
 //! | --- | --- |
+//! | `account` | the account's settings |
+//! | `clientcertificates/{id}` | a client certificate |
+//! | `clientcertificates/{id}/key` | its private key, sealed |
+//! | `domainaccess/{arn}` | an access association of a private domain name |
+//! | `domainnames/{name}` | a domain name; a private one is `{name}+{id}` |
+//! | `domainnames/{name}/key` | the private key of its uploaded certificate, sealed |
+//! | `domainnames/{name}/mappings/{base path}` | a base path mapping |
 //! | `identity/root` | the root credentials, sealed |
 //! | `restapis/{api}` | a REST API |
 //! | `restapis/{api}/resources/{resource}` | a resource |
@@ -26,6 +33,9 @@
 //! | `usageplans/{plan}/joined` | the id of the API key that was put into the plan last |
 //! | `usageplans/{plan}/keys/{key}` | an API key's being in the plan |
 //! | `usage/{plan}/{key}/{year}-{month}` | what the key has used of the plan, by days |
+//! | `restapis/{api}/flushes/{stage}` | how often the stage's caches were flushed |
+//! | `restapis/{api}/mappings/{name}:{base path}` | the same as the domain name's mapping, where the API sees it |
+//! | `vpclinks/{id}` | a VPC link |
 //! | `cluster/…` | the store's own, where it needs any: not for the catalog |
 //!
 //! A backup is restored in the order of keys, and, if it is large, by several commits: what a document needs comes
@@ -47,13 +57,13 @@ use time::Date;
 
 use super::Sealed;
 use crate::model::id::{
-    ApiKeyId, AuthorizerId, DeploymentId, DocumentationPartId, RequestValidatorId, ResourceId, RestApiId, StageName,
-    UsagePlanId,
+    ApiKeyId, AuthorizerId, ClientCertificateId, DeploymentId, DocumentationPartId, RequestValidatorId, ResourceId,
+    RestApiId, StageName, UsagePlanId, VpcLinkId,
 };
 use crate::model::rest::{
-    ApiKey, Authorizer, Deployment, DocumentationPart, DocumentationVersion, GatewayResponse, GatewayResponseType,
-    Location, Method, Model, PathPart, RequestValidator, Resource, RestApi, Snapshot, Stage, Usage, UsagePlan,
-    UsagePlanKey, Verb,
+    AccessAssociation, Account, ApiKey, Authorizer, BasePathMapping, ClientCertificate, Deployment, DocumentationPart,
+    DocumentationVersion, DomainName, Flushes, GatewayResponse, GatewayResponseType, Location, Method, Model, PathPart,
+    RequestValidator, Resource, RestApi, Snapshot, Stage, Usage, UsagePlan, UsagePlanKey, Verb, VpcLink,
 };
 
 /// The key of one document of type `T`.
@@ -350,6 +360,91 @@ pub fn parse_stage(key: &str) -> Option<(RestApiId, StageName)> {
         (Some(api), Some("stages"), Some(stage), None) => Some((RestApiId::new(api), StageName::new(stage))),
         _ => None,
     }
+}
+
+/// How often a stage's caches were flushed.
+pub fn flushes(api: &RestApiId, stage: &StageName) -> Key<Flushes> {
+    Key::new(format!("restapis/{}/flushes/{}", part(api), part(stage)))
+}
+
+/// The account's settings.
+pub fn account() -> Key<Account> {
+    Key::new("account".to_owned())
+}
+
+/// All client certificates.
+pub fn client_certificates() -> Prefix<ClientCertificate> {
+    Prefix::new("clientcertificates/".to_owned())
+}
+
+/// A client certificate.
+pub fn client_certificate(id: &ClientCertificateId) -> Key<ClientCertificate> {
+    Key::new(format!("clientcertificates/{}", part(id)))
+}
+
+/// A client certificate's private key.
+pub fn client_certificate_key(id: &ClientCertificateId) -> Key<Sealed> {
+    Key::new(format!("clientcertificates/{}/key", part(id)))
+}
+
+/// All VPC links.
+pub fn vpc_links() -> Prefix<VpcLink> {
+    Prefix::new("vpclinks/".to_owned())
+}
+
+/// A VPC link.
+pub fn vpc_link(id: &VpcLinkId) -> Key<VpcLink> {
+    Key::new(format!("vpclinks/{}", part(id)))
+}
+
+/// All domain names.
+pub fn domain_names() -> Prefix<DomainName> {
+    Prefix::new("domainnames/".to_owned())
+}
+
+/// A domain name, by its label.
+pub fn domain_name(label: &str) -> Key<DomainName> {
+    Key::new(format!("domainnames/{}", part(label)))
+}
+
+/// The private key of a domain name's uploaded certificate.
+pub fn domain_name_key(label: &str) -> Key<Sealed> {
+    Key::new(format!("domainnames/{}/key", part(label)))
+}
+
+/// The base path mappings of a domain name.
+pub fn base_path_mappings(label: &str) -> Prefix<BasePathMapping> {
+    Prefix::new(format!("domainnames/{}/mappings/", part(label)))
+}
+
+/// A base path mapping; a base path may be empty, a part of a key may not.
+pub fn base_path_mapping(label: &str, base_path: &str) -> Key<BasePathMapping> {
+    Key::new(format!("domainnames/{}/mappings/{}", part(label), part(named(base_path))))
+}
+
+/// The base path mappings that point at an API.
+pub fn mappings_of(api: &RestApiId) -> Prefix<BasePathMapping> {
+    Prefix::new(format!("restapis/{}/mappings/", part(api)))
+}
+
+/// A base path mapping, where the API that it points at sees it.
+pub fn mapping_of(mapping: &BasePathMapping) -> Key<BasePathMapping> {
+    let (domain, base_path) = (part(&mapping.domain), part(named(&mapping.base_path)));
+    Key::new(format!("restapis/{}/mappings/{domain}:{base_path}", part(&mapping.api)))
+}
+
+fn named(base_path: &str) -> &str {
+    if base_path.is_empty() { "(none)" } else { base_path }
+}
+
+/// All access associations.
+pub fn access_associations() -> Prefix<AccessAssociation> {
+    Prefix::new("domainaccess/".to_owned())
+}
+
+/// An access association.
+pub fn access_association(arn: &str) -> Key<AccessAssociation> {
+    Key::new(format!("domainaccess/{}", part(arn)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Target, bounded, canary, method_settings, plan_stages};
+use super::client_certificates::rely_on_certificate;
+use super::{Target, base_path_mappings, bounded, canary, method_settings, plan_stages};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, as_boolean, operations};
 use crate::model::id::{DeploymentId, RestApiId, StageName};
@@ -37,7 +38,7 @@ impl Target<'_> {
                 return Err(Error::conflict("Stage already exists"));
             }
             check_number(documents, api)?;
-            rely_on_deployments(documents, api, &stage, Edit::new())
+            rely_on_deployments(documents, api, &stage, rely_on_certificate(documents, &stage, Edit::new())?)
         })?;
         let index = self.control.catalog.commit(edit.create(&key, &stage)).await?;
         self.control.settle(index).await?;
@@ -73,7 +74,10 @@ impl Target<'_> {
             if changed.cache_cluster_enabled {
                 changed.cache_cluster_size.get_or_insert_with(default_cache_size);
             }
-            let edit = rely_on_deployments(documents, api, &changed, Edit::new())?;
+            let mut edit = rely_on_deployments(documents, api, &changed, Edit::new())?;
+            if changed.client_certificate_id != found.value.client_certificate_id {
+                edit = rely_on_certificate(documents, &changed, edit)?;
+            }
             Ok::<_, Error>((found, changed, edit))
         })?;
         if changed != found.value {
@@ -88,7 +92,8 @@ impl Target<'_> {
     pub(super) async fn delete_stage(&self, api: &RestApiId, name: &StageName) -> Result<Answer, Error> {
         let edit = self.control.catalog.read(|documents| {
             let found = self.find_stage(documents, api, name)?;
-            let edit = Edit::new().delete(&keys::stage(api, name), &found);
+            let edit = base_path_mappings::refuse_mapped_stage(documents, api, name)?;
+            let edit = edit.delete(&keys::stage(api, name), &found).discard(&keys::flushes(api, name));
             let is_gone = |stage: &ApiStage| stage.api == *api && stage.stage == *name;
             Ok::<_, Error>(plan_stages::release(documents, &keys::plans_of_stage(api, name), is_gone, edit)?)
         })?;

@@ -1,10 +1,15 @@
 //! The nouns of REST APIs (V1), a file each.
 
+mod access_association;
+mod account;
 mod api;
 mod api_key;
 mod authorizer;
+mod base_path_mapping;
+mod client_certificate;
 mod deployment;
 mod documentation;
+mod domain_name;
 mod gateway_response;
 mod integration;
 mod location;
@@ -16,12 +21,18 @@ pub mod schema;
 mod stage;
 pub mod usage;
 mod usage_plan;
+mod vpc_link;
 
+pub use access_association::AccessAssociation;
+pub use account::Account;
 pub use api::{ApiKeySource, Endpoint, EndpointAccessMode, EndpointType, IpAddressType, RestApi};
 pub use api_key::ApiKey;
 pub use authorizer::{Authorizer, AuthorizerType};
+pub use base_path_mapping::BasePathMapping;
+pub use client_certificate::ClientCertificate;
 pub use deployment::{Deployment, Snapshot, SnapshotResource};
 pub use documentation::{DocumentationPart, DocumentationVersion, Location, LocationType};
+pub use domain_name::{Certificate, DomainName, MutualTls, RoutingMode, label};
 pub use gateway_response::{GatewayResponse, GatewayResponseType};
 pub use integration::{
     ConnectionType, ContentHandling, Integration, IntegrationResponse, IntegrationType, Passthrough, Templates,
@@ -32,9 +43,10 @@ pub use method::{AuthorizationType, Method, MethodResponse, Verb};
 pub use model::Model;
 pub use request_validator::RequestValidator;
 pub use resource::{PathPart, Resource};
-pub use stage::{AccessLog, Canary, MethodSetting, Stage, UnauthorizedCacheControl};
+pub use stage::{AccessLog, Canary, Flushes, MethodSetting, Stage, UnauthorizedCacheControl};
 pub use usage::Usage;
 pub use usage_plan::{ApiStage, Quota, QuotaPeriod, Throttle, UsagePlan, UsagePlanKey};
+pub use vpc_link::VpcLink;
 
 /// Texts by name, in the order of their names: what AWS calls a map of strings.
 pub type Strings = std::collections::BTreeMap<String, String>;

@@ -42,6 +42,17 @@ pub struct Stage {
     pub tags: Strings,
 }
 
+/// How often a stage's caches were flushed. What a cache took in before the last flush that it knows of is void.
+///
+/// A document of its own: a flush is committed, so that every node learns of it, and yet compiles no stage anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Flushes {
+    /// Flushes of answers.
+    pub answers: u64,
+    /// Flushes of what authorizers said.
+    pub authorizers: u64,
+}
+
 /// A second deployment that gets a part of the requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Canary {

@@ -1,0 +1,18 @@
+//! A base path mapping: what a domain name serves under a first part of its paths.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::id::{RestApiId, StageName};
+
+/// A base path mapping.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BasePathMapping {
+    /// The domain name that it belongs to, with a private one's id behind `+`.
+    pub domain: String,
+    /// The base path without slashes around it; empty where AWS prints `(none)`.
+    pub base_path: String,
+    /// The API.
+    pub api: RestApiId,
+    /// The stage; without one, the path's next segment names it.
+    pub stage: Option<StageName>,
+}
