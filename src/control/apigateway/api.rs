@@ -18,6 +18,11 @@ impl Tree {
         Ok(Self { resources: resources.collect() })
     }
 
+    /// The tree of resources that were read already.
+    pub(super) fn of(resources: &HashMap<ResourceId, Resource>) -> Self {
+        Self { resources: resources.clone() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.resources.len()
     }

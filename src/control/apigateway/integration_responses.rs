@@ -67,7 +67,7 @@ fn integration(method: &mut Method) -> Result<&mut Integration, Error> {
 }
 
 /// What must be true of an integration response, however it came to be so.
-fn check(method: &Method, status: &str, response: &IntegrationResponse) -> Result<(), Error> {
+pub(super) fn check(method: &Method, status: &str, response: &IntegrationResponse) -> Result<(), Error> {
     if method.integration.is_none() {
         return Err(Error::not_found(NO_INTEGRATION));
     }

@@ -17,7 +17,7 @@ const DEFAULT_TIMEOUT: u32 = 29_000;
 
 impl Target<'_> {
     pub(super) async fn put_integration(&self, place: &Place) -> Result<Answer, Error> {
-        let integration = read(self.body, place)?;
+        let integration = read(self.body, place.resource.as_str())?;
         let found = self.control.catalog.read(|documents| place.find(documents))?;
         check(&integration, &found.value)?;
         let mut changed = found.value.clone();
@@ -71,7 +71,8 @@ fn no_integration(error: Error) -> Error {
     }
 }
 
-fn read(body: &Input, place: &Place) -> Result<Integration, Error> {
+/// Reads an integration; its cache is the resource's where nothing else is said.
+pub(in crate::control) fn read(body: &Input, namespace: &str) -> Result<Integration, Error> {
     let kind = body.text("type")?;
     let mut violations = Violations::new();
     match &kind {
@@ -109,7 +110,7 @@ fn read(body: &Input, place: &Place) -> Result<Integration, Error> {
         },
         cache_namespace: match body.text("cacheNamespace")? {
             Some(namespace) if !namespace.is_empty() => namespace,
-            _ => place.resource.to_string(),
+            _ => namespace.to_owned(),
         },
         cache_key_parameters: body.texts("cacheKeyParameters")?.unwrap_or_default(),
         insecure_skip_verification: match tls {
@@ -136,7 +137,7 @@ fn passthrough(text: Option<&str>) -> Result<Passthrough, Error> {
     }
 }
 
-pub(super) fn content_handling(text: Option<&str>) -> Result<Option<ContentHandling>, Error> {
+pub(in crate::control) fn content_handling(text: Option<&str>) -> Result<Option<ContentHandling>, Error> {
     match text {
         None | Some("") => Ok(None),
         Some(text) => ContentHandling::parse(text).map(Some).ok_or_else(|| {
@@ -151,7 +152,7 @@ fn transfer_mode(text: &str) -> Result<TransferMode, Error> {
 }
 
 /// What must be true of an integration, however it came to be so.
-fn check(integration: &Integration, method: &Method) -> Result<(), Error> {
+pub(super) fn check(integration: &Integration, method: &Method) -> Result<(), Error> {
     if integration.kind != IntegrationType::Mock {
         match integration.http_method.as_deref() {
             None => return Err(Error::bad_request("Enumeration value for HttpMethod must be non-empty")),

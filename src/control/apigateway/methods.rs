@@ -126,7 +126,7 @@ fn rely_on_authorizer(documents: &Documents<'_>, api: &RestApiId, method: &Metho
     }
 }
 
-fn check_parameters(parameters: &Flags) -> Result<(), Error> {
+pub(super) fn check_parameters(parameters: &Flags) -> Result<(), Error> {
     let mut names = BTreeSet::new();
     for parameter in parameters.keys() {
         expressions::check_declared(parameter, "method.request.", PLACES)?;

@@ -14,7 +14,7 @@ use crate::model::rest::{Method, PathPart, Resource};
 const BAD_PART: &str = "Resource's path part only allow a-zA-Z0-9._-: and curly braces at the beginning and the end and an optional plus sign before the closing brace.";
 const PATHS: &[&str] = &["/parentId", "/pathPart"];
 /// An API has at most so many resources: AWS's own limit is 300, on request more. All below one are removed at once.
-const MAX_RESOURCES: usize = 2000;
+pub(super) const MAX_RESOURCES: usize = 2000;
 
 impl Target<'_> {
     pub(super) async fn create_resource(&self, api: &RestApiId, parent: &ResourceId) -> Result<Answer, Error> {
@@ -166,7 +166,7 @@ impl Target<'_> {
     }
 }
 
-fn check_part(part: &str) -> Result<(), Error> {
+pub(super) fn check_part(part: &str) -> Result<(), Error> {
     let inner = match PathPart::parse(part) {
         PathPart::Literal(text) | PathPart::Variable(text) | PathPart::Greedy(text) => text,
     };
@@ -178,7 +178,7 @@ fn check_part(part: &str) -> Result<(), Error> {
 }
 
 /// Whether a resource with this part may have children.
-fn check_parent(part: &str) -> Result<(), Error> {
+pub(super) fn check_parent(part: &str) -> Result<(), Error> {
     match PathPart::parse(part) {
         PathPart::Greedy(_) => {
             Err(Error::bad_request(format!("Cannot create a child of a resource with a greedy path variable: {part}")))

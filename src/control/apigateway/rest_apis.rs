@@ -179,12 +179,12 @@ fn take_over(api: &mut RestApi, source: &RestApi, body: &Input) -> Result<(), Er
 }
 
 /// Whether an answer has `tags` when there are none: AWS's operations differ (control-plane reference, 6).
-enum Tags {
+pub(super) enum Tags {
     Always,
     UnlessEmpty,
 }
 
-fn members(api: &RestApi, tags: Tags) -> Members {
+pub(super) fn members(api: &RestApi, tags: Tags) -> Members {
     let endpoint = Members::new()
         .set("types", vec![api.endpoint.kind.as_str()])
         .set("ipAddressType", api.endpoint.ip_address_type.as_str())

@@ -4,4 +4,5 @@
 //! is decided; an export writes what a deployment holds.
 
 pub mod export;
-pub mod import;
+pub(in crate::control) mod extensions;
+pub(in crate::control) mod import;

@@ -98,6 +98,16 @@ impl Error {
     }
 }
 
+/// The message.
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Told { message, .. } => f.write_str(message),
+            Self::Overtaken => f.write_str("it was changed at the same time"),
+        }
+    }
+}
+
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::told(403, refusal.code(), refusal.to_string())

@@ -17,6 +17,12 @@ const MAX_MEMBERS: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Input(Map<String, Value>);
 
+impl From<Map<String, Value>> for Input {
+    fn from(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+}
+
 impl Input {
     /// Reads a body; none at all is an object without members. Nesting is bounded by the JSON reader.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
