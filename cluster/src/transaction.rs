@@ -8,9 +8,10 @@ use crate::space::NoSpace;
 /// A key takes at most so many bytes.
 pub(crate) const MAX_KEY: usize = 1024;
 /// Keys and values of a transaction take at most so many bytes together.
-pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// A transaction has at most so many conditions, and at most so many changes.
-pub(crate) const MAX_PARTS: usize = 4096;
+pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// A transaction has at most so many conditions, and at most so many changes: an API with thousands of methods, all
+/// that is said of them included, is made by one.
+pub(crate) const MAX_PARTS: usize = 64 * 1024;
 
 /// Conditions, and changes that are made if all of them hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

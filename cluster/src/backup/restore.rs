@@ -18,7 +18,7 @@ use crate::disk::{self, File};
 use crate::frames::Stored;
 use crate::read::ReadError;
 use crate::state::View;
-use crate::transaction::{Change, Condition, MAX_BYTES, MAX_PARTS, TransactError, Transaction};
+use crate::transaction::{Change, Condition, TransactError, Transaction};
 
 /// The key of the document that is there while a restore goes on; nobody else may use it.
 pub(crate) const MARKER: &str = "cluster/restoring";
@@ -29,7 +29,11 @@ const SCRATCH: &str = "restore";
 /// Of several transactions each takes about so many bytes,
 const STEP: usize = 1024 * 1024;
 /// and at most so many documents.
-const STEP_PARTS: usize = MAX_PARTS / 2;
+const STEP_PARTS: usize = 2048;
+/// What takes at most so many bytes,
+const AT_ONCE: usize = 4 * 1024 * 1024;
+/// and at most so many changes, is restored by one transaction.
+const AT_ONCE_PARTS: usize = 4096;
 
 /// A restore that goes on, or was cut short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,7 +165,7 @@ async fn restore<R: Read + Seek + Send + 'static>(
     cluster.fresh().await?;
     let ground = cluster.read(|view| Ground::survey(view, is_own))?;
     let parts = summary.header.documents + ground.left.len() as u64;
-    let (begun, source) = if summary.content <= MAX_BYTES as u64 && parts <= MAX_PARTS as u64 {
+    let (begun, source) = if summary.content <= AT_ONCE as u64 && parts <= AT_ONCE_PARTS as u64 {
         at_once(cluster, &ground, source).await?
     } else {
         let header = &summary.header;
@@ -178,7 +182,7 @@ async fn at_once<R: Read + Send + 'static>(
     ground: &Ground,
     source: Source<R>,
 ) -> Result<(Index, Source<R>), RestoreError> {
-    let (mut changes, source) = next(cluster, source, MAX_BYTES, MAX_PARTS).await?;
+    let (mut changes, source) = next(cluster, source, AT_ONCE, AT_ONCE_PARTS).await?;
     let clearing = ground.left.iter().map(|key| Change::Delete { key: key.clone() });
     changes.splice(0..0, clearing);
     let transaction = Transaction { conditions: vec![ground.unchanged()], changes };
