@@ -83,7 +83,7 @@ enum Command {
 pub(super) const STATUS: &str = "/_turnpike/cluster/status";
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Output {
+pub(super) enum Output {
     /// For people
     Table,
     /// For scripts
@@ -151,7 +151,7 @@ async fn member(remote: &Remote, node: u64, action: &str) -> anyhow::Result<Valu
 }
 
 /// From the environment, as AWS clients read them, or from a quickstart in this directory.
-fn credentials() -> anyhow::Result<Credentials> {
+pub(super) fn credentials() -> anyhow::Result<Credentials> {
     if let Some(root) = serve::root()? {
         return Ok(root);
     }

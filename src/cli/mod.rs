@@ -3,6 +3,7 @@
 mod backup;
 mod cluster;
 mod env;
+mod import;
 mod log;
 mod output;
 mod petstore;
@@ -35,6 +36,8 @@ enum Sub {
     Env(env::Arguments),
     /// Look at the cluster's members, and change them; back up what it holds.
     Cluster(cluster::Arguments),
+    /// Make an API after an OpenAPI document, or change the one that has its name.
+    Import(import::Arguments),
 }
 
 /// Carries the command line out. What goes wrong is told in one line, with its causes.
@@ -56,6 +59,7 @@ pub fn run() -> ExitCode {
         Sub::Serve(arguments) => serve::run(*arguments),
         Sub::Env(arguments) => env::run(&arguments),
         Sub::Cluster(arguments) => cluster::run(arguments),
+        Sub::Import(arguments) => import::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

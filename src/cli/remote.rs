@@ -40,6 +40,13 @@ impl Remote {
         read(self.send(method, target, request).await?).await
     }
 
+    /// Makes a call whose body is a document of its own.
+    pub(super) async fn send_document(&self, method: &str, target: &str, document: Vec<u8>) -> anyhow::Result<Value> {
+        let request = self.request(method, target, &sigv4::hex_sha256(&document))?;
+        let request = request.timeout(DEADLINE).header("content-type", "application/octet-stream").body(document);
+        read(self.send(method, target, request).await?).await
+    }
+
     /// Makes a call whose answer is read piece by piece, for as long as it takes.
     pub(super) async fn download(&self, target: &str) -> anyhow::Result<Response> {
         let request = self.request("GET", target, &sigv4::hex_sha256(b""))?;
