@@ -3,9 +3,9 @@
 //! The document is read beside the worker that answers calls, then meets the API that there is ([`merge`]), and all
 //! that differs is one edit.
 
+use super::Target;
 use super::merge::{self, Before, Mode, Plan};
 use super::rest_apis::{self, Tags};
-use super::Target;
 use crate::control::openapi::import::{self, BasePath, Description, Options, Report};
 use crate::control::wire::{Answer, Error, Members};
 use crate::model::id::{ResourceId, RestApiId};

@@ -25,7 +25,7 @@ pub(super) fn settle(
     let existing: BTreeMap<String, &Resource> = tree.iter().map(|resource| (tree.path(resource), resource)).collect();
     let mut wanted: BTreeSet<String> = description.paths.keys().flat_map(|path| with_ancestors(path)).collect();
     wanted.insert("/".to_owned());
-    let mut settling = Settling { before, report, changes, edit, ids: HashMap::new(), variables: HashMap::new() };
+    let mut settling = Settling { before, report, changes, edit, ids: BTreeMap::new(), variables: HashMap::new() };
     for (path, resource) in &existing {
         if mode == Mode::Overwrite && !wanted.contains(path) {
             settling.remove(path, resource);
@@ -62,7 +62,7 @@ struct Settling<'a> {
     changes: &'a mut Vec<Change>,
     edit: Edit,
     /// The ids of the resources that there are afterwards, by path.
-    ids: HashMap<String, ResourceId>,
+    ids: BTreeMap<String, ResourceId>,
     /// The variable child of a resource, which may have one.
     variables: HashMap<ResourceId, String>,
 }
@@ -167,8 +167,7 @@ impl Settling<'_> {
             told(&at_method, Error::bad_request("Invalid Request Validator identifier specified"));
         }
         let is_known = |name: &String| {
-            description.models.contains_key(name)
-                || (mode == Mode::Merge && self.before.models.contains_key(name))
+            description.models.contains_key(name) || (mode == Mode::Merge && self.before.models.contains_key(name))
         };
         for model in method.request_models.values().filter(|name| !is_known(name)) {
             told(&at_method, Error::bad_request(format!("Invalid model identifier specified: {model}")));

@@ -93,9 +93,8 @@ impl<'a> Reader<'a> {
     }
 
     fn meaning(&self, name: &str, scheme: &Node<'a>) -> Scheme {
-        let is = |member: &str, wanted: &str| {
-            scheme.text_of(member).is_some_and(|text| text.eq_ignore_ascii_case(wanted))
-        };
+        let is =
+            |member: &str, wanted: &str| scheme.text_of(member).is_some_and(|text| text.eq_ignore_ascii_case(wanted));
         if let Some(authorizer) = self.description.authorizers.get(name) {
             return Scheme::Authorizer(match authorizer.kind {
                 AuthorizerType::Token | AuthorizerType::Request => AuthorizationType::Custom,

@@ -28,13 +28,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    pub(super) fn read_parameters(
-        &mut self,
-        method: &mut Method,
-        path: &str,
-        item: &Node<'a>,
-        operation: &Node<'a>,
-    ) {
+    pub(super) fn read_parameters(&mut self, method: &mut Method, path: &str, item: &Node<'a>, operation: &Node<'a>) {
         let mut flags = Flags::new();
         for ((place, name), parameter) in self.parameters(item, operation) {
             let (place, kind) = match place.as_str() {

@@ -108,7 +108,11 @@ impl<'a> Reader<'a> {
 
     fn read_validators(&mut self) {
         let Some(validators) = self.root.get(REQUEST_VALIDATORS) else { return };
-        self.expect(&validators, validators.object().is_some_and(|all| all.len() <= MAX_ENTRIES), "an object is wanted");
+        self.expect(
+            &validators,
+            validators.object().is_some_and(|all| all.len() <= MAX_ENTRIES),
+            "an object is wanted",
+        );
         for (name, node) in validators.members().into_iter().take(MAX_ENTRIES) {
             let flag = |name: &str| node.get(name).and_then(|flag| flag.flag()).unwrap_or_default();
             let validator = RequestValidator {
