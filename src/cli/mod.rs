@@ -2,7 +2,9 @@
 
 mod backup;
 mod cluster;
+mod docs;
 mod env;
+mod export;
 mod import;
 mod log;
 mod output;
@@ -38,6 +40,10 @@ enum Sub {
     Cluster(cluster::Arguments),
     /// Make an API after an OpenAPI document, or change the one that has its name.
     Import(import::Arguments),
+    /// Write what a stage serves as an OpenAPI document.
+    Export(export::Arguments),
+    /// Print a link to the documentation of a stage, for a browser.
+    Docs(docs::Arguments),
 }
 
 /// Carries the command line out. What goes wrong is told in one line, with its causes.
@@ -60,6 +66,8 @@ pub fn run() -> ExitCode {
         Sub::Env(arguments) => env::run(&arguments),
         Sub::Cluster(arguments) => cluster::run(arguments),
         Sub::Import(arguments) => import::run(arguments),
+        Sub::Export(arguments) => export::run(&arguments),
+        Sub::Docs(arguments) => docs::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

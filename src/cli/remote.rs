@@ -53,6 +53,23 @@ impl Remote {
         self.send("GET", target, request).await
     }
 
+    /// Makes a call whose answer is a document in this notation.
+    pub(super) async fn document(&self, target: &str, accept: &str) -> anyhow::Result<Vec<u8>> {
+        let request = self.request("GET", target, &sigv4::hex_sha256(b""))?;
+        let request = request.timeout(DEADLINE).header("accept", accept);
+        Ok(self.send("GET", target, request).await?.bytes().await?.to_vec())
+    }
+
+    /// The address of a target that may be read by whoever has it, for so many seconds.
+    pub(super) fn presigned(&self, target: &str, seconds: i64) -> String {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let headers = [("host", self.authority.as_str())];
+        let request = sigv4::Request { method: "GET", path, query, headers: &headers, body: b"" };
+        let now = self.clock.seconds();
+        let query = sigv4::presign(&request, &self.credentials, &self.region, "apigateway", now, seconds);
+        format!("{}{path}?{query}", self.endpoint)
+    }
+
     /// Makes a call with a body that is sent piece by piece, and has this hash; it may take as long as it takes.
     pub(super) async fn upload(&self, target: &str, hash: &str, body: Body) -> anyhow::Result<Value> {
         let request = self.request("POST", target, hash)?.header("content-type", "application/octet-stream");

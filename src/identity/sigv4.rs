@@ -348,6 +348,34 @@ pub fn sign(
     vec![("x-amz-date", stamp), (PAYLOAD_HASH, hash.to_owned()), ("authorization", authorization)]
 }
 
+/// The query that presigns a request without a body for so many seconds: whoever has it may make the request.
+pub fn presign(
+    request: &Request<'_>,
+    credentials: &Credentials,
+    region: &str,
+    service: &str,
+    now: i64,
+    expires: i64,
+) -> String {
+    let stamp = stamp_of(now);
+    let scope = format!("{}/{region}/{service}/aws4_request", &stamp[..8]);
+    let mut names: Vec<String> = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    names.sort();
+    names.dedup();
+    let parameters = [
+        ("X-Amz-Algorithm", ALGORITHM.to_owned()),
+        ("X-Amz-Credential", format!("{}/{scope}", credentials.access_key_id)),
+        ("X-Amz-Date", stamp.clone()),
+        ("X-Amz-Expires", expires.clamp(1, MAX_EXPIRES).to_string()),
+        ("X-Amz-SignedHeaders", names.join(";")),
+    ];
+    let mut query: Vec<String> = request.query.split('&').filter(|pair| !pair.is_empty()).map(str::to_owned).collect();
+    query.extend(parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))));
+    let query = query.join("&");
+    let canonical = canonical(&Request { query: &query, ..*request }, &names, &hex_sha256(b""), true);
+    format!("{query}&X-Amz-Signature={}", signature(&credentials.secret_access_key, &stamp, &scope, &canonical))
+}
+
 fn stamp_of(seconds: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(STAMP).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The node's own endpoints on the admin address: health, the members of the cluster, its backups.
+//! The node's own endpoints on the admin address: health, the members of the cluster, its backups, documentation.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
@@ -13,6 +13,7 @@ use super::backups;
 use super::listeners::Shared;
 use crate::control::listener;
 use crate::control::wire::{Answer, Call, Error};
+use crate::model::id::{RestApiId, StageName};
 
 /// Answers what is the node's own; `None` for everything else.
 pub(super) async fn handle(request: &HttpRequest, payload: Payload, shared: &Shared) -> Result<HttpResponse, Payload> {
@@ -29,6 +30,10 @@ pub(super) async fn handle(request: &HttpRequest, payload: Payload, shared: &Sha
                 },
             };
             Ok(answered.unwrap_or_else(|error| listener::respond(error.answer())))
+        }
+        path if path.starts_with("/docs/") => {
+            let answered = page(&listener::head(request), shared).await;
+            Ok(listener::respond(answered.unwrap_or_else(|error| error.answer())))
         }
         _ => Err(payload),
     }
@@ -53,6 +58,19 @@ async fn answer(call: &Call, shared: &Shared) -> Result<HttpResponse, Error> {
         return backups::send(shared).await;
     }
     members(call, shared).await.map(listener::respond)
+}
+
+/// The documentation of a stage, `/docs/{api}/{stage}`. A browser can't sign: it follows a presigned URL.
+async fn page(call: &Call, shared: &Shared) -> Result<Answer, Error> {
+    shared.control.authenticate(call)?;
+    let segments = call.segments();
+    match (call.method.as_str(), segments.as_slice()) {
+        ("GET", [_, api, stage]) => {
+            let (api, stage) = (RestApiId::new(api.as_str()), StageName::new(stage.as_str()));
+            shared.control.documentation_page(call, &api, &stage).await
+        }
+        _ => Err(Error::unknown_operation(format!("There is no {} {}", call.method, call.path))),
+    }
 }
 
 async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {

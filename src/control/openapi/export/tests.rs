@@ -1,0 +1,1 @@
+//! An API made of nouns, and the documents that it is exported as.
