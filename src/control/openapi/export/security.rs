@@ -51,7 +51,10 @@ impl Names {
     pub(super) fn schemes(&self, subject: &Subject<'_>, authorizers: bool) -> Map<String, Value> {
         let methods = || subject.snapshot.resources.iter().flat_map(|resource| &resource.methods);
         let mut schemes = Map::new();
-        for authorizer in &subject.snapshot.authorizers {
+        // By name: their ids, which a snapshot has them by, are random.
+        let mut known: Vec<&Authorizer> = subject.snapshot.authorizers.iter().collect();
+        known.sort_by_key(|authorizer| &authorizer.name);
+        for authorizer in known {
             if authorizers || methods().any(|method| asks_for(method, authorizer)) {
                 schemes.insert(authorizer.name.clone(), scheme(authorizer, authorizers));
             }

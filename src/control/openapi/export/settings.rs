@@ -17,7 +17,10 @@ pub(super) fn settings(snapshot: &Snapshot) -> Members {
     let policy = api.policy.as_ref();
     // A policy that can't be read is passed on as it is.
     let policy = policy.map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str())));
-    let validators = snapshot.request_validators.iter().map(|known| (known.name.clone(), validator(known)));
+    // By name: their ids, which a snapshot has them by, are random.
+    let mut validators: Vec<&RequestValidator> = snapshot.request_validators.iter().collect();
+    validators.sort_by_key(|known| &known.name);
+    let validators = validators.into_iter().map(|known| (known.name.clone(), validator(known)));
     let responses = snapshot.gateway_responses.iter().map(|known| (known.kind.to_string(), response(known)));
     Members::new()
         .some(API_KEY_SOURCE, source.map(ApiKeySource::as_str))
