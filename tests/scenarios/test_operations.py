@@ -157,9 +157,9 @@ def stages(walk, place, certificate):
     assert walk("GetDeployment", **place, deploymentId=deployment)["description"] == "the first"
     assert len(walk("GetDeployments", **place)["items"]) == 1
     stage = {**place, "stageName": "live"}
-    walk("CreateStage", **stage, deploymentId=deployment, documentationVersion="v1", clientCertificateId=certificate)
-    walk("UpdateStage", **stage, patchOperations=replace("/description", "the stage"))
-    assert walk("GetStage", **stage)["description"] == "the stage"
+    walk("CreateStage", **stage, deploymentId=deployment, documentationVersion="v1")
+    walk("UpdateStage", **stage, patchOperations=replace("/clientCertificateId", certificate))
+    assert walk("GetStage", **stage)["clientCertificateId"] == certificate
     assert len(walk("GetStages", **place)["item"]) == 1
     walk("FlushStageCache", **stage)
     walk("FlushStageAuthorizersCache", **stage)
