@@ -12,7 +12,7 @@ import pytest
 from conftest import BINARY, KEY, SECRET, fetch
 from test_control import refused
 
-DOCUMENTS = pathlib.Path(__file__).parent.parent / "openapi"
+DOCUMENTS = pathlib.Path(__file__).parent.parent / "openapi" / "import"
 
 
 def document(backend, paths, **more):

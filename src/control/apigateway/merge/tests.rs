@@ -1,4 +1,4 @@
-//! Documents of `tests/openapi` with what is made of them beside each; and imports over an API that there is.
+//! Documents of `tests/openapi/import` with what is made of them beside each; and imports over an API that there is.
 
 use std::fs;
 use std::path::Path;
@@ -82,7 +82,7 @@ fn outcome(bytes: &[u8]) -> Value {
 /// With `TURNPIKE_WRITE_EXPECTED=1` the outcomes are written instead: read the difference before it is committed.
 #[test]
 fn documents_have_the_outcome_beside_them() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi/import");
     let mut count = 0;
     for entry in fs::read_dir(&folder).expect("the folder is there") {
         let path = entry.expect("its entries can be read").path();

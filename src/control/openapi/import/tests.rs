@@ -1,4 +1,4 @@
-//! What single parts of documents become; whole documents are in `tests/openapi`.
+//! What single parts of documents become; whole documents are in `tests/openapi/import`.
 
 use serde_json::{Value, json};
 
