@@ -231,7 +231,7 @@ pub fn documentation_locations(api: &RestApiId) -> Prefix<DocumentationPartId> {
 
 /// The claim of what a documentation part is about: named by its hash, as paths may be longer than keys.
 pub fn documentation_location(api: &RestApiId, location: &Location) -> Key<DocumentationPartId> {
-    let spelled = serde_json::to_vec(location).expect("texts become JSON");
+    let spelled = serde_json::to_vec(&location.completed()).expect("texts become JSON");
     let hash = hex::encode(digest(&SHA256, &spelled));
     Key::new(format!("restapis/{}/documentation/locations/{hash}", part(api)))
 }

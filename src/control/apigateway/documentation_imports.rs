@@ -44,12 +44,12 @@ impl Target<'_> {
             self.find_api(documents, api)?;
             let all = keys::documentation_parts(api);
             let mut known: BTreeMap<Location, Stored<DocumentationPart>> =
-                documents.list(&all)?.into_iter().map(|found| (found.value.location.clone(), found)).collect();
+                documents.list(&all)?.into_iter().map(|found| (found.value.location.completed(), found)).collect();
             let mut edit = Edit::new().require(&keys::rest_api(api)).keep(documents, &all);
             let mut ids = Vec::new();
             let mut count = if replaces_all { 0 } else { known.len() };
             for (location, properties) in &texts {
-                let old = known.remove(location);
+                let old = known.remove(&location.completed());
                 let id = match &old {
                     Some(old) if !replaces_all => old.value.id.clone(),
                     _ => {
@@ -104,7 +104,7 @@ fn read(document: &[u8]) -> Result<Texts, Error> {
     let mut places = BTreeMap::new();
     for (at, part) in parts.iter().enumerate() {
         match read_part(part) {
-            Ok((location, properties)) => match places.get(&location) {
+            Ok((location, properties)) => match places.get(&location.completed()) {
                 Some(before) => {
                     texts.warnings.push(format!(
                         "Documentation part already exists for the specified location: {}",
@@ -114,7 +114,7 @@ fn read(document: &[u8]) -> Result<Texts, Error> {
                     *text = properties;
                 }
                 None => {
-                    places.insert(location.clone(), texts.found.len());
+                    places.insert(location.completed(), texts.found.len());
                     texts.found.push((location, properties));
                 }
             },

@@ -148,13 +148,13 @@ fn find(documents: &Documents<'_>, api: &RestApiId, id: &str) -> Result<Stored<D
     found.ok_or_else(|| Error::not_found(MISSING))
 }
 
-/// Reads what a part is about, with the defaults of its kind; or says what is wrong with it.
+/// Reads what a part is about, or says what is wrong with it.
 pub(super) fn read_location(location: &Input) -> Result<Location, String> {
     let text = |name: &str| location.text(name).map_err(|_| format!("The field '{name}' must be a text"));
     let kind = text("type")?.unwrap_or_default();
     let kind = LocationType::parse(&kind).ok_or_else(|| format!("Invalid documentation part type '{kind}'"))?;
     let (path, method) = (text("path")?, text("method")?);
-    Location { kind, path, method, status_code: text("statusCode")?, name: text("name")? }.completed()
+    Location { kind, path, method, status_code: text("statusCode")?, name: text("name")? }.checked()
 }
 
 /// Properties are a JSON object, as a text.

@@ -47,9 +47,8 @@ impl Location {
         Self { kind, path: None, method: None, status_code: None, name: None }
     }
 
-    /// Checks a location against its kind and fills in what the kind has by default: the path `/`, every method, every
-    /// status code. The refusal says what is wrong.
-    pub fn completed(mut self) -> Result<Self, String> {
+    /// Checks a location against its kind, and takes empty members for absent. The refusal says what is wrong.
+    pub fn checked(mut self) -> Result<Self, String> {
         let fields = self.kind.fields();
         for (allowed, value, field) in [
             (fields.path, &mut self.path, "path"),
@@ -71,19 +70,15 @@ impl Location {
                 _ => {}
             }
         }
-        if fields.path && !self.path.get_or_insert_with(|| "/".to_owned()).starts_with('/') {
+        if self.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             return Err("The field 'path' must start with a slash".to_owned());
         }
-        if fields.method {
-            let method = self.method.get_or_insert_with(|| ANY.to_owned());
-            if method != ANY && Verb::parse(method).is_none() {
-                return Err(format!("The field 'method' is not an HTTP method: {method}"));
-            }
+        if let Some(method) = self.method.as_ref().filter(|method| *method != ANY && Verb::parse(method).is_none()) {
+            return Err(format!("The field 'method' is not an HTTP method: {method}"));
         }
-        if fields.status_code {
-            let code = self.status_code.get_or_insert_with(|| ANY.to_owned()).as_bytes();
-            let is_code = code.len() == 3 && matches!(code[0], b'1'..=b'5') && code.iter().all(u8::is_ascii_digit);
-            if code != ANY.as_bytes() && !is_code {
+        if let Some(code) = self.status_code.as_ref().filter(|code| *code != ANY) {
+            let code = code.as_bytes();
+            if code.len() != 3 || !matches!(code[0], b'1'..=b'5') || !code.iter().all(u8::is_ascii_digit) {
                 return Err("The field 'statusCode' must be a status code".to_owned());
             }
         }
@@ -91,6 +86,21 @@ impl Location {
             return Err(format!("The field 'name' is required for documentation part type '{}'", self.kind));
         }
         Ok(self)
+    }
+
+    /// The same location with what its kind has by default: the path `/`, every method, every status code. What is kept
+    /// and shown is what was said; Terraform would replace a part whose location says more.
+    pub fn completed(&self) -> Self {
+        let fields = self.kind.fields();
+        let filled =
+            |has: bool, said: &Option<String>, default: &str| said.clone().or_else(|| has.then(|| default.to_owned()));
+        Self {
+            kind: self.kind,
+            path: filled(fields.path, &self.path, "/"),
+            method: filled(fields.method, &self.method, ANY),
+            status_code: filled(fields.status_code, &self.status_code, ANY),
+            name: self.name.clone(),
+        }
     }
 
     /// The members that are there, as `kind path method statusCode name`: an order for lists.
@@ -133,9 +143,10 @@ fn is_above(path: &str, below: &str) -> bool {
 
 /// The parts that apply to a thing, the most specific first: where two say different things, the first is right.
 pub fn applying<'a>(parts: &'a [DocumentationPart], thing: &Location) -> Vec<&'a DocumentationPart> {
-    let mut found: Vec<_> = parts.iter().filter(|part| part.location.covers(thing)).collect();
-    found.sort_by_key(|part| std::cmp::Reverse(part.location.precision()));
-    found
+    let whole = parts.iter().map(|part| (part, part.location.completed()));
+    let mut found: Vec<_> = whole.filter(|(_, location)| location.covers(thing)).collect();
+    found.sort_by_key(|(_, location)| std::cmp::Reverse(location.precision()));
+    found.into_iter().map(|(part, _)| part).collect()
 }
 
 #[cfg(test)]
@@ -173,7 +184,7 @@ mod tests {
             ("RESPONSE_HEADER - - 404 X", Some("RESPONSE_HEADER / * 404 X")),
             ("RESPONSE_HEADER / * 404", None),
         ] {
-            assert_eq!(read(text).completed().ok(), expected.map(read), "{text}");
+            assert_eq!(read(text).checked().ok().map(|said| said.completed()), expected.map(read), "{text}");
         }
     }
 

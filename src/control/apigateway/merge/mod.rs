@@ -114,7 +114,7 @@ impl Before {
             }),
             gateway_responses: by(documents.list(&keys::gateway_responses(api))?, |found: &GatewayResponse| found.kind),
             documentation: by(documents.list(&keys::documentation_parts(api))?, |found: &DocumentationPart| {
-                found.location.clone()
+                found.location.completed()
             }),
             api: found.value.clone(),
             found: Some(found),

@@ -121,8 +121,9 @@ fn documentation(
     let after: BTreeMap<Location, DocumentationPart> = described
         .into_iter()
         .map(|(location, properties)| {
-            let id = known(&location).map_or_else(DocumentationPartId::random, |part| part.id.clone());
-            (location.clone(), DocumentationPart { id, location, properties })
+            let whole = location.completed();
+            let id = known(&whole).map_or_else(DocumentationPartId::random, |part| part.id.clone());
+            (whole, DocumentationPart { id, location, properties })
         })
         .collect();
     if mode == Mode::Overwrite {
