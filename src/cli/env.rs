@@ -41,6 +41,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ("AWS_ENDPOINT_URL_API_GATEWAY", &left.endpoint),
         ("AWS_ENDPOINT_URL_APIGATEWAYV2", &left.endpoint),
         ("AWS_ENDPOINT_URL_STS", &left.endpoint),
+        // For the commands of ours.
+        ("TURNPIKE_ADMIN_URL", &left.endpoint),
         ("AWS_ACCESS_KEY_ID", &left.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &left.secret_access_key),
         ("AWS_DEFAULT_REGION", &left.region),

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import threading
+import zipfile
 
 import pytest
 
@@ -90,6 +91,11 @@ def test_the_quickstart_and_what_it_says_to_try(tmp_path, ports):
         assert json.loads(one)["type"] == "cat"
         # The block of the README, in the same directory, as a user would go on.
         assert run(replaced(block("talk"), ports), tmp_path).endswith('["Middlemarch"]')
+        said = run(replaced(block("talk"), ports).splitlines()[0] + "\n" + replaced(block("openapi"), ports), tmp_path)
+        assert '{"sky": "blue"}' in said and "x-amazon-apigateway-integration:" in said
+        link = re.search(r"http://\S+/docs/\S+", said).group(0)
+        assert "How it is today" in fetch(link).text
+        assert zipfile.is_zipfile(tmp_path / "weather.zip")
         # For other shells, and for Terraform.
         program = pathlib.Path(BINARY).resolve()
         assert "set -gx AWS_ACCESS_KEY_ID" in run(f"{program} env --shell fish", tmp_path)
@@ -122,4 +128,4 @@ def test_three_nodes_as_the_readme_starts_them(tmp_path, ports):
 def test_the_readme_shows_how_to_set_up_and_test():
     text = README.read_text()
     assert "cargo run --release -- quickstart" in text and "tests/run" in text
-    assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {"talk", "three", "backup"}
+    assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {"talk", "openapi", "three", "backup"}

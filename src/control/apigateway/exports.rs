@@ -24,6 +24,11 @@ impl Control {
         self.catalog.fresh().await?;
         let body = Input::default();
         let (snapshot, documentation) = Target { control: self, call, body: &body }.exported(api, stage)?;
+        // People read what there is, of a version or not; AWS's exports have a version's texts alone.
+        let documentation = match documentation {
+            Some(documentation) => documentation,
+            None => self.documentation_now(api)?,
+        };
         let options = Options { dialect: Dialect::OpenApi, extensions: Extensions::default() };
         let subject = Subject { snapshot: &snapshot, stage, documentation: &documentation, region: self.region() };
         let page = page::render(&document(&subject, options)?, &format!("/_aws/execute-api/{api}/{stage}"));
@@ -35,6 +40,12 @@ impl Control {
         })
     }
 
+    fn documentation_now(&self, api: &RestApiId) -> Result<Documentation, Error> {
+        let found = self.catalog.read(|documents| documents.list(&keys::documentation_parts(api)))?;
+        let parts: Vec<_> = found.into_iter().map(|found| found.value).collect();
+        Ok(Documentation::now(&parts))
+    }
+
     fn region(&self) -> &str {
         &self.settings.region
     }
@@ -43,6 +54,7 @@ impl Control {
 impl Target<'_> {
     pub(super) fn get_export(&self, api: &RestApiId, stage: &StageName, export_type: &str) -> Result<Answer, Error> {
         let (snapshot, documentation) = self.exported(api, stage)?;
+        let documentation = documentation.unwrap_or_default();
         let dialect = Dialect::parse(export_type)
             .ok_or_else(|| Error::bad_request(format!("No API exporter for type '{export_type}'")))?;
         let extensions = Extensions::parse(&self.call.parameters("extensions").join(","))
@@ -61,8 +73,8 @@ impl Target<'_> {
         Ok(Answer { status: 200, content_type, body: text.into(), headers: vec![disposition] })
     }
 
-    /// What a stage serves, and its documentation, as of one commit.
-    fn exported(&self, api: &RestApiId, name: &StageName) -> Result<(Snapshot, Documentation), Error> {
+    /// What a stage serves, and the version of its documentation if it has one, as of one commit.
+    fn exported(&self, api: &RestApiId, name: &StageName) -> Result<(Snapshot, Option<Documentation>), Error> {
         let (snapshot, version) = self.control.catalog.read(|documents| {
             let stage = self.find_stage(documents, api, name)?.value;
             let snapshot = documents.pick(&keys::snapshot(api, &stage.deployment));
@@ -72,7 +84,7 @@ impl Target<'_> {
         })?;
         let snapshot = snapshot.ok_or_else(|| Error::not_found("Invalid Deployment identifier specified"))?.read()?;
         let documentation = version.map(|version| version.read()).transpose()?;
-        Ok((snapshot, documentation.as_ref().map(Documentation::of).unwrap_or_default()))
+        Ok((snapshot, documentation.as_ref().map(Documentation::of)))
     }
 }
 

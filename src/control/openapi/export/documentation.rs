@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::time_of;
 use crate::control::wire::Members;
-use crate::model::rest::{DocumentationVersion, Location, LocationType};
+use crate::model::rest::{DocumentationPart, DocumentationVersion, Location, LocationType};
 
 /// What OpenAPI knows of an operation's texts.
 const OPERATION: &[&str] = &["tags", "summary", "description", "externalDocs", "deprecated"];
@@ -42,14 +42,19 @@ pub(super) struct Place<'a> {
 impl Documentation {
     /// Reads the parts of a version; properties that are no JSON object say nothing.
     pub fn of(version: &DocumentationVersion) -> Self {
-        let parts = version.parts.iter().map(|part| {
+        Self { version: Some((version.version.clone(), version.created)), ..Self::now(&version.parts) }
+    }
+
+    /// Reads parts as they are at the moment, of no version.
+    pub fn now(parts: &[DocumentationPart]) -> Self {
+        let parts = parts.iter().map(|part| {
             let properties = serde_json::from_str::<Value>(&part.properties);
             let properties = properties.ok().and_then(|value| value.as_object().cloned()).unwrap_or_default();
-            (part.location.clone(), properties)
+            (part.location.completed(), properties)
         });
         let mut parts: Vec<_> = parts.collect();
         parts.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Self { version: Some((version.version.clone(), version.created)), parts }
+        Self { version: None, parts }
     }
 
     /// The whole version, as an extension.
