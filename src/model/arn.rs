@@ -9,6 +9,19 @@ pub fn rest_api(region: &str, api: &RestApiId) -> String {
     format!("arn:aws:apigateway:{region}::/restapis/{api}")
 }
 
+/// The ARN of a domain name, by its label: a private one's has the account and, behind a `+`, the name's id.
+pub fn domain_name(region: &str, account: &str, label: &str) -> String {
+    let account = if label.contains('+') { account } else { "" };
+    format!("arn:aws:apigateway:{region}:{account}:/domainnames/{label}")
+}
+
+/// The ARN of the association of a VPC endpoint with a private domain name.
+pub fn access_association(region: &str, account: &str, label: &str, source: &str) -> String {
+    format!(
+        "arn:aws:apigateway:{region}:{account}:/domainnameaccessassociations/domainname/{label}/vpcesource/{source}"
+    )
+}
+
 /// Whether `text` is shaped like an ARN at all: `arn:partition:service:region:account:resource`.
 pub fn well_formed(text: &str) -> bool {
     let mut parts = text.splitn(6, ':');

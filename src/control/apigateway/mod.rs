@@ -18,6 +18,9 @@ mod deployments;
 mod documentation_imports;
 mod documentation_parts;
 mod documentation_versions;
+mod domain_certificates;
+mod domain_name_checks;
+mod domain_name_patches;
 mod domain_names;
 mod exports;
 mod expressions;
@@ -63,13 +66,6 @@ pub(super) use operations::{Route, route};
 
 /// Something has at most so many tags.
 const MAX_TAGS: usize = 50;
-
-fn not_yet(call: &Call) -> Error {
-    Error::unknown_operation(format!(
-        "The operation {} {} is one of API Gateway's that this release does not have yet",
-        call.method, call.path
-    ))
-}
 
 /// Carries out the operation that a call is for.
 pub(super) async fn perform(control: &Control, call: &Call, route: &Route) -> Result<Answer, Error> {

@@ -212,12 +212,12 @@ pub(super) fn members(api: &RestApi, tags: Tags) -> Members {
 }
 
 /// AWS hands a policy back with its quotes escaped once more; Terraform relies on it.
-fn escaped(policy: &str) -> Value {
+pub(super) fn escaped(policy: &str) -> Value {
     let compact = serde_json::from_str::<Value>(policy).map_or_else(|_| policy.to_owned(), |value| value.to_string());
     Value::from(compact.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-fn policy(text: Option<String>) -> Result<Option<String>, Error> {
+pub(super) fn policy(text: Option<String>) -> Result<Option<String>, Error> {
     bounded(text, "policy", MAX_POLICY)
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, EndpointAccessMode, Strings, spelled};
+use super::{EndpointAccessMode, EndpointType, IpAddressType, Strings, spelled};
 
 /// A domain name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,16 +11,18 @@ pub struct DomainName {
     pub name: String,
     /// A private one's id: several private domain names may be called the same.
     pub id: Option<String>,
-    /// Where callers reach it.
-    pub endpoint: Endpoint,
-    /// The certificate of its edge endpoint.
+    /// Its endpoints: one, or an edge and a regional one while it moves from one to the other.
+    pub endpoints: Vec<EndpointType>,
+    /// IP versions of its endpoints.
+    pub ip_address_type: IpAddressType,
+    /// The certificate of its edge endpoint, or of its private one.
     pub certificate: Certificate,
     /// The certificate of its regional endpoint.
     pub regional_certificate: Certificate,
     /// When a certificate was last given, in seconds since 1970.
     pub certificate_uploaded: i64,
-    /// The label that its target's host starts with, without AWS's `d` or `d-`: ten characters of a regional
-    /// endpoint, thirteen of an edge one.
+    /// What its targets' hosts start with behind AWS's `d` or `d-`: thirteen characters of an edge endpoint, of which a
+    /// regional one has the first ten.
     pub target: String,
     /// The least TLS that it speaks, as AWS names policies.
     pub security_policy: String,
@@ -44,6 +46,11 @@ impl DomainName {
     /// The name as keys and ARNs have it: with a private one's id behind `+`.
     pub fn label(&self) -> String {
         label(&self.name, self.id.as_deref())
+    }
+
+    /// Whether it has an endpoint of this kind.
+    pub fn has(&self, endpoint: EndpointType) -> bool {
+        self.endpoints.contains(&endpoint)
     }
 }
 
