@@ -12,7 +12,7 @@ use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, 
 use crate::model::id::{ClientCertificateId, RestApiId, StageName};
 use crate::model::rest::{ClientCertificate, Stage};
 
-const MISSING: &str = "Invalid Client Certificate identifier specified";
+pub(super) const MISSING: &str = "Invalid Client Certificate identifier specified";
 const PATHS: &[&str] = &["/description"];
 const MAX_DESCRIPTION: usize = 1024;
 /// An account has at most so many: AWS's own limit is 60.

@@ -1,6 +1,8 @@
 //! Tags: TagResource, GetTags, UntagResource, of everything that can be tagged.
 
-use super::{MAX_TAGS, Target, api_keys, usage_plans};
+use super::{
+    MAX_TAGS, Target, access_associations, api_keys, client_certificates, domain_names, usage_plans, vpc_links,
+};
 use crate::catalog::{Document, Documents, Edit, Key, keys};
 use crate::control::wire::{Answer, Error, Members, Page};
 use crate::model::arn::{self, Taggable};
@@ -84,11 +86,20 @@ impl Target<'_> {
             Taggable::UsagePlan(plan) => {
                 found(documents, keys::usage_plan(plan), |plan| &mut plan.tags, || absent(usage_plans::MISSING))
             }
-            Taggable::ClientCertificate(_) => Err(absent("Invalid Client Certificate identifier specified")),
-            Taggable::VpcLink(_) => Err(absent("Invalid Vpc Link identifier specified")),
-            Taggable::DomainName(_) => Err(absent("Invalid domain name identifier specified")),
-            Taggable::AccessAssociation(_) => {
-                Err(absent("Invalid domain name access association identifier specified"))
+            Taggable::ClientCertificate(id) => {
+                let unknown = || absent(client_certificates::MISSING);
+                found(documents, keys::client_certificate(id), |certificate| &mut certificate.tags, unknown)
+            }
+            Taggable::VpcLink(link) => {
+                found(documents, keys::vpc_link(link), |link| &mut link.tags, || absent(vpc_links::MISSING))
+            }
+            Taggable::DomainName(label) => {
+                let unknown = || absent(domain_names::MISSING);
+                found(documents, keys::domain_name(label), |domain| &mut domain.tags, unknown)
+            }
+            Taggable::AccessAssociation(arn) => {
+                let unknown = || absent(access_associations::MISSING);
+                found(documents, keys::access_association(arn), |association| &mut association.tags, unknown)
             }
         }
     }

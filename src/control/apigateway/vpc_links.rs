@@ -7,7 +7,7 @@ use crate::model::arn;
 use crate::model::id::{StageName, VpcLinkId};
 use crate::model::rest::{ConnectionType, Snapshot, Stage, VpcLink};
 
-const MISSING: &str = "Invalid Vpc Link identifier specified";
+pub(super) const MISSING: &str = "Invalid Vpc Link identifier specified";
 const NO_NAME: &str = "Name cannot be empty";
 const PATHS: &[&str] = &["/name", "/description"];
 const MAX_NAME: usize = 1024;
