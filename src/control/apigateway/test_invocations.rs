@@ -6,10 +6,10 @@
 use serde_json::{Map, Value};
 
 use super::api::Tree;
-use super::{Place, Target, deployments, find_resource, stages};
+use super::{Place, Target, client_certificates, deployments, find_resource, stages};
 use crate::catalog::{Documents, keys};
 use crate::control::wire::{Answer, Error, Members};
-use crate::model::id::{AuthorizerId, RestApiId};
+use crate::model::id::{AuthorizerId, ClientCertificateId, RestApiId};
 use crate::model::rest::{Snapshot, SnapshotResource, Strings, Verb};
 use crate::traffic::execute::invoke::{Asked, Invoked, Malformed, Sample, Trial};
 
@@ -85,11 +85,12 @@ impl Target<'_> {
         deployments::snapshot(documents, api, resources)
     }
 
-    /// The certificate that is shown to the backend must exist; this release makes none.
-    fn check_client_certificate(&self, _documents: &Documents<'_>) -> Result<(), Error> {
-        match self.body.text("clientCertificateId")?.filter(|id| !id.is_empty()) {
-            None => Ok(()),
-            Some(_) => Err(Error::not_found("Invalid Client Certificate identifier specified")),
+    /// The certificate that is shown to the backend must exist.
+    fn check_client_certificate(&self, documents: &Documents<'_>) -> Result<(), Error> {
+        let named = self.body.text("clientCertificateId")?.filter(|id| !id.is_empty());
+        match named.map(|id| keys::client_certificate(&ClientCertificateId::new(id))) {
+            Some(key) if !documents.exists(&key) => Err(Error::not_found(client_certificates::MISSING)),
+            _ => Ok(()),
         }
     }
 }
