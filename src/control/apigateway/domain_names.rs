@@ -5,7 +5,7 @@
 
 use super::domain_name_checks::{DEFAULT_POLICY, POLICIES, check};
 use super::domain_name_patches::patch;
-use super::rest_apis::{escaped, policy};
+use super::rest_apis::policy;
 use super::tags::Shown;
 use super::{Target, access_associations, base_path_mappings, domain_certificates, tags};
 use crate::catalog::{Documents, Edit, Stored, keys};
@@ -244,8 +244,8 @@ impl Target<'_> {
             .some("endpointAccessMode", domain.endpoint_access_mode.map(EndpointAccessMode::as_str))
             .some("mutualTlsAuthentication", trust)
             .some("ownershipVerificationCertificateArn", domain.ownership_verification_certificate_arn.clone())
-            .some("managementPolicy", domain.management_policy.as_deref().map(escaped))
-            .some("policy", domain.policy.as_deref().map(escaped))
+            .some("managementPolicy", domain.management_policy.clone())
+            .some("policy", domain.policy.clone())
             .set("routingMode", domain.routing_mode.as_str());
         tags::show(members, &domain.tags, shown)
     }

@@ -212,7 +212,7 @@ pub(super) fn members(api: &RestApi, tags: Tags) -> Members {
 }
 
 /// AWS hands a policy back with its quotes escaped once more; Terraform relies on it.
-pub(super) fn escaped(policy: &str) -> Value {
+fn escaped(policy: &str) -> Value {
     let compact = serde_json::from_str::<Value>(policy).map_or_else(|_| policy.to_owned(), |value| value.to_string());
     Value::from(compact.replace('\\', "\\\\").replace('"', "\\\""))
 }
