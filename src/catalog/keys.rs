@@ -407,6 +407,13 @@ pub fn domain_name(label: &str) -> Key<DomainName> {
     Key::new(format!("domainnames/{}", part(label)))
 }
 
+/// Reads the key of a domain name, or of a mapping of one: its label; `None` for every other key.
+pub fn parse_domain_name(key: &str) -> Option<&str> {
+    let rest = key.strip_prefix("domainnames/")?;
+    let (label, below) = rest.split_once('/').unwrap_or((rest, ""));
+    (below.is_empty() || below.starts_with("mappings/")).then_some(label)
+}
+
 /// The private key of a domain name's uploaded certificate.
 pub fn domain_name_key(label: &str) -> Key<Sealed> {
     Key::new(format!("domainnames/{}/key", part(label)))
@@ -457,6 +464,15 @@ mod tests {
         assert_eq!(parse_stage(stage(&api, &name).as_str()), Some((api.clone(), name)));
         assert_eq!(parse_stage(rest_api(&api).as_str()), None);
         assert_eq!(parse_stage(snapshot(&api, &DeploymentId::new("d")).as_str()), None);
+    }
+
+    #[test]
+    fn keys_of_a_domain_name_and_its_mappings_are_read_back() {
+        let label = "*.example.com";
+        assert_eq!(parse_domain_name(domain_name(label).as_str()), Some(label));
+        assert_eq!(parse_domain_name(base_path_mapping(label, "").as_str()), Some(label));
+        assert_eq!(parse_domain_name(domain_name_key(label).as_str()), None);
+        assert_eq!(parse_domain_name(rest_api(&RestApiId::new("abc")).as_str()), None);
     }
 
     #[test]

@@ -196,7 +196,9 @@ async fn admin(request: HttpRequest, payload: Payload) -> HttpResponse {
 
 /// Both planes: what names an API goes to it, everything else to the control plane.
 async fn edge(request: HttpRequest, payload: Payload) -> HttpResponse {
-    if address::find(traffic_listener::host(&request), request.uri().path()).is_some() {
+    let host = traffic_listener::host(&request);
+    let is_name = || Worker::of(&request).shared.directory.names().find(host).is_some();
+    if address::find(host, request.uri().path()).is_some() || is_name() {
         gateway(request, payload).await
     } else {
         admin(request, payload).await

@@ -78,7 +78,7 @@ fn check_transport(domain: &DomainName) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a text is a domain name of at least two labels, the first of which may be `*`.
+/// Whether a text is a domain name of at least two labels, the first of which may be `*`, and no IP address.
 fn is_name(text: &str) -> bool {
     let is_label = |label: &str| {
         (1..=MAX_LABEL).contains(&label.len())
@@ -87,7 +87,8 @@ fn is_name(text: &str) -> bool {
             && !label.ends_with('-')
     };
     let rest = text.strip_prefix("*.").unwrap_or(text);
-    text.len() <= MAX_NAME && rest.contains('.') && rest.split('.').all(is_label)
+    let is_number = rest.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    text.len() <= MAX_NAME && rest.contains('.') && rest.split('.').all(is_label) && !is_number
 }
 
 #[cfg(test)]
@@ -107,6 +108,7 @@ mod tests {
             ("-a.example.com", false),
             ("a/b.example.com", false),
             ("a+b.example.com", false),
+            ("127.0.0.1", false),
             ("", false),
         ] {
             assert_eq!(is_name(text), expected, "{text}");

@@ -1,9 +1,12 @@
 //! The forms of an invoke URL.
 //!
 //! `http://{api}.execute-api.{domain}/{stage}/{path}`, as AWS's own; and for clients that can't choose a host name
-//! `/_aws/execute-api/{api}/{stage}/{path}` and `/restapis/{api}/{stage}/_user_request_/{path}`.
+//! `/_aws/execute-api/{api}/{stage}/{path}` and `/restapis/{api}/{stage}/_user_request_/{path}`. Custom domain names
+//! have forms of their own: see [`Served`](crate::traffic::stage::Served).
 
 use std::borrow::Cow;
+
+use crate::traffic::stage::first_segment;
 
 /// What an invoke URL names.
 #[derive(Debug, PartialEq)]
@@ -20,10 +23,18 @@ pub struct Address<'a> {
 
 /// Reads host and raw path; `None` if they name no API.
 pub fn find<'a>(host: &'a str, path: &'a str) -> Option<Address<'a>> {
-    if let Some(api) = api_of_host(host) {
-        let (stage, path) = first_segment(path);
-        return Some(Address { api, stage, path, by_host: true });
-    }
+    of_host(host, path).or_else(|| of_path(path))
+}
+
+/// Reads a host that names an API, and the raw path.
+pub(super) fn of_host<'a>(host: &'a str, path: &'a str) -> Option<Address<'a>> {
+    let api = api_of_host(host)?;
+    let (stage, path) = first_segment(path);
+    Some(Address { api, stage, path, by_host: true })
+}
+
+/// Reads a raw path that names an API.
+pub(super) fn of_path(path: &str) -> Option<Address<'_>> {
     if let Some(rest) = path.strip_prefix("/_aws/execute-api/") {
         let (api, rest) = first_segment(rest);
         let (stage, path) = first_segment(rest);
@@ -47,12 +58,6 @@ fn api_of_host(host: &str) -> Option<Cow<'_, str>> {
     }
     let lower = api.bytes().any(|byte| byte.is_ascii_uppercase());
     Some(if lower { Cow::Owned(api.to_ascii_lowercase()) } else { Cow::Borrowed(api) })
-}
-
-/// Splits after the first segment; slashes before it do not count.
-fn first_segment(path: &str) -> (&str, &str) {
-    let path = path.trim_start_matches('/');
-    path.split_at(path.find('/').unwrap_or(path.len()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! First phase: which API, which stage, which side of its canary; and is the request small enough to look at.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,10 +9,10 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http::StatusCode;
 
-use super::address;
+use super::address::{self, Address};
 use super::outcome::Outcome;
 use crate::traffic::message::{Body, BodyError, ByteStream, Refusal, Request};
-use crate::traffic::stage::{CompiledStage, Directory, Side};
+use crate::traffic::stage::{CompiledStage, Directory, Place, Served, Side};
 
 /// The most of everything that a request may be; AWS's figures by default.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +55,18 @@ pub(super) fn locate(
             "Request header fields too large",
         ));
     }
-    let address = address::find(&request.host, request.uri.path())
-        .ok_or_else(|| Refusal::forbidden("neither the host nor the path names an API"))?;
+    let served;
+    let address = match address::of_host(&request.host, request.uri.path()) {
+        Some(address) => address,
+        None => {
+            served = directory.names().find(&request.host);
+            match &served {
+                Some(served) => mapped(served, request.uri.path())?,
+                None => address::of_path(request.uri.path())
+                    .ok_or_else(|| Refusal::forbidden("neither the host nor the path names an API"))?,
+            }
+        }
+    };
     let stage = directory
         .find(&address.api, address.stage)
         .ok_or_else(|| Refusal::forbidden("there is no such API, or it has no such stage"))?;
@@ -68,6 +79,19 @@ pub(super) fn locate(
     outcome.located(&stage, side);
     request.body = bounded(request.body, limits.body)?;
     Ok(Located { request, stage, side, path })
+}
+
+/// Where a path of a custom domain name leads.
+fn mapped<'a>(served: &'a Served, path: &'a str) -> Result<Address<'a>, Refusal> {
+    if served.needs_certificate() {
+        return Err(Refusal::forbidden(
+            "the domain name asks for mutual TLS, and this release can't check certificates of callers",
+        ));
+    }
+    match served.find(path) {
+        Some(Place { api, stage, path }) => Ok(Address { api: Cow::Borrowed(api), stage, path, by_host: false }),
+        None => Err(Refusal::forbidden("no base path mapping of the domain name covers the path")),
+    }
 }
 
 /// A body that is known to be too long is refused at once; one that turns out to be is cut off.

@@ -1,4 +1,4 @@
-//! Where requests find stages: by API and name, without a lock.
+//! Where requests find stages, by API and name, and custom domain names, by host: without a lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,13 +6,15 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::compiled::CompiledStage;
+use super::names::Names;
 use crate::model::id::{RestApiId, StageName};
 use crate::observe::metrics;
 
-/// All stages that this node serves. Cheap to clone; all clones are one.
+/// All stages and custom domain names that this node serves. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
 pub struct Directory {
     apis: Arc<ArcSwap<HashMap<RestApiId, Stages>>>,
+    names: Names,
 }
 
 type Stages = HashMap<StageName, Slot>;
@@ -24,6 +26,11 @@ impl Directory {
     /// The stage as it is now.
     pub fn find(&self, api: &str, stage: &str) -> Option<Arc<CompiledStage>> {
         self.apis.load().get(api)?.get(stage)?.load_full()
+    }
+
+    /// The custom domain names.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Makes places for stages. Only the keeper does, so that none is made twice.

@@ -1,9 +1,10 @@
-//! The keeper follows the catalog's changes and sees that each stage has its actor, and that the actor compiles.
+//! The keeper follows the catalog's changes and sees that each stage has its actor, and that the actor compiles; custom
+//! domain names are so small that it publishes them itself.
 //!
 //! It says `processed` for a commit only when every actor that the commit concerns has published: that is what
 //! makes "deployed" mean "served by every node".
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use actix::{Actor, Addr};
 use tokio::sync::watch;
@@ -11,8 +12,10 @@ use turnpike_cluster::WatchError;
 
 use super::actor::{Close, Compile, Observe, Observed, StageActor};
 use super::directory::Directory;
-use crate::catalog::{Catalog, keys};
+use super::names::Served;
+use crate::catalog::{self, Catalog, keys};
 use crate::model::id::{RestApiId, StageName};
+use crate::model::rest::{BasePathMapping, DomainName};
 
 /// Keeps the stage actors of this node.
 pub struct Keeper {
@@ -43,13 +46,17 @@ impl Keeper {
                                 self.refresh(api, stage).await;
                             }
                         }
+                        let names = changed.keys.iter().filter_map(|key| keys::parse_domain_name(&key.key));
+                        for name in names.collect::<BTreeSet<_>>() {
+                            self.refresh_name(name);
+                        }
                         self.tell(changed.index);
                     }
                     Err(WatchError::Lagged { .. }) => break,
                     Err(WatchError::Stopped) => return,
                 }
             }
-            tracing::info!("the change feed has moved on without this reader; reading all stages again");
+            tracing::info!("the change feed has moved on without this reader; reading everything again");
         }
     }
 
@@ -74,7 +81,49 @@ impl Keeper {
         for stage in &wanted {
             self.compile(stage).await;
         }
+        self.load_names();
         index
+    }
+
+    /// Brings all custom domain names up to date: as they are now, at `index` or later.
+    fn load_names(&self) {
+        let names = self.catalog.read(|documents| documents.piece(&keys::domain_names(), None, usize::MAX));
+        let read = |name: Result<DomainName, _>| {
+            let label = name?.label();
+            Ok(self.served(&label)?.map(|served| (label, served)))
+        };
+        let names = names.iter().filter_map(|name| {
+            read(name.read()).unwrap_or_else(|error: catalog::Error| {
+                tracing::error!(%error, "a domain name can't be read, and is not served");
+                None
+            })
+        });
+        self.directory.names().publish_all(names);
+    }
+
+    /// Brings one custom domain name up to date.
+    fn refresh_name(&self, label: &str) {
+        match self.served(label) {
+            Ok(served) => self.directory.names().publish(label, served),
+            Err(error) => {
+                tracing::error!(label, %error, "a domain name can't be read; what it served before goes on");
+            }
+        }
+    }
+
+    /// What a domain name serves as the catalog has it now; nothing, if there is no such name or it is private.
+    fn served(&self, label: &str) -> Result<Option<Served>, catalog::Error> {
+        // Only bytes are taken under the catalog's lock.
+        let (domain, mappings) = self.catalog.read(|documents| {
+            let mappings = documents.piece(&keys::base_path_mappings(label), None, usize::MAX);
+            (documents.pick(&keys::domain_name(label)), mappings)
+        });
+        let Some(domain) = domain.map(|domain| domain.read()).transpose()? else { return Ok(None) };
+        if domain.id.is_some() {
+            return Ok(None);
+        }
+        let mappings = mappings.iter().map(|mapping| mapping.read());
+        Ok(Some(Served::new(&domain, mappings.collect::<Result<Vec<BasePathMapping>, _>>()?)))
     }
 
     /// Brings one stage up to date.

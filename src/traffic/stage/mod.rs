@@ -5,6 +5,7 @@ mod canary;
 mod compiled;
 mod directory;
 mod keeper;
+mod names;
 mod router;
 
 pub use actor::Observed;
@@ -15,4 +16,5 @@ pub use compiled::{
 };
 pub use directory::Directory;
 pub use keeper::Keeper;
+pub use names::{Names, Place, Served, first_segment};
 pub use router::{Found, PathParameters, Router};
