@@ -2,6 +2,7 @@
 //!
 //! Everything here is compiled when a stage is deployed; a request only evaluates.
 
+pub mod jsonpath;
 pub mod parameters;
 pub mod query;
 pub mod template;
