@@ -2,8 +2,11 @@
 //!
 //! Everything here is compiled when a stage is deployed; a request only evaluates.
 
+pub mod input;
 pub mod jsonpath;
 pub mod parameters;
 pub mod query;
 pub mod template;
 pub mod uri;
+pub mod util;
+pub mod vtl;

@@ -1,0 +1,261 @@
+//! Renders a template: walks what the parser made of it, within limits.
+
+mod expressions;
+mod iteration;
+
+use std::rc::Rc;
+
+use self::expressions::BYTES_PER_STEP;
+use self::iteration::{Iteration, items};
+use super::syntax::{At, Block, Expression, Node, Shown, Slot};
+use super::value::{Defined, Value};
+use super::{Error, Limits, Template};
+
+/// Renders a template with these variables.
+pub(super) fn render(template: &Template, variables: &[(&str, Value)], limits: &Limits) -> Result<String, Error> {
+    let mut slots = vec![Value::Null; template.slots.len()];
+    for (name, value) in variables {
+        if let Some(slot) = template.slot(name) {
+            slots[slot] = value.clone();
+        }
+    }
+    let mut rendering = Rendering {
+        template,
+        limits,
+        slots,
+        foreach: template.slot("foreach"),
+        velocity_count: template.slot("velocityCount"),
+        steps: 0,
+        depth: 0,
+        here: 0,
+    };
+    let mut out = String::new();
+    rendering.block(&template.body, &mut out)?;
+    Ok(out)
+}
+
+/// Where a rendering goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Next,
+    Break,
+    Stop,
+}
+
+struct Rendering<'t> {
+    template: &'t Template,
+    limits: &'t Limits,
+    /// The variables.
+    slots: Vec<Value>,
+    /// Where `$foreach` is, if the template names it.
+    foreach: Option<Slot>,
+    /// Where `$velocityCount` is, if the template names it.
+    velocity_count: Option<Slot>,
+    steps: u64,
+    depth: usize,
+    /// The place that was reached last.
+    here: At,
+}
+
+impl<'t> Rendering<'t> {
+    fn error(&self, at: At, message: impl Into<String>) -> Error {
+        Error::at(&self.template.source, at, message)
+    }
+
+    fn step(&mut self, at: At) -> Result<(), Error> {
+        self.here = at;
+        self.charge(1)
+    }
+
+    /// Counts steps: what is done at once may take as long as many.
+    fn charge(&mut self, steps: u64) -> Result<(), Error> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.limits.steps {
+            return Err(self.error(self.here, format!("the template takes more than {} steps", self.limits.steps)));
+        }
+        Ok(())
+    }
+
+    fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        if self.depth == self.limits.depth {
+            return Err(self.too_deep());
+        }
+        self.depth += 1;
+        let result = run(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn too_deep(&self) -> Error {
+        self.error(self.here, format!("more than {} blocks and expressions in each other", self.limits.depth))
+    }
+
+    fn check_output(&self, at: At, out: &str) -> Result<(), Error> {
+        if out.len() > self.limits.output {
+            return Err(self.error(at, format!("the output has more than {} bytes", self.limits.output)));
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, block: &'t Block, out: &mut String) -> Result<Flow, Error> {
+        self.deeper(|rendering| rendering.nodes(block, out))
+    }
+
+    fn nodes(&mut self, block: &'t Block, out: &mut String) -> Result<Flow, Error> {
+        for node in block {
+            let flow = match node {
+                Node::Text(text) => {
+                    out.push_str(text);
+                    Flow::Next
+                }
+                Node::Reference(shown) => {
+                    self.show(shown, out)?;
+                    Flow::Next
+                }
+                Node::Set { target, value } => {
+                    let value = self.value(value)?;
+                    self.assign(target, value)?;
+                    Flow::Next
+                }
+                Node::If { branches, otherwise } => self.conditional(branches, otherwise, out)?,
+                Node::Foreach { at, variable, list, body } => self.foreach(*at, *variable, list, body, out)?,
+                Node::Break => Flow::Break,
+                Node::Stop => Flow::Stop,
+                Node::Define { slot, body } => {
+                    self.slots[*slot] = Value::Block(Defined(body.clone()));
+                    Flow::Next
+                }
+                Node::Call { at, name, arguments } => self.call_macro(*at, name, arguments, out)?,
+            };
+            if flow != Flow::Next {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn conditional(
+        &mut self,
+        branches: &'t [(Expression, Block)],
+        otherwise: &'t Block,
+        out: &mut String,
+    ) -> Result<Flow, Error> {
+        for (condition, body) in branches {
+            if self.truth(condition)? {
+                return self.block(body, out);
+            }
+        }
+        self.block(otherwise, out)
+    }
+
+    fn foreach(
+        &mut self,
+        at: At,
+        variable: Slot,
+        list: &'t Expression,
+        body: &'t Block,
+        out: &mut String,
+    ) -> Result<Flow, Error> {
+        let list = self.value(list)?;
+        let items = items(&list);
+        if items.len() > self.limits.iterations {
+            return Err(self.error(at, format!("a `#foreach` runs at most {} times", self.limits.iterations)));
+        }
+        let places = [Some(variable), self.foreach, self.velocity_count];
+        let before = places.map(|place| place.map(|slot| self.slots[slot].clone()));
+        let parent = before[1].clone().unwrap_or(Value::Null);
+        let mut flow = Flow::Next;
+        for (index, item) in items.iter().enumerate() {
+            self.step(at)?;
+            if let Some(slot) = self.foreach {
+                self.slots[slot] =
+                    Value::Object(Rc::new(Iteration { index, length: items.len(), parent: parent.clone() }));
+            }
+            if let Some(slot) = self.velocity_count {
+                self.slots[slot] = Value::Int(index as i64 + 1);
+            }
+            self.slots[variable] = item.clone();
+            flow = self.block(body, out)?;
+            self.check_output(at, out)?;
+            if flow != Flow::Next {
+                break;
+            }
+        }
+        for (place, value) in places.into_iter().zip(before) {
+            if let (Some(slot), Some(value)) = (place, value) {
+                self.slots[slot] = value;
+            }
+        }
+        Ok(if flow == Flow::Stop { Flow::Stop } else { Flow::Next })
+    }
+
+    fn call_macro(&mut self, at: At, name: &str, arguments: &'t [Expression], out: &mut String) -> Result<Flow, Error> {
+        self.step(at)?;
+        let Some(called) = self.template.macros.get(name) else { return Ok(Flow::Next) };
+        let mut values = Vec::with_capacity(called.parameters.len());
+        for argument in arguments.iter().take(called.parameters.len()) {
+            values.push(self.value(argument)?);
+        }
+        values.resize(called.parameters.len(), Value::Null);
+        let before: Vec<Value> = called.parameters.iter().map(|slot| self.slots[*slot].clone()).collect();
+        for (slot, value) in called.parameters.iter().zip(values) {
+            self.slots[*slot] = value;
+        }
+        let flow = self.block(&called.body, out)?;
+        self.check_output(at, out)?;
+        for (slot, value) in called.parameters.iter().zip(before) {
+            self.slots[*slot] = value;
+        }
+        Ok(if flow == Flow::Stop { Flow::Stop } else { Flow::Next })
+    }
+
+    /// Renders a reference. What it refers to is shown as it is written if a backslash escapes it: without the
+    /// backslash if there is something, with it if there is nothing.
+    fn show(&mut self, shown: &'t Shown, out: &mut String) -> Result<(), Error> {
+        let at = shown.reference.at;
+        let before = out.len();
+        let value = self.reference(&shown.reference)?;
+        if shown.escapes == 0 {
+            self.write(&value, out)?;
+            self.charge(((out.len() - before) / BYTES_PER_STEP) as u64)?;
+            return self.check_output(at, out);
+        }
+        let nothing = matches!(value, Value::Null);
+        let prefix = "\\".repeat(shown.escapes / 2);
+        out.push_str(&prefix);
+        if shown.escapes % 2 == 1 {
+            out.push_str(if nothing { "\\" } else { "" });
+            out.push_str(&shown.literal);
+        } else if nothing {
+            out.push_str(&prefix);
+        } else {
+            self.write(&value, out)?;
+        }
+        self.check_output(at, out)
+    }
+
+    /// Renders a value; a block of `#define` is rendered here.
+    fn write(&mut self, value: &Value, out: &mut String) -> Result<(), Error> {
+        match value {
+            Value::Block(Defined(body)) => {
+                let body = body.clone();
+                let text = self.defined(&body)?;
+                out.push_str(&text);
+            }
+            other => other.write(out),
+        }
+        Ok(())
+    }
+
+    /// A block of `#define` belongs to the template as well, but is held by the value that names it.
+    fn defined(&mut self, body: &Block) -> Result<String, Error> {
+        let template = self.template;
+        let slots = std::mem::take(&mut self.slots);
+        let mut inner = Rendering { template, limits: self.limits, slots, ..*self };
+        let mut out = String::new();
+        let result = inner.block(body, &mut out);
+        self.steps = inner.steps;
+        self.slots = inner.slots;
+        result.map(|_| out)
+    }
+}

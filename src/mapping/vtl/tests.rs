@@ -1,0 +1,279 @@
+//! Templates as data, the limits of renderings, and text at random.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::Value as Json;
+
+use super::*;
+use crate::mapping::input::{Input, Parameters};
+use crate::mapping::util::Util;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates")
+}
+
+fn json_file(name: &str) -> Json {
+    let text = std::fs::read_to_string(folder().join(name)).expect("the file is there");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+/// A value as Java has it, apart from a body.
+fn plain(json: &Json) -> Value {
+    match json {
+        Json::Array(items) => Value::list(items.iter().map(plain).collect(), Style::Java),
+        Json::Object(members) => {
+            Value::Map(Map::new(members.iter().map(|(name, value)| (name.as_str().into(), plain(value))), Style::Java))
+        }
+        other => Value::from(other),
+    }
+}
+
+/// The variables that all cases have, and `$input`.
+fn variables(input: &str, parameters: &str) -> Vec<(String, Value)> {
+    let given: Json = serde_json::from_str(if parameters.is_empty() { "{}" } else { parameters }).expect("JSON");
+    let pairs = |place: &str| {
+        let members = given[place].as_object().into_iter().flatten();
+        members.map(|(name, value)| (name.clone(), value.as_str().expect("a text").to_owned())).collect()
+    };
+    let parameters = Parameters { path: pairs("path"), querystring: pairs("querystring"), header: pairs("header") };
+    let Json::Object(members) = json_file("variables.json") else { panic!("variables have names") };
+    let mut variables: Vec<_> = members.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+    variables.push(("input".to_owned(), Input::value(Bytes::from(input.to_owned()), parameters)));
+    variables.push(("util".to_owned(), Util::value()));
+    variables.push(("context".to_owned(), plain(&json_file("context.json"))));
+    variables
+}
+
+fn render(template: &str, variables: &[(String, Value)], limits: &Limits) -> Result<String, Error> {
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    Template::parse(template)?.render(&variables, limits)
+}
+
+/// The parts of a case by their names; `tests/templates/README.md` tells what they are.
+fn parts(case: &str) -> HashMap<&str, &str> {
+    let mut parts = HashMap::new();
+    let (title, mut rest) = case.split_once('\n').expect("a title");
+    parts.insert("title", title);
+    let mut name = "template";
+    while let Some((part, next)) = rest.split_once("\n---- ") {
+        parts.insert(name, part);
+        (name, rest) = next.split_once('\n').unwrap_or((next, ""));
+    }
+    parts.insert(name, rest.strip_suffix('\n').unwrap_or(rest));
+    parts
+}
+
+#[test]
+fn cases_render_as_they_say() {
+    let files = std::fs::read_dir(folder()).expect("the folder is there").map(|file| file.expect("a file").path());
+    let mut wrong = String::new();
+    let mut count = 0;
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "cases")) {
+        let text = std::fs::read_to_string(&file).expect("a text");
+        let name = file.file_stem().expect("a name").to_string_lossy();
+        for case in text.strip_prefix("==== ").expect("a case").split("\n==== ") {
+            let parts = parts(case);
+            let part = |name: &str| parts.get(name).copied().unwrap_or_default();
+            let template = part("template").replace("<CR>", "\r");
+            let rendered = render(&template, &variables(part("input"), part("parameters")), &Limits::default());
+            let (kind, actual) = match rendered {
+                Ok(output) => ("output", output.replace('\r', "<CR>")),
+                Err(error) => ("error", error.to_string()),
+            };
+            count += 1;
+            if parts.get(kind) != Some(&actual.as_str()) {
+                writeln!(wrong, "{name}: {}\n{kind}: {actual}\n", part("title")).expect("written");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(count > 100, "only {count} cases were found");
+}
+
+#[test]
+fn limits_end_what_would_not_end() {
+    let small = Limits { steps: 10_000, iterations: 100, depth: 50, output: 10_000 };
+    let long = format!("#set($a = 1{})$a", " + 1".repeat(70_000));
+    for (template, expected) in [
+        ("#macro(m)#m()#end#m()", "blocks and expressions in each other"),
+        ("#macro(m)#if($t)x#m()#end#end#m()", "blocks and expressions in each other"),
+        ("#define($d)$d#end$d", "blocks and expressions in each other"),
+        ("#define($a)$b#end#define($b)$a#end$a", "blocks and expressions in each other"),
+        ("#foreach($i in [1..101])x#end", "a range has at most 100 numbers"),
+        ("#foreach($i in $s.repeat(101).toCharArray())x#end", "a `#foreach` runs at most 100 times"),
+        ("#foreach($i in [1..100])#foreach($j in [1..100])#set($x = $i)#end#end", "more than 10000 steps"),
+        ("#foreach($i in [1..100])#foreach($j in [1..100])$s.repeat(9)#end#end", "more than 10000"),
+        ("$s.repeat(10000)", "more than 10000 bytes"),
+        ("#foreach($i in [1..100])#set($s = $s + $s)#end", "a text has more than 10000 bytes"),
+        ("#foreach($i in [1..100])#set($s = \"$s$s\")#end", "more than 10000 bytes"),
+        ("#foreach($i in [1..100])#set($s = $s.concat($s))#end", "a text has more than 10000 bytes"),
+        ("#foreach($i in [1..100])#set($s = $s.replace(\"s\", \"sss\"))#end", "a text has more than 10000 bytes"),
+        (
+            "#foreach($i in [1..100])#set($s = $s.replaceAll(\"(s)\", '$1$1$1$1'))#end",
+            "a text has more than 10000 bytes",
+        ),
+        ("#foreach($i in [1..100])#set($x = $l.addAll($l))#end", "a list has more than 1000000 items"),
+        // Two of the one before in each: what it renders to doubles each time.
+        ("#foreach($i in [1..90])#set($l = [$l, $l])#end$l", "more than 10000"),
+        (
+            "#foreach($i in [1..90])#set($l = [$l, $l])#end#foreach($i in [1..90])#if($l == [$l])#end#end",
+            "more than 10000 steps",
+        ),
+        (long.as_str(), ""),
+    ] {
+        let limits = if expected.is_empty() || expected.ends_with("items") { Limits::default() } else { small };
+        match render(template, &variables("", ""), &limits) {
+            Ok(output) => assert!(expected.is_empty(), "{template} gives {output}"),
+            Err(error) => {
+                assert!(!expected.is_empty() && error.message.contains(expected), "{template}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn values_that_are_nested_deep_are_taken_apart() {
+    let deep = "#foreach($i in [1..1000])#foreach($j in [1..100])#set($l = [$l])#end#end";
+    let entries = "#foreach($i in [1..1000])#foreach($j in [1..20])#set($m = {\"k\": $m.entrySet()})#end#end";
+    for template in [deep, entries] {
+        render(template, &variables("", ""), &Limits::default()).expect("rendered");
+    }
+}
+
+#[test]
+fn values_that_hold_themselves_end() {
+    for template in [
+        "#set($m.self = $m)$m.self.self.k $m",
+        "#set($x = $l.add($l))$l $l.size()",
+        "#set($m.self = $m)#if($m == $m.self)same#end",
+        "#set($j = $input.path('$'))#set($j.self = $j)$j",
+    ] {
+        render(template, &variables(r#"{"a": []}"#, ""), &Limits::default()).expect("rendered");
+    }
+}
+
+#[test]
+fn templates_that_are_too_large_or_deep_are_refused() {
+    let nested = |open: &str, inner: &str, close: &str, depth: usize| {
+        format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
+    };
+    for (template, expected) in [
+        ("x".repeat(MAX_TEMPLATE + 1), "a template has at most 307200 bytes"),
+        (format!("#set($a = {})", nested("(", "1", ")", 50_000)), "nested deeper than 100 levels"),
+        (format!("#set($a = {})", nested("[", "1", "]", 50_000)), "nested deeper than 100 levels"),
+        (format!("#set($a = {}true)", "!".repeat(50_000)), "nested deeper than 100 levels"),
+        (nested("#if($t)", "x", "#end", 10_000), "nested deeper than 100 levels"),
+        (format!("$l{}", nested("[$l", "", "]", 50_000)), "nested deeper than 100 levels"),
+        (format!("$s{}", nested(".concat($s", "", ")", 20_000)), "nested deeper than 100 levels"),
+    ] {
+        let error = Template::parse(&template).expect_err("refused");
+        assert!(error.message.contains(expected), "{error}");
+    }
+    for template in [
+        "x".repeat(MAX_TEMPLATE),
+        "$a".repeat(MAX_TEMPLATE / 2),
+        "#a(".repeat(MAX_TEMPLATE / 3),
+        (0..30_000).map(|number| format!("$v{number}")).collect(),
+        format!("#if($f){}#end", "#elseif($f)".repeat(20_000)),
+        format!("$m{}", ".a".repeat(100_000)),
+    ] {
+        Template::parse(&template).expect("parsed");
+    }
+}
+
+/// Signs and words of the language, in any order.
+fn noise() -> impl Strategy<Value = String> {
+    const SIGNS: &[&str] = &[
+        "$",
+        "#",
+        "\\",
+        "!",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        "\"",
+        "'",
+        ".",
+        ",",
+        ":",
+        "=",
+        "==",
+        "..",
+        "-",
+        "+",
+        "*",
+        "/",
+        "%",
+        "<",
+        "&&",
+        "||",
+        " ",
+        "\n",
+        "\r\n",
+        "\t",
+        "0",
+        "7",
+        "é",
+        "😀",
+        "##",
+        "#*",
+        "*#",
+        "#[[",
+        "]]#",
+        "$s",
+        "$l",
+        "$m",
+        "$n",
+        "${",
+        "$!{",
+        "#set(",
+        "#if(",
+        "#elseif(",
+        "#else",
+        "#end",
+        "#foreach($i in ",
+        "#break",
+        "#stop",
+        "#define($d)",
+        "#macro(f $a)",
+        "#f(",
+        "$d",
+        ".length()",
+        ".split(",
+        ".replaceAll(",
+        ".get(",
+        ".add(",
+        ".entrySet()",
+        "$input.path('$",
+        "$input.json('$",
+        "?(@.",
+        "$util.escapeJavaScript(",
+        " in ",
+        " not ",
+        "true",
+        "foreach",
+        "set",
+        "if",
+    ];
+    prop::collection::vec(prop::sample::select(SIGNS), 0..60).prop_map(|signs| signs.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+    /// Whatever a template is, it renders or is refused with a place in it.
+    #[test]
+    fn no_template_panics(template in noise()) {
+        let limits = Limits { steps: 20_000, output: 100_000, ..Limits::default() };
+        if let Err(error) = render(&template, &variables(r#"{"a": [1, {"b": "c"}]}"#, ""), &limits) {
+            let line = template.split('\n').nth(error.line - 1);
+            prop_assert!(line.is_some_and(|line| error.column <= line.chars().count() + 1), "{error}");
+        }
+    }
+}

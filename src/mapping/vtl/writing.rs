@@ -1,0 +1,96 @@
+//! Values as texts: as Java prints them, and as JSON.
+
+use std::fmt::Write;
+
+use super::number;
+use super::value::{List, Map, Style, Value};
+
+/// Values are rendered at most so deep: one that holds itself ends.
+const MAX_DEPTH: usize = 100;
+
+/// Texts of values under construction. Values that hold themselves many times over end as well: each that is looked
+/// into writes something, and nothing is written behind `until`.
+pub(super) struct Writing<'o> {
+    pub(super) out: &'o mut String,
+    pub(super) until: usize,
+}
+
+impl Writing<'_> {
+    fn is_full(&self, depth: usize) -> bool {
+        depth == MAX_DEPTH || self.out.len() > self.until
+    }
+
+    pub(super) fn java(&mut self, value: &Value, depth: usize) {
+        match value {
+            Value::List(list) if list.style == Style::Json => self.json(value, depth),
+            Value::List(List { style: Style::Silent, .. }) | Value::Map(Map { style: Style::Silent, .. }) => {}
+            Value::List(_) | Value::Map(_) if self.is_full(depth) => {}
+            Value::List(list) => {
+                self.out.push('[');
+                for (at, item) in list.items().iter().enumerate() {
+                    self.out.push_str(if at == 0 { "" } else { ", " });
+                    self.element(item, depth + 1);
+                }
+                self.out.push(']');
+            }
+            Value::Map(map) => {
+                self.out.push('{');
+                for (at, (key, value)) in map.entries().iter().enumerate() {
+                    self.out.push_str(if at == 0 { "" } else { ", " });
+                    self.out.push_str(key);
+                    self.out.push('=');
+                    self.element(value, depth + 1);
+                }
+                self.out.push('}');
+            }
+            Value::Null | Value::Block(_) => {}
+            Value::Bool(flag) => self.out.push_str(if *flag { "true" } else { "false" }),
+            Value::Int(number) => write!(self.out, "{number}").expect("a string takes all that is written to it"),
+            Value::Double(number) => number::write_double(self.out, *number),
+            Value::Text(text) => self.out.push_str(text),
+            Value::Object(object) => self.out.push_str(&object.text()),
+        }
+    }
+
+    /// Inside of a list or map Java prints what isn't there as `null`.
+    fn element(&mut self, value: &Value, depth: usize) {
+        match value {
+            Value::Null => self.out.push_str("null"),
+            _ if self.out.len() > self.until => {}
+            other => self.java(other, depth),
+        }
+    }
+
+    fn json(&mut self, value: &Value, depth: usize) {
+        match value {
+            Value::List(_) | Value::Map(_) if self.is_full(depth) => self.out.push_str("null"),
+            Value::List(list) => {
+                self.out.push('[');
+                for (at, item) in list.items().iter().enumerate() {
+                    self.out.push_str(if at == 0 { "" } else { "," });
+                    self.json(item, depth + 1);
+                }
+                self.out.push(']');
+            }
+            Value::Map(map) => {
+                self.out.push('{');
+                for (at, (key, value)) in map.entries().iter().enumerate() {
+                    self.out.push_str(if at == 0 { "" } else { "," });
+                    self.json_text(key);
+                    self.out.push(':');
+                    self.json(value, depth + 1);
+                }
+                self.out.push('}');
+            }
+            Value::Null | Value::Block(_) => self.out.push_str("null"),
+            Value::Bool(_) | Value::Int(_) | Value::Double(_) => self.java(value, depth),
+            Value::Text(_) | Value::Object(_) if self.out.len() > self.until => {}
+            Value::Text(text) => self.json_text(text),
+            Value::Object(object) => self.json_text(&object.text()),
+        }
+    }
+
+    fn json_text(&mut self, text: &str) {
+        self.out.push_str(&serde_json::Value::from(text).to_string());
+    }
+}
