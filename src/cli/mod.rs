@@ -12,6 +12,7 @@ mod petstore;
 mod quickstart;
 mod remote;
 mod serve;
+mod template;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Sub {
     Export(export::Arguments),
     /// Print a link to the documentation of a stage, for a browser.
     Docs(docs::Arguments),
+    /// Try a mapping template out.
+    Template(template::Arguments),
 }
 
 /// Carries the command line out. What goes wrong is told in one line, with its causes.
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         Sub::Import(arguments) => import::run(arguments),
         Sub::Export(arguments) => export::run(&arguments),
         Sub::Docs(arguments) => docs::run(&arguments),
+        Sub::Template(arguments) => template::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

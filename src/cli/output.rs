@@ -8,6 +8,13 @@ pub(super) fn say(line: impl AsRef<str>) {
     println!("{}", line.as_ref());
 }
 
+/// Prints a text as it is; on a terminal its last line is ended.
+#[expect(clippy::print_stdout, reason = "this is where answers are printed")]
+pub(super) fn say_exactly(text: &str) {
+    let end = if std::io::stdout().is_terminal() && !text.ends_with('\n') { "\n" } else { "" };
+    print!("{text}{end}");
+}
+
 /// Prints an error with its causes.
 #[expect(clippy::print_stderr, reason = "this is where errors are printed")]
 pub(super) fn complain(error: &anyhow::Error) {
