@@ -15,8 +15,8 @@ use crate::system;
 use crate::table;
 use crate::values::{Spread, round};
 
-/// So many properties give a model's schema about a kilobyte.
-const PROPERTIES: usize = 20;
+/// So many properties give a model's schema about three kilobytes.
+const PROPERTIES: usize = 60;
 
 /// Options of `control`.
 #[derive(clap::Args)]
