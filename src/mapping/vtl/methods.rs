@@ -76,6 +76,17 @@ pub(super) fn compares(name: &str) -> bool {
     matches!(name, "equals" | "contains" | "indexOf" | "remove" | "containsValue" | "containsKey" | "get")
 }
 
+/// The values that a call puts into the list or map that it is made on.
+pub(super) fn inserted(receiver: &Value, name: &str, arguments: &[Value]) -> Vec<Value> {
+    match (name, arguments) {
+        _ if !receiver.is_container() => Vec::new(),
+        ("put" | "add" | "set", [.., value]) => vec![value.clone()],
+        ("addAll", [Value::List(list)]) => list.items().clone(),
+        ("putAll", [Value::Map(map)]) => map.entries().values().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// Java's `equals`: of one kind and content.
 fn same(value: &Value, other: &Value) -> bool {
     match (value, other) {
@@ -174,7 +185,7 @@ fn call_map(map: &Map, name: &str, arguments: &[Value]) -> Value {
         ("entrySet", []) => {
             let entries = map.entries();
             let entries = entries.iter().map(|(key, value)| {
-                let entry = Entry { map: map.clone(), key: key.clone(), value: value.clone() };
+                let entry = Entry { key: key.clone(), value: value.clone() };
                 Value::Object(std::rc::Rc::new(entry))
             });
             Value::List(List::new(entries.collect(), Style::Java))
@@ -203,7 +214,6 @@ fn call_number(value: &Value, name: &str, arguments: &[Value]) -> Value {
 
 /// An entry of a map, as `entrySet()` gives it.
 struct Entry {
-    map: Map,
     key: Arc<str>,
     value: Value,
 }
@@ -221,9 +231,12 @@ impl Object for Entry {
         Ok(match (name, arguments) {
             ("getKey", []) => self.property("key"),
             ("getValue", []) => self.property("value"),
-            ("setValue", [value]) => self.map.put(self.key.clone(), value.clone()),
             _ => Value::Null,
         })
+    }
+
+    fn held(&self) -> Vec<Value> {
+        vec![self.value.clone()]
     }
 
     fn text(&self) -> String {

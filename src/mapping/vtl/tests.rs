@@ -144,14 +144,25 @@ fn values_that_are_nested_deep_are_taken_apart() {
 }
 
 #[test]
-fn values_that_hold_themselves_end() {
+fn nothing_holds_itself() {
     for template in [
-        "#set($m.self = $m)$m.self.self.k $m",
-        "#set($x = $l.add($l))$l $l.size()",
-        "#set($m.self = $m)#if($m == $m.self)same#end",
-        "#set($j = $input.path('$'))#set($j.self = $j)$j",
+        "#set($m.self = $m)",
+        "#set($m[\"self\"] = [$m])",
+        "$l.add($l)",
+        "$l.add({\"a\": [1, $l]})",
+        "$l.set(0, [$l])",
+        "$m.put(\"k\", $m.entrySet())#set($x = {\"m\": $m})$m.put(\"x\", $x)",
+        "#set($x = {\"a\": $m})$m.put(\"e\", $x.entrySet())",
+        "#set($x = [[$l]])$l.addAll($x)",
+        "#set($x = {\"a\": {\"b\": $m}})$m.putAll($x)",
+        "#set($foreach = $m)#foreach($i in $l)#set($m.loop = $foreach)#end",
+        "#set($j = $input.path('$'))#set($j.self = $j)",
     ] {
-        render(template, &variables(r#"{"a": []}"#, ""), &Limits::default()).expect("rendered");
+        let error = render(template, &variables(r#"{"a": []}"#, ""), &Limits::default()).expect_err(template);
+        assert_eq!(error.message, "a list or map can't hold itself", "{template}");
+    }
+    for template in ["$l.addAll($l)", "$m.putAll($m)", "#set($m.l2 = $m.l)#set($m.x = [$l, $l])$m.put(\"y\", $m.x)"] {
+        render(template, &variables("", ""), &Limits::default()).expect("rendered");
     }
 }
 

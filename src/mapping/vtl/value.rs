@@ -56,6 +56,11 @@ pub trait Object {
         0
     }
 
+    /// The values in it that a template gave it, or can change.
+    fn held(&self) -> Vec<Value> {
+        Vec::new()
+    }
+
     /// How it renders.
     fn text(&self) -> String;
 }
@@ -251,6 +256,24 @@ impl Value {
     /// Whether other values are in it.
     pub(super) fn is_container(&self) -> bool {
         matches!(self, Self::List(_) | Self::Map(_))
+    }
+
+    /// Whether it is this list or map, or holds it. Looks at `budget` values, and can't say if there are more.
+    pub(super) fn holds(&self, holder: &Value, budget: &mut u64) -> Option<bool> {
+        let mut pending = vec![self.clone()];
+        while let Some(value) = pending.pop() {
+            let held: Vec<Value> = match (&value, holder) {
+                (Self::List(list), Self::List(holder)) if Rc::ptr_eq(&list.items, &holder.items) => return Some(true),
+                (Self::Map(map), Self::Map(holder)) if Rc::ptr_eq(&map.entries, &holder.entries) => return Some(true),
+                (Self::List(list), _) => list.items().clone(),
+                (Self::Map(map), _) => map.entries().values().cloned().collect(),
+                (Self::Object(object), _) => object.held(),
+                _ => Vec::new(),
+            };
+            *budget = budget.checked_sub(1 + held.len() as u64)?;
+            pending.extend(held.into_iter().filter(|value| value.is_container() || matches!(value, Self::Object(_))));
+        }
+        Some(false)
     }
 
     /// Renders the value.

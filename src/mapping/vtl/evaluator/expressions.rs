@@ -138,6 +138,20 @@ impl<'t> Rendering<'t> {
         self.charge((text.len() / BYTES_PER_STEP) as u64)
     }
 
+    /// Refuses to put a list or map into itself: it would never be given back.
+    fn keep_apart(&mut self, holder: &Value, value: &Value) -> Result<(), Error> {
+        if !holder.is_container() || !(value.is_container() || matches!(value, Value::Object(_))) {
+            return Ok(());
+        }
+        let most = (self.limits.steps - self.steps).saturating_mul(ITEMS_PER_STEP as u64);
+        let mut budget = most;
+        match value.holds(holder, &mut budget) {
+            Some(true) => Err(self.error(self.here, "a list or map can't hold itself")),
+            Some(false) => self.charge((most - budget) / ITEMS_PER_STEP as u64),
+            None => self.charge(self.limits.steps),
+        }
+    }
+
     /// Counts the steps of a call by what it is given; what it makes is weighed after it.
     fn charge_call(&mut self, receiver: &Value, name: &str, arguments: &[Value]) -> Result<(), Error> {
         let own = match receiver {
@@ -184,6 +198,9 @@ impl<'t> Rendering<'t> {
                 Step::Call(name, arguments) => {
                     let arguments = self.values(arguments)?;
                     self.charge_call(&value, name, &arguments)?;
+                    for inserted in methods::inserted(&value, name, &arguments) {
+                        self.keep_apart(&value, &inserted)?;
+                    }
                     let called = methods::call(&value, name, &arguments, self.limits.output);
                     let made = called.map_err(|message| self.error(at, message))?;
                     self.weigh(&made)?;
@@ -207,6 +224,7 @@ impl<'t> Rendering<'t> {
         };
         let holder = self.slots[target.slot].clone();
         let holder = self.walk(target.at, holder, way)?;
+        self.keep_apart(&holder, &value)?;
         let assigned = match last {
             Step::Property(name) => methods::set(&holder, &Value::Text(name.clone()), value),
             Step::Index(index) => {

@@ -42,6 +42,10 @@ impl Object for Iteration {
         })
     }
 
+    fn held(&self) -> Vec<Value> {
+        vec![self.parent.clone()]
+    }
+
     fn text(&self) -> String {
         String::new()
     }
