@@ -10,3 +10,6 @@ pub mod template;
 pub mod uri;
 pub mod util;
 pub mod vtl;
+
+/// A regular expression of a template or a path, compiled, has at most so many bytes.
+const PATTERN_SIZE: usize = 1 << 20;

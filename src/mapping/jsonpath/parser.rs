@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::filter::{Comparison, Filter, Operand};
 use super::{Error, Function, MAX_PATH, Path, Step};
+use crate::mapping::PATTERN_SIZE;
 
 /// Conditions are nested at most so deep.
 const MAX_NESTING: usize = 32;
@@ -254,7 +255,7 @@ impl<'t> Parser<'t> {
         self.at += end + 2;
         let insensitive = self.eat("i");
         let pattern = format!("^(?:{})$", rest[..end].replace("\\/", "/"));
-        let built = regex::RegexBuilder::new(&pattern).case_insensitive(insensitive).size_limit(1 << 20).build();
+        let built = regex::RegexBuilder::new(&pattern).case_insensitive(insensitive).size_limit(PATTERN_SIZE).build();
         built.map(Operand::pattern).map_err(|_| self.error("this pattern can't be used"))
     }
 

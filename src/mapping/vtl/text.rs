@@ -8,11 +8,10 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 
 use super::value::{List, Style, Value};
+use crate::mapping::PATTERN_SIZE;
 
 /// Patterns that a thread keeps compiled.
 const KEPT_PATTERNS: usize = 64;
-/// A compiled pattern has at most so many bytes.
-const PATTERN_SIZE: usize = 1 << 20;
 
 thread_local! {
     static PATTERNS: RefCell<HashMap<Arc<str>, Regex>> = RefCell::new(HashMap::new());

@@ -14,7 +14,7 @@ use filter::Filter;
 
 /// A path has at most so many bytes.
 pub const MAX_PATH: usize = 4096;
-/// A path finds at most so many values.
+/// A path finds at most so many values; one that would find more finds none.
 const MAX_FOUND: usize = 100_000;
 /// `..` goes at most so deep.
 const MAX_DEPTH: usize = 128;
