@@ -224,11 +224,6 @@ pub fn documentation_part(api: &RestApiId, id: &DocumentationPartId) -> Key<Docu
     Key::new(format!("restapis/{}/documentation/parts/{}", part(api), part(id)))
 }
 
-/// The claims of what an API's documentation parts are about.
-pub fn documentation_locations(api: &RestApiId) -> Prefix<DocumentationPartId> {
-    Prefix::new(format!("restapis/{}/documentation/locations/", part(api)))
-}
-
 /// The claim of what a documentation part is about: named by its hash, as paths may be longer than keys.
 pub fn documentation_location(api: &RestApiId, location: &Location) -> Key<DocumentationPartId> {
     let spelled = serde_json::to_vec(&location.completed()).expect("texts become JSON");

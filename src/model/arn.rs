@@ -32,6 +32,11 @@ pub fn well_formed(text: &str) -> bool {
         && parts.next().is_some_and(|resource| !resource.is_empty())
 }
 
+/// The service that a well-formed ARN names.
+pub fn service(text: &str) -> Option<&str> {
+    if well_formed(text) { text.split(':').nth(2) } else { None }
+}
+
 /// What tags can be put on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Taggable {
@@ -119,6 +124,7 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(well_formed(text), expected, "{text}");
+            assert_eq!(service(text), expected.then_some("apigateway"), "{text}");
         }
     }
 }

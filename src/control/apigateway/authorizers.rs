@@ -204,10 +204,8 @@ fn check(authorizer: &Authorizer) -> Result<(), Error> {
 
 fn check_function(authorizer: &Authorizer) -> Result<(), Error> {
     let uri = authorizer.uri.as_deref().unwrap_or_default();
-    let is_invocation = uri.split_once(":lambda:path/").is_some_and(|(service, function)| {
-        service.starts_with("arn:aws") && service.contains(":apigateway:") && function.ends_with("/invocations")
-    });
-    if !is_invocation || !arn::well_formed(uri) || uri.len() > MAX_TEXT {
+    let is_invocation = uri.contains(":lambda:path/") && uri.ends_with("/invocations");
+    if !is_invocation || arn::service(uri) != Some("apigateway") || uri.len() > MAX_TEXT {
         return Err(Error::bad_request(format!(
             "Invalid Authorizer URI: {uri:.200}. Authorizer URI should be a valid API Gateway ARN that represents a Lambda function invocation."
         )));
@@ -228,8 +226,7 @@ fn check_pools(authorizer: &Authorizer) -> Result<(), Error> {
     if pools.len() > MAX_PROVIDERS {
         return Err(Error::bad_request(format!("An authorizer may have at most {MAX_PROVIDERS} provider ARNs")));
     }
-    let is_pool =
-        |text: &String| arn::well_formed(text) && text.contains(":cognito-idp:") && text.contains(":userpool/");
+    let is_pool = |text: &String| arn::service(text) == Some("cognito-idp") && text.contains(":userpool/");
     match pools.iter().find(|text| !is_pool(text)) {
         Some(_) => Err(Error::bad_request("Invalid ARN specified in the request")),
         None => Ok(()),

@@ -77,8 +77,7 @@ pub(super) fn check(domain: &DomainName) -> Result<(), Error> {
 pub(super) fn check_arn(text: Option<String>) -> Result<Option<String>, Error> {
     match text {
         Some(text) => {
-            let service = text.split(':').nth(2);
-            if arn::well_formed(&text) && matches!(service, Some("acm" | "iam")) && text.len() <= MAX_NAME {
+            if matches!(arn::service(&text), Some("acm" | "iam")) && text.len() <= MAX_NAME {
                 Ok(Some(text))
             } else {
                 Err(Error::bad_request(format!("Invalid certificate ARN specified: {text}")))

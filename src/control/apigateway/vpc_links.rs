@@ -118,7 +118,7 @@ fn uses(stage: &StageName, snapshot: &Snapshot, link: &VpcLinkId) -> Vec<String>
 
 /// Whether a text is the ARN of a load balancer.
 fn is_balancer(text: &str) -> bool {
-    arn::well_formed(text) && text.split(':').nth(2) == Some("elasticloadbalancing")
+    arn::service(text) == Some("elasticloadbalancing")
 }
 
 fn find(documents: &Documents<'_>, id: &VpcLinkId) -> Result<Stored<VpcLink>, Error> {

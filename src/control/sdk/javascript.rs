@@ -7,6 +7,7 @@ use std::fmt::Write;
 use super::archive::File;
 use super::interface::{Interface, Operation, Part, Place};
 use super::names::{self, Scope, javascript as quote};
+use super::readme::{self, fill};
 
 const ROOT: &str = "apiGateway-js-sdk";
 const CORE: &str = include_str!("javascript/crypto/core.js");
@@ -95,42 +96,7 @@ fn readme(interface: &Interface, named: &[(String, &Operation)]) -> String {
     let client = if named.is_empty() { None } else { Some("apigClient.js") };
     let scripts = LIBRARIES.iter().map(|(path, _)| *path).chain(client);
     let scripts: Vec<String> = scripts.map(|path| format!("<script src=\"{path}\"></script>")).collect();
-    let function =
-        |(name, operation): &(String, &Operation)| format!("- `{name}`: {}", names::markdown(&operation.summary()));
-    let functions: Vec<String> = named.iter().map(function).collect();
-    fill(
-        include_str!("javascript/README.md"),
-        &[
-            ("name", &names::markdown(&interface.name)),
-            ("description", &names::markdown(interface.description.as_deref().unwrap_or_default())),
-            ("scripts", &scripts.join("\n")),
-            ("example", named.first().map_or("rootGet", |(name, _)| name)),
-            ("functions", &functions.join("\n")),
-        ],
-    )
-}
-
-/// Fills the `{places}` of a text; what fills one is not looked into for others.
-pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('{') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let found = values.iter().find_map(|(name, value)| {
-            let after = rest[1..].strip_prefix(name)?.strip_prefix('}')?;
-            Some((value, after))
-        });
-        match found {
-            Some((value, after)) => {
-                out.push_str(value);
-                rest = after;
-            }
-            None => {
-                out.push('{');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out + rest
+    let example = named.first().map_or("rootGet", |(name, _)| name);
+    let own = [("scripts", scripts.join("\n")), ("example", example.to_owned())];
+    readme::write(include_str!("javascript/README.md"), interface, named, &own)
 }

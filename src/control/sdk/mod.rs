@@ -5,6 +5,7 @@ mod interface;
 mod javascript;
 mod names;
 mod python;
+mod readme;
 mod rust;
 mod types;
 mod typescript;

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::archive::File;
 use super::interface::{Body, Interface, Operation, Part, Place};
-use super::javascript::fill;
 use super::names::{self, Scope, python as quote};
+use super::readme::{self, fill};
 use super::types::{Declaration, Shape, Type, Types};
 
 const KEYWORDS: &[&str] = &[
@@ -93,6 +93,8 @@ pub(super) fn files(interface: &Interface, package: Option<&str>) -> Vec<File> {
         "{}\n\nfrom . import models\nfrom ._runtime import Answer, ApiError, Credentials\nfrom .client import Client\n\n__all__ = [\"Answer\", \"ApiError\", \"Client\", \"Credentials\", \"models\"]\n",
         quote(&format!("A client of {}, generated from a deployment.", interface.name))
     );
+    let own = [("package", package.clone()), ("example", readme::example(&named, |_| "…"))];
+    let readme = readme::write(include_str!("python/README.md"), interface, &named, &own);
     vec![
         File::new(format!("{root}/{package}/__init__.py"), about),
         File::new(format!("{root}/{package}/_runtime.py"), include_str!("python/runtime.py")),
@@ -100,7 +102,7 @@ pub(super) fn files(interface: &Interface, package: Option<&str>) -> Vec<File> {
         File::new(format!("{root}/{package}/models.py"), writer.models()),
         File::new(format!("{root}/{package}/py.typed"), ""),
         File::new(format!("{root}/pyproject.toml"), project),
-        File::new(format!("{root}/README.md"), readme(interface, &package, &named)),
+        File::new(format!("{root}/README.md"), readme),
     ]
 }
 
@@ -264,20 +266,4 @@ fn literals(values: &[Value]) -> String {
 fn comment(text: Option<&str>, indent: &str) -> String {
     let lines = names::comment(text.unwrap_or_default());
     lines.iter().map(|line| format!("{indent}# {line}\n")).collect()
-}
-
-fn readme(interface: &Interface, package: &str, named: &[(String, &Operation)]) -> String {
-    let function =
-        |(name, operation): &(String, &Operation)| format!("- `{name}`: {}", names::markdown(&operation.summary()));
-    let functions: Vec<String> = named.iter().map(function).collect();
-    fill(
-        include_str!("python/README.md"),
-        &[
-            ("name", &names::markdown(&interface.name)),
-            ("description", &names::markdown(interface.description.as_deref().unwrap_or_default())),
-            ("package", package),
-            ("example", &named.first().map_or_else(|| "…()".to_owned(), |(name, _)| format!("{name}(…)"))),
-            ("functions", &functions.join("\n")),
-        ],
-    )
 }

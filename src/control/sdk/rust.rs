@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use super::archive::File;
 use super::interface::{Body, Interface, Operation, Part, Place};
-use super::javascript::fill;
 use super::names::{self, Scope, rust as quote};
+use super::readme;
 use super::types::{Declaration, Shape, Type, Types};
 
 const KEYWORDS: &[&str] = &[
@@ -66,9 +66,11 @@ pub(super) fn files(interface: &Interface, package: Option<&str>) -> Vec<File> {
     let about = format!(
         "//! A client of {title}, generated from a deployment.\n\nmod client;\nmod http;\npub mod models;\nmod sign;\n\npub use client::*;\npub use http::{{Answer, Config, Error, Payload}};\npub use sign::Credentials;\n"
     );
+    let own = [("package", package.replace('-', "_")), ("example", readme::example(&named, |_| "…"))];
+    let readme = readme::write(include_str!("rust/README.md"), interface, &named, &own);
     vec![
         File::new(format!("{package}/Cargo.toml"), manifest),
-        File::new(format!("{package}/README.md"), readme(interface, &package, &named)),
+        File::new(format!("{package}/README.md"), readme),
         File::new(format!("{package}/src/client.rs"), writer.client(interface, &named)),
         File::new(format!("{package}/src/http.rs"), include_str!("rust/http.rs")),
         File::new(format!("{package}/src/lib.rs"), about),
@@ -323,20 +325,4 @@ fn direct(value: &Type) -> Option<usize> {
 fn documentation(text: Option<&str>, indent: &str) -> String {
     let lines = names::comment(text.unwrap_or_default());
     lines.iter().map(|line| format!("{indent}/// {line}\n")).collect()
-}
-
-fn readme(interface: &Interface, package: &str, named: &[(String, &Operation)]) -> String {
-    let function =
-        |(name, operation): &(String, &Operation)| format!("- `{name}`: {}", names::markdown(&operation.summary()));
-    let functions: Vec<String> = named.iter().map(function).collect();
-    fill(
-        include_str!("rust/README.md"),
-        &[
-            ("name", &names::markdown(&interface.name)),
-            ("description", &names::markdown(interface.description.as_deref().unwrap_or_default())),
-            ("package", &package.replace('-', "_")),
-            ("example", &named.first().map_or_else(|| "…()".to_owned(), |(name, _)| format!("{name}(…)"))),
-            ("functions", &functions.join("\n")),
-        ],
-    )
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::archive::File;
 use super::interface::{Body, Interface, Operation, Parameter, Part, Place, literal};
-use super::javascript::fill;
 use super::names::{self, Scope, javascript as quote};
+use super::readme;
 use super::types::{Declaration, Shape, Type};
 
 /// Names that models can't have: TypeScript's own, and those of the code beside them.
@@ -63,11 +63,14 @@ pub(super) fn files(interface: &Interface, package: Option<&str>) -> Vec<File> {
         },
         "files": ["client.ts"],
     });
+    let arguments = |operation: &Operation| if operation.parameters.is_empty() { "" } else { "{ … }" };
+    let own = [("example", readme::example(&named, arguments))];
+    let readme = readme::write(include_str!("typescript/README.md"), interface, &named, &own);
     vec![
         File::new(format!("{package}/client.ts"), client(interface, &named)),
         File::new(format!("{package}/package.json"), format!("{about:#}\n")),
         File::new(format!("{package}/tsconfig.json"), format!("{compiler:#}\n")),
-        File::new(format!("{package}/README.md"), readme(interface, &named)),
+        File::new(format!("{package}/README.md"), readme),
     ]
 }
 
@@ -234,26 +237,4 @@ fn documentation(text: Option<&str>, indent: &str) -> String {
             format!("{indent}/**\n{lines}{indent} */\n")
         }
     }
-}
-
-fn readme(interface: &Interface, named: &[(String, &Operation)]) -> String {
-    let function =
-        |(name, operation): &(String, &Operation)| format!("- `{name}`: {}", names::markdown(&operation.summary()));
-    let functions: Vec<String> = named.iter().map(function).collect();
-    let example = named.first().map_or_else(
-        || "…()".to_owned(),
-        |(name, operation)| {
-            let given = if operation.parameters.is_empty() { "" } else { "{ … }" };
-            format!("{name}({given})")
-        },
-    );
-    fill(
-        include_str!("typescript/README.md"),
-        &[
-            ("name", &names::markdown(&interface.name)),
-            ("description", &names::markdown(interface.description.as_deref().unwrap_or_default())),
-            ("example", &example),
-            ("functions", &functions.join("\n")),
-        ],
-    )
 }

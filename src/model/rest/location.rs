@@ -103,11 +103,10 @@ impl Location {
         }
     }
 
-    /// The members that are there, as `kind path method statusCode name`: an order for lists.
+    /// The members that are there, for people and as an order for lists: `RESPONSE /pets GET 200`.
     pub fn spelled(&self) -> String {
-        let parts = [Some(self.kind.as_str()), self.path.as_deref(), self.method.as_deref()];
-        let parts = parts.into_iter().chain([self.status_code.as_deref(), self.name.as_deref()]);
-        parts.map(Option::unwrap_or_default).collect::<Vec<_>>().join(" ")
+        let parts = [&self.path, &self.method, &self.status_code, &self.name].into_iter().flatten();
+        std::iter::once(self.kind.as_str()).chain(parts.map(String::as_str)).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether a text about this location says something of `thing`.

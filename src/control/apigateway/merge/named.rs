@@ -138,14 +138,7 @@ fn documentation(
         &before.documentation,
         &after,
         |part| keys::documentation_part(api, &part.id),
-        |part| spelled(&part.location),
+        |part| part.location.spelled(),
         edit,
     )
-}
-
-/// A location, for people: `RESPONSE /pets GET 200`.
-fn spelled(location: &Location) -> String {
-    let parts = [&location.path, &location.method, &location.status_code, &location.name];
-    let parts = parts.into_iter().flatten().map(String::as_str);
-    std::iter::once(location.kind.as_str()).chain(parts).collect::<Vec<_>>().join(" ")
 }
