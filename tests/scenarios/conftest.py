@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import itertools
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import urllib.request
 
 import boto3
 import botocore.config
+import botocore.exceptions
 import pytest
 
 BINARY = os.environ.get("TURNPIKE_BINARY", "target/debug/turnpike")
@@ -176,6 +178,36 @@ def fetch(url, method="GET", headers=None, body=None, timeout=30):
         return Answer(error.code, error.headers, error.read())
 
 
+def refused(call, code, status, message=None):
+    """Makes a call that must be refused, in AWS's words."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call()
+    response = caught.value.response
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (code, status), response
+    if message is not None:
+        assert response["Error"]["Message"] == message
+
+
+def plain(answer):
+    """An answer without what boto3 says of its arrival."""
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+def replace(path, value):
+    """A patch that sets one thing."""
+    return [{"op": "replace", "path": path, "value": value}]
+
+
+class Turns:
+    """A client whose calls go to the nodes in turn."""
+
+    def __init__(self, nodes):
+        self.clients = itertools.cycle([node.client() for node in nodes])
+
+    def __getattr__(self, name):
+        return getattr(next(self.clients), name)
+
+
 class Echo(http.server.BaseHTTPRequestHandler):
     """Answers with what it was asked, as JSON."""
 
@@ -265,6 +297,12 @@ def three(tmp_path_factory):
     """Three nodes, shared by scenarios that don't hurt them."""
     with nodes(tmp_path_factory.mktemp("three"), 3) as started:
         yield started
+
+
+@pytest.fixture
+def turns(three):
+    """A client of the three nodes, each call to another one than the last."""
+    return Turns(three)
 
 
 def build(client, backend, name="api", path="pets", integration=None, verb="GET", parameters=None):

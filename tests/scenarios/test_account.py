@@ -2,8 +2,7 @@
 
 import datetime
 
-from conftest import build
-from test_control import refused
+from conftest import build, refused
 
 ROLE = "arn:aws:iam::123456789012:role/logs"
 BALANCER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/nlb/50dc6c495c0c9188"

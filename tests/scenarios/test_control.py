@@ -4,20 +4,7 @@ import os
 import socket
 import subprocess
 
-import botocore.exceptions
-import pytest
-
-from conftest import KEY, SECRET, build, fetch
-
-
-def refused(call, code, status, message=None):
-    """Makes a call that must be refused, in AWS's words."""
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call()
-    response = caught.value.response
-    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (code, status), response
-    if message is not None:
-        assert response["Error"]["Message"] == message
+from conftest import KEY, SECRET, build, fetch, refused
 
 
 def test_an_api_built_on_one_node_is_called_on_another(three, backend):

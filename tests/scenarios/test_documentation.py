@@ -6,14 +6,7 @@ import threading
 import botocore.exceptions
 import pytest
 
-from conftest import build
-from test_control import refused
-from test_models import Turns, plain, replace
-
-
-@pytest.fixture(scope="module")
-def turns(three):
-    return Turns(three)
+from conftest import build, plain, refused, replace
 
 
 @pytest.fixture

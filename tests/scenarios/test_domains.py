@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import botocore.exceptions
 import pytest
 
-from conftest import build, fetch, nodes
-from test_control import refused
+from conftest import build, fetch, nodes, plain, refused
 
 ACM = "arn:aws:acm:us-east-1:000000000000:certificate/"
 ONE, OTHER = ACM + "11111111-2222-3333-4444-555555555555", ACM + "99999999-2222-3333-4444-555555555555"
@@ -21,16 +20,9 @@ numbers = itertools.count()
 
 
 @pytest.fixture
-def call(three):
+def call(turns):
     """Calls an operation, on the next node."""
-    clients = itertools.cycle([node.client() for node in three])
-
-    def on_the_next(operation, **members):
-        answer = getattr(next(clients), operation)(**members)
-        answer.pop("ResponseMetadata")
-        return answer
-
-    return on_the_next
+    return lambda operation, **members: plain(getattr(turns, operation)(**members))
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ import threading
 import botocore.exceptions
 import pytest
 
-from conftest import KEY, SECRET, build, fetch, free_port
-from test_control import refused
+from conftest import KEY, SECRET, build, fetch, free_port, refused
 
 TIME = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC \d{4}"
 INTERNAL = '{"message": "Internal server error"}'

@@ -1,14 +1,12 @@
 """Models, request validators, gateway responses and authorizers through boto3."""
 
-import itertools
 import json
 import threading
 
 import botocore.exceptions
 import pytest
 
-from conftest import build
-from test_control import refused
+from conftest import build, plain, refused, replace
 
 DRAFT = "http://json-schema.org/draft-04/schema#"
 POOL = "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_abc"
@@ -18,32 +16,9 @@ FUNCTION = (
 )
 
 
-class Turns:
-    """A client whose calls go to the nodes in turn."""
-
-    def __init__(self, nodes):
-        self.clients = itertools.cycle([node.client() for node in nodes])
-
-    def __getattr__(self, name):
-        return getattr(next(self.clients), name)
-
-
-@pytest.fixture(scope="module")
-def turns(three):
-    return Turns(three)
-
-
 @pytest.fixture
 def api(turns):
     return turns.create_rest_api(name="models")["id"]
-
-
-def plain(answer):
-    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-
-
-def replace(path, value):
-    return [{"op": "replace", "path": path, "value": value}]
 
 
 def method_of(turns, api, **words):

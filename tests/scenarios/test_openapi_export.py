@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import BINARY, KEY, SECRET, fetch
-from test_control import refused
+from conftest import BINARY, KEY, SECRET, fetch, refused
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, KEY, SECRET, fetch
-from test_control import refused
+from conftest import BINARY, KEY, SECRET, fetch, refused
 
 DOCUMENTS = pathlib.Path(__file__).parent.parent / "openapi" / "import"
 

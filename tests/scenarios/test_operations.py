@@ -1,12 +1,13 @@
 """Every operation of API Gateway's service model is called, each on another node than the last."""
 
 import io
-import itertools
 import json
 import zipfile
 
 import botocore.session
 import pytest
+
+from conftest import replace
 
 PARTS = json.dumps({"documentationParts": [{"location": {"type": "API"}, "properties": {"description": "imported"}}]})
 DOCUMENT = json.dumps({
@@ -28,25 +29,19 @@ FUNCTION = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aw
 class Walk:
     """Calls operations by their names, each on the next node, and keeps what was called."""
 
-    def __init__(self, nodes):
-        self.clients = itertools.cycle([node.client() for node in nodes])
+    def __init__(self, turns):
+        self.turns = turns
         self.called = set()
 
     def __call__(self, operation, **members):
-        client = next(self.clients)
-        method = botocore.xform_name(operation)
-        answer = getattr(client, method)(**members)
+        answer = getattr(self.turns, botocore.xform_name(operation))(**members)
         self.called.add(operation)
         return answer
 
 
-def replace(path, value):
-    return [{"op": "replace", "path": path, "value": value}]
-
-
 @pytest.fixture
-def walk(three):
-    return Walk(three)
+def walk(turns):
+    return Walk(turns)
 
 
 def test_every_operation_of_the_service_model_answers(walk):

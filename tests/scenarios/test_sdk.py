@@ -16,8 +16,7 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 
-from conftest import KEY, SECRET, fetch
-from test_control import refused
+from conftest import KEY, SECRET, fetch, refused
 
 #: The keys that generated clients sign with; a token goes with them.
 SIGNER = botocore.credentials.Credentials("AKIDGENERATEDCLIENT", "a+secret/of the=client", "a token")

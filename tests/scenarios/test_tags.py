@@ -1,20 +1,16 @@
 """Tags of everything that can be tagged, each call on another node than the last."""
 
-import itertools
-
 import pytest
 
-from conftest import build, fetch
-from test_control import refused
+from conftest import build, fetch, refused
 
 ARN = "arn:aws:apigateway:us-east-1::"
 
 
 @pytest.fixture
-def call(three):
+def call(turns):
     """Calls an operation, on the next node."""
-    clients = itertools.cycle([node.client() for node in three])
-    return lambda operation, **members: getattr(next(clients), operation)(**members)
+    return lambda operation, **members: getattr(turns, operation)(**members)
 
 
 @pytest.fixture

@@ -10,18 +10,16 @@ import subprocess
 import botocore.exceptions
 import pytest
 
-from conftest import BINARY, KEY, SECRET, build, nodes
-from test_control import refused
+from conftest import BINARY, KEY, SECRET, build, nodes, plain, refused
 
 VALUE = "a-value-of-the-scenarios-{:020d}"
 numbers = itertools.count(1)
 
 
 @pytest.fixture
-def call(three):
+def call(turns):
     """Calls an operation, on the next node."""
-    clients = itertools.cycle([node.client() for node in three])
-    return lambda operation, **members: getattr(next(clients), operation)(**members)
+    return lambda operation, **members: getattr(turns, operation)(**members)
 
 
 @pytest.fixture
@@ -45,10 +43,6 @@ def patch(*operations):
     return [dict(zip(("op", "path", "value"), operation)) for operation in operations]
 
 
-def bare(answer):
-    return {name: member for name, member in answer.items() if name != "ResponseMetadata"}
-
-
 def status(answer):
     return answer["ResponseMetadata"]["HTTPStatusCode"]
 
@@ -70,7 +64,7 @@ def wins(*calls):
 def test_an_api_key_has_awss_defaults_and_is_patched(call):
     made = call("create_api_key")
     assert status(made) == 201
-    assert set(bare(made)) == {"id", "value", "enabled", "createdDate", "lastUpdatedDate", "stageKeys"}
+    assert set(plain(made)) == {"id", "value", "enabled", "createdDate", "lastUpdatedDate", "stageKeys"}
     assert (made["enabled"], made["stageKeys"]) == (False, [])
     assert len(made["id"]) == 10 and len(made["value"]) == 40 and made["value"].isalnum()
     seen = call("get_api_key", apiKey=made["id"])
@@ -89,7 +83,7 @@ def test_an_api_key_has_awss_defaults_and_is_patched(call):
     ))
     assert (changed["name"], changed["description"], changed["enabled"]) == ("other", "d", False)
     assert changed["customerId"] == "c-2" and changed["tags"] == {"a": "1"} and "value" not in changed
-    assert bare(call("get_api_key", apiKey=made["id"])) == bare(changed)
+    assert plain(call("get_api_key", apiKey=made["id"])) == plain(changed)
     # The second operation is refused, and so the first one is not made.
     refused(
         lambda: call("update_api_key", apiKey=made["id"], patchOperations=patch(
@@ -233,7 +227,7 @@ def test_a_usage_plan_has_awss_defaults_and_is_patched(call, stage):
     api = stage("prod", "test")
     made = call("create_usage_plan", name="plain")
     assert status(made) == 201
-    assert bare(made) == {"id": made["id"], "name": "plain", "apiStages": []} and len(made["id"]) == 6
+    assert plain(made) == {"id": made["id"], "name": "plain", "apiStages": []} and len(made["id"]) == 6
     assert call("get_usage_plan", usagePlanId=made["id"])["tags"] == {}
     full = {
         "name": "gold", "description": "d",
@@ -243,9 +237,9 @@ def test_a_usage_plan_has_awss_defaults_and_is_patched(call, stage):
     }
     gold = call("create_usage_plan", **full, tags={"a": "1"})
     quota = {"limit": 100, "offset": 0, "period": "MONTH"}
-    assert bare(gold) == {**full, "id": gold["id"], "quota": quota, "tags": {"a": "1"}}
+    assert plain(gold) == {**full, "id": gold["id"], "quota": quota, "tags": {"a": "1"}}
     place = {"usagePlanId": gold["id"]}
-    assert bare(call("get_usage_plan", **place)) == bare(gold)
+    assert plain(call("get_usage_plan", **place)) == plain(gold)
     assert gold["id"] in [found["id"] for found in call("get_usage_plans", limit=500)["items"]]
     changed = call("update_usage_plan", **place, patchOperations=patch(
         ("replace", "/name", "silver"), ("replace", "/description", ""), ("add", "/productCode", "p"),
@@ -255,7 +249,7 @@ def test_a_usage_plan_has_awss_defaults_and_is_patched(call, stage):
         ("add", f"/apiStages/{api}:test/throttle//pets/GET/burstLimit", "4"),
         ("remove", f"/apiStages/{api}:prod/throttle/pets/GET"),
     ))
-    assert bare(changed) == {
+    assert plain(changed) == {
         "id": gold["id"], "name": "silver", "productCode": "p", "tags": {"a": "1"},
         "apiStages": [
             {"apiId": api, "stage": "prod"},
@@ -268,7 +262,7 @@ def test_a_usage_plan_has_awss_defaults_and_is_patched(call, stage):
         ("remove", "/quota"), ("remove", "/throttle"), ("remove", "/productCode"),
         ("remove", f"/apiStages/{api}:test/throttle"),
     ))
-    assert set(bare(changed)) == {"id", "name", "apiStages", "tags"} and "throttle" not in changed["apiStages"][1]
+    assert set(plain(changed)) == {"id", "name", "apiStages", "tags"} and "throttle" not in changed["apiStages"][1]
     refused(lambda: call("delete_usage_plan", **place), "BadRequestException", 400,
             f"Cannot delete Usage Plan {gold['id']} because there are API Stages associated with it, including {api}:prod")
     call("update_usage_plan", **place, patchOperations=patch(
@@ -320,9 +314,9 @@ def test_keys_join_and_leave_plans(call, three):
     plan = call("create_usage_plan", name="joined")["id"]
     shown = {"id": key["id"], "type": "API_KEY", "value": key["value"], "name": "joining-one"}
     made = call("create_usage_plan_key", usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
-    assert status(made) == 201 and bare(made) == shown
+    assert status(made) == 201 and plain(made) == shown
     pair = {"usagePlanId": plan, "keyId": key["id"]}
-    assert bare(call("get_usage_plan_key", **pair)) == shown
+    assert plain(call("get_usage_plan_key", **pair)) == shown
     call("create_usage_plan_key", usagePlanId=plan, keyId=other["id"], keyType="API_KEY")
     assert call("get_usage_plan_keys", usagePlanId=plan, nameQuery="joining")["items"] == [shown]
     paginator = three[1].client().get_paginator("get_usage_plan_keys")
@@ -427,7 +421,7 @@ def test_usage_is_told_by_day_and_extended(call):
     span = {"usagePlanId": plan, "startDate": str(today - datetime.timedelta(1)), "endDate": str(today)}
     usage = call("get_usage", **span)
     shown = {"usagePlanId": plan, "startDate": span["startDate"], "endDate": span["endDate"]}
-    assert bare(usage) == {**shown, "items": {key: [[0, 10], [0, 10]] for key in made}}
+    assert plain(usage) == {**shown, "items": {key: [[0, 10], [0, 10]] for key in made}}
     updated = call("update_usage", usagePlanId=plan, keyId=made[0], patchOperations=patch(("replace", "/remaining", "25")))
     assert updated["items"][made[0]] == [[0, 25]] and updated["usagePlanId"] == plan
     assert updated["startDate"] == updated["endDate"]
