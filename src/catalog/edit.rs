@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use turnpike_cluster::{Condition, Transaction};
 
-use super::{Document, Error, Key, Prefix, Stored};
+use super::{Document, Documents, Error, Key, Prefix, Stored};
 
 /// Changes under construction. What can go wrong while it is built shows when it is committed.
 #[derive(Default)]
@@ -67,9 +67,9 @@ impl Edit {
         self.when(Condition::Revision(key.as_str().to_owned(), found.revision))
     }
 
-    /// Relies on nothing having been written or removed under a prefix since a read as of commit `at` that
-    /// counted `count` documents there.
-    pub fn unchanged<T>(self, prefix: &Prefix<T>, at: u64, count: u64) -> Self {
+    /// Relies on nothing having been written or removed under a prefix since this look at the documents.
+    pub fn unchanged<T>(self, documents: &Documents<'_>, prefix: &Prefix<T>) -> Self {
+        let (at, count) = (documents.index(), documents.count(prefix));
         self.when(Condition::Unchanged { prefix: prefix.as_str().to_owned(), at, count })
     }
 

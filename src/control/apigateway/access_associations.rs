@@ -1,6 +1,5 @@
 //! Access associations: CreateDomainNameAccessAssociation, GetDomainNameAccessAssociations, DeleteDomainNameAccessAssociation, RejectDomainNameAccessAssociation.
 
-use super::references::Kept;
 use super::tags::{self, Shown};
 use super::{Target, domain_names};
 use crate::catalog::{Documents, Edit, Stored, keys};
@@ -96,7 +95,7 @@ pub(super) fn release(documents: &Documents<'_>, label: &str, edit: Edit) -> Res
     let all = keys::access_associations();
     let found = documents.list(&all)?;
     let ended = found.iter().map(|found| &found.value).filter(|association| is_of(association, label));
-    Ok(ended.fold(edit.keep(documents, &all), |edit, association| {
+    Ok(ended.fold(edit.unchanged(documents, &all), |edit, association| {
         edit.discard(&keys::access_association(&association.arn))
     }))
 }

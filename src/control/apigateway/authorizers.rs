@@ -1,6 +1,6 @@
 //! Authorizers: CreateAuthorizer, GetAuthorizers, GetAuthorizer, UpdateAuthorizer, DeleteAuthorizer.
 
-use super::references::{self, Kept, refuse_used};
+use super::references::{self, refuse_used};
 use super::{Target, bounded, expressions};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, Violations, any_of, as_number, operations};
@@ -71,7 +71,7 @@ impl Target<'_> {
             }
             check_name(documents, api, &authorizer)?;
             // No other may take the name between this look and the commit.
-            Ok(Edit::new().require(&keys::rest_api(api)).keep(documents, &authorizers))
+            Ok(Edit::new().require(&keys::rest_api(api)).unchanged(documents, &authorizers))
         })?;
         self.control.catalog.commit(edit.create(&keys::authorizer(api, &authorizer.id), &authorizer)).await?;
         Ok(Answer::json(201, members(&authorizer)))
@@ -104,7 +104,7 @@ impl Target<'_> {
             let mut edit = Edit::new();
             if changed.name != found.value.name {
                 check_name(documents, api, &changed)?;
-                edit = edit.keep(documents, &keys::authorizers(api));
+                edit = edit.unchanged(documents, &keys::authorizers(api));
             }
             if is_lambda(changed.kind) != is_lambda(found.value.kind) {
                 let users = references::methods(documents, api)?;
@@ -114,7 +114,7 @@ impl Target<'_> {
                         found.value.name, changed.kind
                     )));
                 }
-                edit = edit.keep(documents, &keys::resources(api));
+                edit = edit.unchanged(documents, &keys::resources(api));
             }
             Ok::<_, Error>((found, changed, edit))
         })?;
@@ -132,7 +132,7 @@ impl Target<'_> {
                 method.authorizer_id.as_deref() == Some(id)
             })?;
             // No method may come to use it between this look and the commit.
-            let edit = Edit::new().keep(documents, &keys::resources(api));
+            let edit = Edit::new().unchanged(documents, &keys::resources(api));
             Ok::<_, Error>(edit.delete(&keys::authorizer(api, &found.value.id), &found))
         })?;
         self.control.catalog.commit(edit).await?;

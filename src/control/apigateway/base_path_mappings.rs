@@ -1,6 +1,5 @@
 //! Base path mappings: CreateBasePathMapping, GetBasePathMappings, GetBasePathMapping, UpdateBasePathMapping, DeleteBasePathMapping.
 
-use super::references::Kept;
 use super::{Target, domain_names};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, operations};
@@ -103,7 +102,7 @@ impl Target<'_> {
 pub(super) fn release(documents: &Documents<'_>, label: &str, edit: Edit) -> Result<Edit, Error> {
     let prefix = keys::base_path_mappings(label);
     let found = documents.list(&prefix)?;
-    Ok(found.iter().fold(edit.keep(documents, &prefix), |edit, mapping| {
+    Ok(found.iter().fold(edit.unchanged(documents, &prefix), |edit, mapping| {
         let at = keys::base_path_mapping(label, &mapping.value.base_path);
         edit.delete(&at, mapping).discard(&keys::mapping_of(&mapping.value))
     }))
@@ -216,7 +215,7 @@ pub(super) fn refuse_mapped_stage(
 
 fn pointing_at(documents: &Documents<'_>, api: &RestApiId) -> Result<(Vec<Stored<BasePathMapping>>, Edit), Error> {
     let prefix = keys::mappings_of(api);
-    let edit = Edit::new().unchanged(&prefix, documents.index(), documents.count(&prefix));
+    let edit = Edit::new().unchanged(documents, &prefix);
     Ok((documents.list(&prefix)?, edit))
 }
 

@@ -138,10 +138,7 @@ impl Target<'_> {
                 }
             }
             // No stage may come to point at it between this look and the commit.
-            Ok(Edit::new()
-                .unchanged(&stages, documents.index(), documents.count(&stages))
-                .delete(&key, &found)
-                .discard(&keys::snapshot(api, id)))
+            Ok(Edit::new().unchanged(documents, &stages).delete(&key, &found).discard(&keys::snapshot(api, id)))
         })?;
         self.control.catalog.commit(edit).await?;
         Ok(Answer::empty(202))

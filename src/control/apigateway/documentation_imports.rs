@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use super::Target;
 use super::documentation_parts::{check_number, check_properties, printed, read_location};
-use super::references::Kept;
 use crate::catalog::{Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Input, Members, Violations};
 use crate::model::id::{DocumentationPartId, RestApiId};
@@ -45,7 +44,7 @@ impl Target<'_> {
             let all = keys::documentation_parts(api);
             let mut known: BTreeMap<Location, Stored<DocumentationPart>> =
                 documents.list(&all)?.into_iter().map(|found| (found.value.location.completed(), found)).collect();
-            let mut edit = Edit::new().require(&keys::rest_api(api)).keep(documents, &all);
+            let mut edit = Edit::new().require(&keys::rest_api(api)).unchanged(documents, &all);
             let mut ids = Vec::new();
             let mut count = if replaces_all { 0 } else { known.len() };
             for (location, properties) in &texts {

@@ -2,7 +2,6 @@
 //!
 //! A version is all parts of an API as they were at one commit.
 
-use super::references::Kept;
 use super::{Target, bounded};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Page, any_of, operations};
@@ -98,7 +97,7 @@ impl Target<'_> {
                 ));
             }
             // No stage may come to point at it between this look and the commit.
-            let edit = Edit::new().keep(documents, &stages);
+            let edit = Edit::new().unchanged(documents, &stages);
             Ok(edit.delete(&keys::documentation_version(api, name), &found))
         })?;
         self.control.catalog.commit(edit).await?;

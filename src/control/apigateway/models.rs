@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::references::{self, Kept};
+use super::references;
 use super::{Target, bounded, model_schemas, model_templates};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, operations};
@@ -133,7 +133,7 @@ impl Target<'_> {
                 }
             }
             // Neither a method nor a model may come to refer to it between this look and the commit.
-            let edit = Edit::new().keep(documents, &keys::resources(api)).keep(documents, &models);
+            let edit = Edit::new().unchanged(documents, &keys::resources(api)).unchanged(documents, &models);
             Ok(edit.delete(&keys::model(api, name), &found))
         })?;
         self.control.catalog.commit(edit).await?;

@@ -35,7 +35,7 @@ pub(super) fn associate(
             return Err(unknown(stage, &plan.id));
         }
         let prefix = keys::plans_of_stage(&stage.api, &stage.stage);
-        edit = edit.require(&key).unchanged(&prefix, documents.index(), documents.count(&prefix));
+        edit = edit.require(&key).unchanged(documents, &prefix);
         for other in documents.list(&prefix)? {
             edit = rely_on_joined(documents, &other.value, edit)?;
             rivals.push((other.value, stage.clone()));
@@ -125,7 +125,7 @@ pub(super) fn join(
     }
     let prefix = keys::plans_of_key(key);
     if others.is_empty() {
-        edit = edit.unchanged(&prefix, documents.index(), documents.count(&prefix));
+        edit = edit.unchanged(documents, &prefix);
     }
     for id in documents.list(&prefix)? {
         let id = id.value;
@@ -156,7 +156,7 @@ pub(super) fn join(
 /// Adds to the deletion of a key that it leaves all of its plans.
 pub(super) fn leave_all(documents: &Documents<'_>, key: &ApiKeyId, edit: Edit) -> Result<Edit, catalog::Error> {
     let prefix = keys::plans_of_key(key);
-    let edit = edit.unchanged(&prefix, documents.index(), documents.count(&prefix));
+    let edit = edit.unchanged(documents, &prefix);
     let plans = documents.list(&prefix)?;
     Ok(plans.iter().fold(edit, |edit, plan| edit.discard(&keys::usage_plan_key(&plan.value, key))))
 }
@@ -169,7 +169,7 @@ pub(super) fn release(
     is_gone: impl Fn(&ApiStage) -> bool,
     edit: Edit,
 ) -> Result<Edit, catalog::Error> {
-    let mut edit = edit.unchanged(openers, documents.index(), documents.count(openers));
+    let mut edit = edit.unchanged(documents, openers);
     let plans: BTreeSet<_> = documents.list(openers)?.into_iter().map(|found| found.value).collect();
     for id in plans {
         let Some(found) = documents.get(&keys::usage_plan(&id))? else { continue };

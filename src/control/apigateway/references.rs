@@ -1,7 +1,7 @@
 //! What refers to what: the methods that use a model, an authorizer or a request validator keep it from being deleted.
 
 use super::api::Tree;
-use crate::catalog::{Document, Documents, Edit, Prefix, keys};
+use crate::catalog::{Documents, keys};
 use crate::control::wire::Error;
 use crate::model::id::RestApiId;
 use crate::model::rest::Method;
@@ -48,17 +48,5 @@ pub(super) fn refuse_used(
             Err(Error::conflict(format!("Cannot delete {what}, is referenced in method: {}/{path}", method.verb)))
         }
         None => Ok(()),
-    }
-}
-
-/// Edits that hold only if nothing has been written below a prefix since the look that decided them.
-pub(super) trait Kept {
-    /// Relies on everything below a prefix being as these documents show it.
-    fn keep<T: Document>(self, documents: &Documents<'_>, prefix: &Prefix<T>) -> Self;
-}
-
-impl Kept for Edit {
-    fn keep<T: Document>(self, documents: &Documents<'_>, prefix: &Prefix<T>) -> Self {
-        self.unchanged(prefix, documents.index(), documents.count(prefix))
     }
 }

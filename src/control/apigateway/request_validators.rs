@@ -1,6 +1,6 @@
 //! Request validators: CreateRequestValidator, GetRequestValidators, GetRequestValidator, UpdateRequestValidator, DeleteRequestValidator.
 
-use super::references::{Kept, refuse_used};
+use super::references::refuse_used;
 use super::{Target, bounded};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, as_boolean, operations};
@@ -74,7 +74,7 @@ impl Target<'_> {
                 method.request_validator_id.as_deref() == Some(id)
             })?;
             // No method may come to use it between this look and the commit.
-            let edit = Edit::new().keep(documents, &keys::resources(api));
+            let edit = Edit::new().unchanged(documents, &keys::resources(api));
             Ok::<_, Error>(edit.delete(&keys::request_validator(api, &found.value.id), &found))
         })?;
         self.control.catalog.commit(edit).await?;

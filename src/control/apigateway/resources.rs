@@ -100,7 +100,7 @@ impl Target<'_> {
                         if documents.count(&children) > 0 {
                             check_parent(operation.text())?;
                         }
-                        edit = edit.unchanged(&children, documents.index(), documents.count(&children));
+                        edit = edit.unchanged(documents, &children);
                         changed.path_part = operation.text().to_owned();
                     }
                     (Op::Replace, ["parentId"]) => {
@@ -123,7 +123,7 @@ impl Target<'_> {
                     (keys::child(api, old, &found.value.path_part), keys::child(api, new, &changed.path_part));
                 // Moves under each other, made at the same time on two nodes, could close a circle: all resources stay.
                 let resources = keys::resources(api);
-                edit = edit.unchanged(&resources, documents.index(), documents.count(&resources));
+                edit = edit.unchanged(documents, &resources);
                 if old_claim.as_str() != new_claim.as_str() {
                     edit = edit.discard(&old_claim).create(&new_claim, id);
                 }
@@ -154,10 +154,7 @@ impl Target<'_> {
                 // A child that is created meanwhile would be left behind without a parent.
                 let children = keys::children(api, &doomed);
                 let key = keys::resource(api, &doomed);
-                edit = edit
-                    .unchanged(&children, documents.index(), documents.count(&children))
-                    .discard(&key)
-                    .discard_below(&key);
+                edit = edit.unchanged(documents, &children).discard(&key).discard_below(&key);
             }
             Ok(edit)
         })?;

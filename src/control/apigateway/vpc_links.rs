@@ -84,7 +84,7 @@ impl Target<'_> {
                 );
             }
             // No method that uses the link is deployed meanwhile: deletions of links are rare, and may be repeated.
-            let edit = Edit::new().unchanged(&apis, documents.index(), documents.count(&apis));
+            let edit = Edit::new().unchanged(documents, &apis);
             Ok::<_, Error>((found, stages, edit))
         })?;
         let mut users = Vec::new();

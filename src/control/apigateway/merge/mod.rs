@@ -9,7 +9,7 @@ mod resources;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::catalog::{self, Documents, Edit, Stored, keys};
+use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::openapi::import::{Description, Report};
 use crate::control::wire::{Error, Members};
 use crate::model::id::ResourceId;
@@ -104,7 +104,7 @@ impl Before {
             methods.insert(id.clone(), by(found, |method: &Method| method.verb));
         }
         Ok(Self {
-            edit: conditions(documents, &found)?,
+            edit: conditions(documents, &found),
             resources,
             methods,
             models: by(documents.list(&keys::models(api))?, |model: &Model| model.name.clone()),
@@ -123,18 +123,16 @@ impl Before {
 }
 
 /// That nobody changes meanwhile what was read.
-fn conditions(documents: &Documents<'_>, found: &Stored<RestApi>) -> Result<Edit, catalog::Error> {
-    fn unchanged<T>(edit: Edit, documents: &Documents<'_>, prefix: &catalog::Prefix<T>) -> Edit {
-        edit.unchanged(prefix, documents.index(), documents.count(prefix))
-    }
+fn conditions(documents: &Documents<'_>, found: &Stored<RestApi>) -> Edit {
     let api = &found.value.id;
-    let edit = Edit::new().rely_on(&keys::rest_api(api), found);
-    let edit = unchanged(edit, documents, &keys::resources(api));
-    let edit = unchanged(edit, documents, &keys::models(api));
-    let edit = unchanged(edit, documents, &keys::authorizers(api));
-    let edit = unchanged(edit, documents, &keys::request_validators(api));
-    let edit = unchanged(edit, documents, &keys::gateway_responses(api));
-    Ok(unchanged(edit, documents, &keys::documentation_parts(api)))
+    Edit::new()
+        .rely_on(&keys::rest_api(api), found)
+        .unchanged(documents, &keys::resources(api))
+        .unchanged(documents, &keys::models(api))
+        .unchanged(documents, &keys::authorizers(api))
+        .unchanged(documents, &keys::request_validators(api))
+        .unchanged(documents, &keys::gateway_responses(api))
+        .unchanged(documents, &keys::documentation_parts(api))
 }
 
 /// Brings both together. What the document asks for and can't be is told as a problem.
