@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// Change this API, by its id.
     #[arg(long, conflicts_with = "name")]
     api: Option<String>,
-    /// Change the API of this name, or make it; the document's title if not said.
+    /// Refuse a document whose title is another: an import names the API after its title.
     #[arg(long)]
     name: Option<String>,
     /// What becomes of that which the document doesn't have.
