@@ -122,11 +122,14 @@ def test_everything_that_the_provider_has_applies_plans_empty_changes_in_place_a
 
 def test_many_apis_apply_without_a_failed_call(terraform, three):
     many = terraform("many.tf")
-    variables = ("-var", f"apis={APIS}")
-    many.apply(*variables)
-    apis = many.outputs()["apis"]
-    assert len(apis) == APIS
-    for number, api in enumerate(apis):
-        assert fetch(three[number % 3].url(api, "live", "/item-29")).json()["path"] == f"/{number}/29"
-    many.plans_nothing(*variables)
-    many.destroy(*variables)
+    one = (CONFIGURATIONS / "many-api.tf").read_text()
+    for number in range(APIS):
+        (many.folder / f"api-{number}.tf").write_text(one.replace("NUMBER", str(number)))
+    many.apply()
+    outputs = many.outputs()
+    assert len(outputs) == APIS
+    for number in range(APIS):
+        answer = fetch(three[number % 3].url(outputs[f"api_{number}"], "live", "/item-29"))
+        assert answer.json()["path"] == f"/{number}/29"
+    many.plans_nothing()
+    many.destroy()
