@@ -13,7 +13,9 @@ use crate::identity::{self, Identity};
 /// Says that the directory was repaired: a new cluster is not to begin in it by a repeated command.
 const MARK: &str = "repaired";
 /// What is moved aside. The store first and the identity late: until all is done a start finds the store damaged still.
-const DAMAGED: &[&str] = &["store", "snapshot", "vote", "identity", "reach"];
+fn damaged() -> Vec<&'static str> {
+    [&disk::STORES[..], &["snapshot", "vote", "identity", "reach"]].concat()
+}
 
 /// What a repair has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub enum RepairError {
 pub fn repair(data: &Path) -> Result<Repaired, RepairError> {
     let failed = |source| RepairError::Directory { path: data.to_owned(), source };
     // Looked at first: to take a directory makes it.
-    if !DAMAGED.iter().any(|name| data.join(name).exists()) {
+    if !damaged().iter().any(|name| data.join(name).exists()) {
         return Err(RepairError::NoNode { path: data.to_owned() });
     }
     let directory = Directory::open(data).map_err(failed)?;
@@ -59,7 +61,7 @@ pub fn repair(data: &Path) -> Result<Repaired, RepairError> {
     let identity = Identity::read(&directory).ok().flatten();
     let node = identity.map(|identity| identity.node).filter(|node| *node != 0);
     disk::write(&directory, MARK, &node).map_err(failed)?;
-    let aside = directory.set_aside(DAMAGED).map_err(failed)?;
+    let aside = directory.set_aside(&damaged()).map_err(failed)?;
     let has_secret = matches!(identity::secret(&directory), Ok(Some(_)));
     Ok(Repaired { aside: data.join(aside), node, has_secret })
 }

@@ -16,7 +16,7 @@ use crate::NodeId;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Inner};
 use crate::config::{Config, Secret, Start, Timing};
-use crate::disk::{self, Directory, Disk};
+use crate::disk::{self, Directory, Disk, Growth};
 use crate::identity::{self, Identity};
 use crate::membership::{self, JoinError, MembershipError};
 use crate::network::{Allot, Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, reachable};
@@ -26,6 +26,8 @@ use crate::store::{self, Stores};
 use crate::{admission, answers, blobs, leadership, proposal, read, repair, space, standing};
 
 const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
+/// A store that takes more than this, and four times what lives in it, is written anew.
+const GROWTH: Growth = Growth { least: 256 * 1024 * 1024, factor: 4 };
 /// Nodes take so many different turns at making snapshots.
 const SNAPSHOT_TURNS: u64 = 4;
 /// Entries that go to a follower at once.
@@ -39,6 +41,7 @@ pub(crate) struct Ground {
     pub(crate) port: Arc<dyn Port>,
     pub(crate) secret: Secret,
     pub(crate) log: LogPolicy,
+    pub(crate) growth: Growth,
 }
 
 /// How long the log grows.
@@ -60,12 +63,12 @@ pub(crate) async fn start(config: Config, handle: Handle) -> Result<Cluster, Sta
         Certificates::new(&secret, Clock::system()).map_err(|error| StartError::Internal(error.to_string()))?;
     let port = TlsPort::bind(&config.listen, certificates).await;
     let port = port.map_err(|source| StartError::Listen { address: config.listen.clone(), source })?;
-    begin(config, Ground { disk, port: Arc::new(port), secret, log: LOG }, handle).await
+    begin(config, Ground { disk, port: Arc::new(port), secret, log: LOG, growth: GROWTH }, handle).await
 }
 
 /// Starts a node on whatever it stands on.
 pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Result<Cluster, StartError> {
-    let Ground { disk, port, secret, log } = ground;
+    let Ground { disk, port, secret, log, growth } = ground;
     let in_directory = |source| StartError::Directory { path: config.data.clone(), source };
     let in_store = |source| StartError::of_store(&config.data, source);
     let internal = |error: &dyn std::fmt::Display| StartError::Internal(error.to_string());
@@ -81,7 +84,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     if known.is_none() && config.start == Start::Bootstrap && repair::was_made(&*disk).map_err(in_store)? {
         return Err(StartError::Repaired { path: config.data.clone() });
     }
-    let stores = open(&disk, config.timing.open).await.map_err(in_store)?;
+    let stores = open(&disk, growth, config.timing.open).await.map_err(in_store)?;
 
     if known.is_none() && stores.log.was_used().map_err(in_store)? {
         return Err(in_store(disk::damaged("the identity, which is not there,")));
@@ -178,12 +181,34 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     Ok(Cluster { inner })
 }
 
-/// Opens the store within a time. One whose files are damaged may never come to an end with it, or panic; the thread that
-/// does is left behind, and goes with the process.
-async fn open(disk: &Arc<dyn Disk>, within: Duration) -> io::Result<Stores> {
+/// Opens the store; writes it anew first if it has grown too far.
+async fn open(disk: &Arc<dyn Disk>, growth: Growth, within: Duration) -> io::Result<Stores> {
+    let looking = Arc::clone(disk);
+    let looked = work_within(&**disk, within, move || {
+        let engine = looking.engine()?;
+        let grown = growth.look(&*looking, &*engine)?;
+        Ok((engine, grown))
+    });
+    let engine = match looked.await? {
+        (engine, None) => engine,
+        // It takes its time, by how much lives: all of that was read just now, and there will be an end to it.
+        (engine, Some(grown)) => {
+            let rewriting = Arc::clone(disk);
+            disk::work(&**disk, move || disk::rewrite(&*rewriting, engine, grown)).await?
+        }
+    };
     let opening = Arc::clone(disk);
-    let opened = disk::work(&**disk, move || store::open(&opening));
-    tokio::time::timeout(within, opened).await.unwrap_or_else(|_| {
+    work_within(&**disk, within, move || store::open(&opening, engine)).await
+}
+
+/// Works on the store within a time. One whose files are damaged may never come to an end with it, or panic; the thread
+/// that does is left behind, and goes with the process.
+async fn work_within<T: Send + 'static>(
+    disk: &dyn Disk,
+    within: Duration,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::time::timeout(within, disk::work(disk, work)).await.unwrap_or_else(|_| {
         Err(io::Error::new(io::ErrorKind::TimedOut, format!("it was not open after {} s", within.as_secs())))
     })
 }
@@ -393,8 +418,8 @@ mod tests {
     async fn a_store_that_does_not_open_in_time_is_given_up() {
         let slow = Duration::from_secs(10);
         let disk: Arc<dyn Disk> = Arc::new(Platter::new(1, slow..slow).using());
-        let error = open(&disk, slow / 2).await.err().expect("given up");
+        let error = open(&disk, GROWTH, slow / 2).await.err().expect("given up");
         assert_eq!(error.to_string(), "it was not open after 5 s");
-        assert!(open(&disk, slow * 2).await.is_ok());
+        assert!(open(&disk, GROWTH, slow * 2).await.is_ok());
     }
 }

@@ -11,6 +11,9 @@
 //! repaired        only where a damaged store was moved aside
 //! damaged-1/ …    what was moved aside
 //! store/          sled
+//! store-fresh/    sled, while it is written anew
+//! store-whole/    the same when it is done, until it is in the old one's place
+//! store-old/      the old one, until it is removed
 //! ```
 
 use std::fs::{self, OpenOptions};
@@ -23,11 +26,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::sled::Sled;
+use super::sled::{self, Sled};
 use super::{Contents, Disk, Engine, File, Slate, Work};
 
 /// What a file that is not kept yet ends with.
 const TEMPORARY: &str = ".new";
+
+pub(super) const STORE: &str = "store";
+pub(super) const FRESH: &str = "store-fresh";
+pub(super) const WHOLE: &str = "store-whole";
+pub(super) const OLD: &str = "store-old";
+/// All that there may be of a store.
+pub(crate) const STORES: [&str; 4] = [WHOLE, FRESH, OLD, STORE];
 
 /// A node's data directory, locked.
 pub(crate) struct Directory {
@@ -82,6 +92,23 @@ impl Directory {
             }
         }
         Ok(aside)
+    }
+
+    /// Puts the store right that was written anew, wherever a crash has cut that off. Nothing is written to the old one
+    /// from the moment on in which the new one is whole.
+    fn settle_store(&self) -> io::Result<()> {
+        let [whole, fresh, old, store] = STORES.map(|name| self.path.join(name));
+        if whole.exists() {
+            if store.exists() {
+                remove_directory(&old)?;
+                fs::rename(&store, &old)?;
+                sync_directory(&self.path)?;
+            }
+            fs::rename(&whole, &store)?;
+            sync_directory(&self.path)?;
+        }
+        remove_directory(&fresh)?;
+        remove_directory(&old)
     }
 }
 
@@ -140,10 +167,29 @@ impl Disk for Directory {
     }
 
     fn engine(&self) -> io::Result<Arc<dyn Engine>> {
-        let engine = Sled::open(&self.path.join("store"))?;
+        self.settle_store()?;
+        let engine = Sled::open(&self.path.join(STORE))?;
         // The directory that was made just now must outlive a power cut as well.
         sync_directory(&self.path)?;
         Ok(Arc::new(engine))
+    }
+
+    fn engine_bytes(&self) -> u64 {
+        bytes_in(&self.path.join(STORE))
+    }
+
+    fn fresh_engine(&self) -> io::Result<Arc<dyn Engine>> {
+        let fresh = self.path.join(FRESH);
+        remove_directory(&fresh)?;
+        Ok(Arc::new(Sled::open(&fresh)?))
+    }
+
+    fn replace_engine(&self) -> io::Result<()> {
+        sled::close(&self.path.join(STORE))?;
+        sled::close(&self.path.join(FRESH))?;
+        fs::rename(self.path.join(FRESH), self.path.join(WHOLE))?;
+        sync_directory(&self.path)?;
+        self.settle_store()
     }
 
     fn work(&self, work: Work) -> BoxFuture<'static, io::Result<()>> {
@@ -214,6 +260,14 @@ impl Seek for OnDisk {
 
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.sync_all()
+}
+
+/// Removes a directory, if it is there.
+fn remove_directory(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Bytes of all files below a directory.

@@ -26,13 +26,26 @@ struct Kept {
     files: BTreeMap<String, Vec<u8>>,
     /// As they are synced, and as they are seen.
     slates: BTreeMap<String, (Vec<u8>, Vec<u8>)>,
+    engine: Stored,
+    /// An engine that is begun, to take the other's place.
+    fresh: Stored,
+    /// Counts the uses; a disk whose use is over takes nothing any more.
+    using: u64,
+    /// After so many more writes the power is cut.
+    fuse: Option<u64>,
+    free: u64,
+    random: StdRng,
+    delay: Delay,
+}
+
+/// What is kept of an engine.
+#[derive(Default)]
+struct Stored {
     trees: Trees,
     /// Batches that are not synced yet, oldest first.
     pending: Vec<(Tree, Batch)>,
-    /// Counts the uses; a disk whose use is over takes nothing any more.
-    using: u64,
-    random: StdRng,
-    delay: Delay,
+    /// Bytes that were ever written to it: it gives no room back.
+    written: u64,
 }
 
 #[derive(Clone, Default)]
@@ -48,6 +61,14 @@ pub(crate) struct Memory {
     using: u64,
     /// What the process sees: everything, synced or not.
     seen: Arc<Mutex<Trees>>,
+    /// The same of the engine that is begun.
+    fresh: Arc<Mutex<Trees>>,
+}
+
+/// An engine of a disk in use.
+struct Opened {
+    disk: Memory,
+    is_fresh: bool,
 }
 
 impl Trees {
@@ -77,9 +98,11 @@ impl Platter {
         let kept = Kept {
             files: BTreeMap::new(),
             slates: BTreeMap::new(),
-            trees: Trees::default(),
-            pending: Vec::new(),
+            engine: Stored::default(),
+            fresh: Stored::default(),
             using: 0,
+            fuse: None,
+            free: u64::MAX,
             random: StdRng::seed_from_u64(seed),
             delay,
         };
@@ -89,26 +112,45 @@ impl Platter {
     /// Cuts the power: of what was not synced some is there, from the oldest on, or nothing. Whoever used the disk until
     /// now can do so no more.
     pub(crate) fn cut(&self) {
-        let mut kept = self.kept.lock();
-        let count = kept.pending.len();
-        let survive = kept.random.random_range(0..=count);
-        let pending = std::mem::take(&mut kept.pending);
-        for (tree, batch) in pending.iter().take(survive) {
-            kept.trees.apply(*tree, batch);
-        }
-        let Kept { slates, random, .. } = &mut *kept;
-        for (synced, seen) in slates.values_mut() {
-            // The kernel may have written it, or not.
-            if random.random() { synced.clone_from(seen) } else { seen.clone_from(synced) }
-        }
-        kept.using += 1;
+        self.kept.lock().cut();
+    }
+
+    /// Cuts the power when so much more was done with the disk.
+    pub(crate) fn cut_after(&self, count: u64) {
+        self.kept.lock().fuse = Some(count);
+    }
+
+    /// Says how many bytes are free.
+    pub(crate) fn set_free(&self, bytes: u64) {
+        self.kept.lock().free = bytes;
     }
 
     /// Uses the disk, from what it kept.
     pub(crate) fn using(&self) -> Memory {
         let mut kept = self.kept.lock();
         kept.using += 1;
-        Memory { platter: self.clone(), using: kept.using, seen: Arc::new(Mutex::new(kept.trees.clone())) }
+        kept.fuse = None;
+        let seen = Arc::new(Mutex::new(kept.engine.trees.clone()));
+        Memory { platter: self.clone(), using: kept.using, seen, fresh: Arc::default() }
+    }
+}
+
+impl Kept {
+    fn cut(&mut self) {
+        let Self { engine, slates, random, .. } = self;
+        let survive = random.random_range(0..=engine.pending.len());
+        for (tree, batch) in std::mem::take(&mut engine.pending).iter().take(survive) {
+            engine.trees.apply(*tree, batch);
+        }
+        for (synced, seen) in slates.values_mut() {
+            // The kernel may have written it, or not.
+            if random.random() { synced.clone_from(seen) } else { seen.clone_from(synced) }
+        }
+        self.using += 1;
+    }
+
+    fn stored(&mut self, is_fresh: bool) -> &mut Stored {
+        if is_fresh { &mut self.fresh } else { &mut self.engine }
     }
 }
 
@@ -117,10 +159,21 @@ impl Memory {
     fn kept<T>(&self, with: impl FnOnce(&mut Kept) -> T) -> io::Result<T> {
         let mut kept = self.platter.kept.lock();
         if kept.using != self.using {
-            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the power was cut"));
+            return Err(cut());
+        }
+        if let Some(left) = &mut kept.fuse {
+            if *left == 0 {
+                kept.cut();
+                return Err(cut());
+            }
+            *left -= 1;
         }
         Ok(with(&mut kept))
     }
+}
+
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the power was cut")
 }
 
 impl Disk for Memory {
@@ -156,7 +209,24 @@ impl Disk for Memory {
     }
 
     fn engine(&self) -> io::Result<Arc<dyn Engine>> {
-        Ok(Arc::new(self.clone()))
+        Ok(Arc::new(Opened { disk: self.clone(), is_fresh: false }))
+    }
+
+    fn engine_bytes(&self) -> u64 {
+        self.kept(|kept| kept.engine.written).unwrap_or(0)
+    }
+
+    fn fresh_engine(&self) -> io::Result<Arc<dyn Engine>> {
+        self.kept(|kept| kept.fresh = Stored::default())?;
+        *self.fresh.lock() = Trees::default();
+        Ok(Arc::new(Opened { disk: self.clone(), is_fresh: true }))
+    }
+
+    fn replace_engine(&self) -> io::Result<()> {
+        // What of it is not synced is lost at the next power cut, as on a real disk.
+        self.kept(|kept| kept.engine = std::mem::take(&mut kept.fresh))?;
+        *self.seen.lock() = std::mem::take(&mut *self.fresh.lock());
+        Ok(())
     }
 
     fn work(&self, work: Work) -> BoxFuture<'static, io::Result<()>> {
@@ -183,13 +253,19 @@ impl Disk for Memory {
     }
 
     fn free(&self) -> u64 {
-        u64::MAX
+        self.kept(|kept| kept.free).unwrap_or(0)
     }
 }
 
-impl Engine for Memory {
+impl Opened {
+    fn seen(&self) -> &Mutex<Trees> {
+        if self.is_fresh { &self.disk.fresh } else { &self.disk.seen }
+    }
+}
+
+impl Engine for Opened {
     fn get(&self, tree: Tree, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.seen.lock().of(tree).get(key).cloned())
+        Ok(self.seen().lock().of(tree).get(key).cloned())
     }
 
     fn range<'a>(
@@ -198,7 +274,7 @@ impl Engine for Memory {
         from: &[u8],
         to: &[u8],
     ) -> Box<dyn DoubleEndedIterator<Item = io::Result<Pair>> + Send + 'a> {
-        let seen = self.seen.lock();
+        let seen = self.seen().lock();
         let pairs: Vec<_> = match from < to {
             true => seen.of(tree).range(from.to_vec()..to.to_vec()).collect(),
             false => Vec::new(),
@@ -208,16 +284,19 @@ impl Engine for Memory {
     }
 
     fn apply(&self, tree: Tree, batch: Batch) -> io::Result<()> {
-        self.kept(|kept| {
-            self.seen.lock().apply(tree, &batch);
-            kept.pending.push((tree, batch));
+        self.disk.kept(|kept| {
+            self.seen().lock().apply(tree, &batch);
+            let stored = kept.stored(self.is_fresh);
+            stored.written += batch.size() as u64;
+            stored.pending.push((tree, batch));
         })
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.kept(|kept| {
-            for (tree, batch) in std::mem::take(&mut kept.pending) {
-                kept.trees.apply(tree, &batch);
+        self.disk.kept(|kept| {
+            let stored = kept.stored(self.is_fresh);
+            for (tree, batch) in std::mem::take(&mut stored.pending) {
+                stored.trees.apply(tree, &batch);
             }
         })
     }

@@ -6,6 +6,7 @@
 mod directory;
 mod engine;
 mod file;
+mod rewrite;
 mod slate;
 mod values;
 
@@ -21,9 +22,10 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, STORES};
 pub(crate) use engine::{Batch, Engine, Pair, Tree};
 pub(crate) use file::{Contents, File};
+pub(crate) use rewrite::{Growth, rewrite};
 pub(crate) use slate::Slate;
 pub(crate) use values::{damaged, pack, read, unpack, write};
 
@@ -52,6 +54,17 @@ pub(crate) trait Disk: Send + Sync + 'static {
 
     /// The ordered keys and values; made if they are not there.
     fn engine(&self) -> io::Result<Arc<dyn Engine>>;
+
+    /// Bytes that the engine takes.
+    fn engine_bytes(&self) -> u64;
+
+    /// Begins another engine beside, with nothing in it. One that does not take the engine's place is forgotten when that
+    /// is opened again.
+    fn fresh_engine(&self) -> io::Result<Arc<dyn Engine>>;
+
+    /// Puts the one beside, which was synced, in the engine's place, when nobody holds either any more. After a power cut
+    /// there is the old one or the new one, whole.
+    fn replace_engine(&self) -> io::Result<()>;
 
     /// Does what takes the disk's time where nobody's turn is held up by it.
     fn work(&self, work: Work) -> BoxFuture<'static, io::Result<()>>;

@@ -53,6 +53,20 @@ impl Sled {
     }
 }
 
+/// Waits until sled has let go of a store whose handles are gone, and makes what it has written last outlive a power cut.
+pub(super) fn close(path: &Path) -> io::Result<()> {
+    let database = File::options().read(true).write(true).open(path.join("db"))?;
+    let begun = Instant::now();
+    // sled holds this lock for as long as any of its threads may write.
+    while let Err(error) = database.try_lock() {
+        if begun.elapsed() > RELEASE {
+            return Err(error.into());
+        }
+        std::thread::sleep(RETRY);
+    }
+    Files { path: path.to_owned(), synced: HashMap::new() }.sync()
+}
+
 /// sled's word for a store that another one holds is text alone.
 fn opening(error: sled::Error) -> io::Error {
     let error = io::Error::from(error);

@@ -21,6 +21,7 @@ use super::watching::{self, Changes};
 use crate::NodeId;
 use crate::cluster::Cluster;
 use crate::config::{Config, RESERVE, Secret, Start, Timing};
+use crate::disk::Growth;
 use crate::disk::memory::Platter;
 use crate::membership::{MembershipError, Role};
 use crate::start::{self, Ground, LogPolicy};
@@ -180,6 +181,8 @@ impl World {
                     port: world.net.port(address),
                     secret: Secret::new("sixteen characters").expect("long enough"),
                     log: LogPolicy { snapshot_after: 40, kept: 10 },
+                    // Little enough for most stores to be written anew at some start.
+                    growth: Growth { least: 10_000, factor: 4 },
                 };
                 match start::begin(config.clone(), ground, Handle::current()).await {
                     Ok(cluster) => {

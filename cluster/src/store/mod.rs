@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::disk::{Disk, damaged};
+use crate::disk::{Disk, Engine, damaged};
 use crate::feed::Feed;
 use crate::state::State;
 
@@ -35,8 +35,7 @@ pub(crate) struct Stores {
 }
 
 /// Opens, or makes, the stores on a disk, and finds what is damaged. What waits for the disk is a task of the runtime that this is called on.
-pub(crate) fn open(disk: &Arc<dyn Disk>) -> io::Result<Stores> {
-    let engine = disk.engine()?;
+pub(crate) fn open(disk: &Arc<dyn Disk>, engine: Arc<dyn Engine>) -> io::Result<Stores> {
     let snapshots = Arc::new(Snapshots::open(Arc::clone(disk))?);
     let (reach, reached) = Reach::open(&**disk)?;
     let reach = Arc::new(reach);
@@ -69,6 +68,10 @@ mod tests {
     use crate::raft::{Command, RaftTypes, StorageError, Vote};
     use crate::state::REMEMBERED;
     use crate::transaction::Transaction;
+
+    fn open(disk: &Arc<dyn Disk>) -> io::Result<Stores> {
+        super::open(disk, disk.engine()?)
+    }
 
     /// Holds the directories until the end: a store whose directory goes while it works ends the process.
     #[derive(Default)]
