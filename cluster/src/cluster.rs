@@ -24,7 +24,7 @@ use crate::feed::{Feed, Watch};
 use crate::identity::Identity;
 use crate::leadership;
 use crate::membership::{self, MemberStatus, MembershipError, Metrics, Role, Settled};
-use crate::network::{Handlers, MembershipChange, Message, Peers, SendError};
+use crate::network::{Handlers, MembershipChange, Message, Peers, SendError, To};
 use crate::proposal::{self, Failure};
 use crate::raft::{Command, Member, Outcome, Raft, Vote};
 use crate::read::{self, ReadError};
@@ -284,7 +284,7 @@ impl Cluster {
         let member = self.inner.members().into_iter().find(|(node, _)| *node == to);
         let (_, member) = member.ok_or(SendError::UnknownNode(to))?;
         let address = member.address.clone();
-        let sent = self.inner.run(async move { inner.peers.send(&address, &message, within).await });
+        let sent = self.inner.run(async move { inner.peers.send(To::node(to, &address), &message, within).await });
         sent.await.unwrap_or_else(|| Err(SendError::Broken(member.address)))
     }
 

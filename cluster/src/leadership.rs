@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::NodeId;
 use crate::cluster::Inner;
-use crate::network::{Elect, LetGo, Ping, SendError};
+use crate::network::{Elect, LetGo, Ping, SendError, To};
 use crate::raft::Vote;
 
 /// Between two looks at whether the leader is there.
@@ -46,7 +46,7 @@ pub(crate) async fn hand_over(inner: &Arc<Inner>) {
         ask(inner, others.collect(), request.clone()).await;
         let_go(inner, inner.id(), request).await;
         if let Some(address) = inner.address_of(successor) {
-            let _ = inner.peers.send(&address, &Elect(term), ANSWER).await;
+            let _ = inner.peers.send(To::node(successor, &address), &Elect(term), ANSWER).await;
         }
         let deadline = Instant::now() + HAND_OVER;
         let elected = || inner.leader().is_some_and(|(node, _)| node != inner.id());
@@ -79,10 +79,13 @@ async fn successor(inner: &Inner) -> Option<NodeId> {
 async fn ask(inner: &Arc<Inner>, voters: Vec<NodeId>, request: LetGo) -> usize {
     let asked: Vec<_> = voters
         .into_iter()
-        .filter_map(|node| inner.address_of(node))
-        .map(|address| {
+        .filter_map(|node| Some((node, inner.address_of(node)?)))
+        .map(|(node, address)| {
             let (inner, request) = (Arc::clone(inner), request.clone());
-            tokio::spawn(async move { inner.peers.send(&address, &request, 2 * ANSWER).await.unwrap_or(false) })
+            tokio::spawn(async move {
+                let sent = inner.peers.send(To::node(node, &address), &request, 2 * ANSWER);
+                sent.await.unwrap_or(false)
+            })
         })
         .collect();
     let mut count = 0;
@@ -123,7 +126,7 @@ pub(crate) async fn elect(inner: &Inner, term: u64) {
 async fn is_gone(inner: &Inner, node: NodeId) -> bool {
     let Some(address) = inner.address_of(node) else { return false };
     for _ in 0..2 {
-        match inner.peers.send(&address, &Ping(), ANSWER).await {
+        match inner.peers.send(To::node(node, &address), &Ping(), ANSWER).await {
             Err(SendError::Unreachable { source, .. }) => return source.kind() == io::ErrorKind::ConnectionRefused,
             // The connection that there was broke just now; the next try makes a new one.
             Err(SendError::Broken(_)) => {}

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::cluster::Inner;
 use crate::network::{
-    ChangeMembership, Join, Joined, MembershipChange, Message, Peers, Ping, Refused, SendError, Settle, Tell,
+    ChangeMembership, Join, Joined, MembershipChange, Message, Peers, Ping, Refused, SendError, Settle, Tell, To,
 };
 use crate::proposal::{self, Failure};
 use crate::raft::{Command, Member, Outcome};
@@ -146,7 +146,8 @@ async fn ask_settled(inner: Arc<Inner>, node: NodeId, member: Member, index: Ind
         // Short questions, so that a member that fell silent is noticed by its silence and not by the deadline.
         let patience = left.min(inner.timing.liveness);
         let question = Settle((index, patience.as_millis() as u64));
-        match inner.peers.send(&member.address, &question, patience + Duration::from_millis(250)).await {
+        match inner.peers.send(To::node(node, &member.address), &question, patience + Duration::from_millis(250)).await
+        {
             Ok(true) => return Answer::There,
             Ok(false) => {}
             Err(SendError::Unreachable { source, .. }) if source.kind() == io::ErrorKind::ConnectionRefused => {
@@ -177,7 +178,7 @@ pub(crate) async fn watch_liveness(inner: std::sync::Weak<Inner>) {
             if node != strong.id() {
                 let strong = Arc::clone(&strong);
                 tokio::spawn(async move {
-                    if strong.peers.send(&member.address, &Ping(), PING).await.is_ok() {
+                    if strong.peers.send(To::node(node, &member.address), &Ping(), PING).await.is_ok() {
                         strong.seen(node);
                     }
                 });
@@ -203,7 +204,7 @@ pub(crate) async fn statuses(inner: &Arc<Inner>) -> Vec<MemberStatus> {
                 if id == strong.id() {
                     return Some(strong.applied());
                 }
-                strong.peers.send(&address, &Tell(), TELL).await.ok().map(|told| told.applied)
+                strong.peers.send(To::node(id, &address), &Tell(), TELL).await.ok().map(|told| told.applied)
             });
             (id, member, telling)
         })
@@ -250,7 +251,10 @@ where
             Some((node, _)) if node == inner.id() => {
                 tokio::time::timeout(CHANGE, here()).await.unwrap_or(Err(Refused::NotLeader))
             }
-            Some((_, address)) => inner.peers.send(&address, message, CHANGE).await.unwrap_or(Err(Refused::NotLeader)),
+            Some((node, address)) => {
+                let sent = inner.peers.send(To::node(node, &address), message, CHANGE);
+                sent.await.unwrap_or(Err(Refused::NotLeader))
+            }
             None => Err(Refused::NotLeader),
         };
         match result {
@@ -376,13 +380,19 @@ pub(crate) async fn ask_members<R, M: Message<Reply = Result<R, Refused>>>(
     let mut last: Option<SendError> = None;
     let mut tries = 0_u32;
     while Instant::now() < deadline {
+        let (mut met, mut foreign) = (false, None);
         for address in addresses {
-            match peers.send(address, message, CHANGE).await {
+            match peers.send(To::any(address), message, CHANGE).await {
                 Ok(Ok(given)) => return Ok((given, address.clone())),
                 Ok(Err(Refused::Final(why))) => return Err(JoinError::Refused(why)),
-                Ok(Err(Refused::NotLeader | Refused::NotMember(_))) => {}
+                Ok(Err(Refused::NotLeader | Refused::NotMember(_))) => met = true,
+                Err(error) if error.is_foreign() => foreign = Some((address.clone(), error)),
                 Err(error) => last = Some(error),
             }
+        }
+        // Time does not change it. Where a member has answered as well, the other address does not matter.
+        if let Some((address, source)) = foreign.filter(|_| !met) {
+            return Err(JoinError::Foreign { address, source });
         }
         if tries.is_multiple_of(20) {
             tracing::info!(addresses = addresses.join(","), "waiting for a member of the cluster to let this node in");
@@ -400,6 +410,10 @@ pub(crate) enum JoinError {
     Refused(String),
     #[error("{0}")]
     Token(String),
+    #[error(
+        "who answers at {address} is no node of the cluster whose secret or join token this node has; get one from the cluster that it is to join"
+    )]
+    Foreign { address: String, source: SendError },
     #[error(
         "no member of the cluster answered at {addresses} within {within:?}; check the addresses, and that this node has the cluster's secret, or a join token of this cluster"
     )]

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::cluster::Inner;
-use crate::network::{Propose, Proposed};
+use crate::network::{Propose, Proposed, To};
 use crate::raft::{Command, Outcome};
 use crate::space::{self, NoSpace};
 
@@ -76,11 +76,13 @@ async fn propose_once(inner: &Arc<Inner>, command: &Command, within: Duration) -
             let proposed = tokio::time::timeout(within, propose_here(inner, command.clone())).await;
             proposed.unwrap_or(Proposed::Lost)
         }
-        Some((_, address)) => match inner.peers.send(&address, &Propose(command.clone()), within).await {
-            Ok(proposed) => proposed,
-            Err(error) if error.is_undelivered() => Proposed::NotLeader,
-            Err(_) => Proposed::Lost,
-        },
+        Some((node, address)) => {
+            match inner.peers.send(To::node(node, &address), &Propose(command.clone()), within).await {
+                Ok(proposed) => proposed,
+                Err(error) if error.is_undelivered() => Proposed::NotLeader,
+                Err(_) => Proposed::Lost,
+            }
+        }
         None => Proposed::NotLeader,
     }
 }

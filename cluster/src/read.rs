@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::Index;
 use crate::cluster::Inner;
-use crate::network::ReadIndex;
+use crate::network::{ReadIndex, To};
 
 /// So many readers may wait for a round.
 pub(crate) const QUEUE: usize = 64 * 1024;
@@ -58,7 +58,9 @@ pub(crate) async fn reach(inner: &Arc<Inner>) -> Option<Index> {
             Some((node, _)) if node == inner.id() => {
                 tokio::time::timeout(TRY, read_index_here(inner)).await.unwrap_or_default()
             }
-            Some((_, address)) => inner.peers.send(&address, &ReadIndex(), TRY).await.unwrap_or_default(),
+            Some((node, address)) => {
+                inner.peers.send(To::node(node, &address), &ReadIndex(), TRY).await.unwrap_or_default()
+            }
             None => None,
         };
         match asked {

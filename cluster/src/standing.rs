@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::NodeId;
 use crate::cluster::Inner;
 use crate::identity::Identity;
-use crate::network::{AskStanding, Standing};
+use crate::network::{AskStanding, Standing, To};
 use crate::read;
 
 /// Between two questions.
@@ -42,9 +42,10 @@ pub(crate) async fn watch(inner: Weak<Inner>) {
             continue;
         }
         turn += 1;
-        let (_, other) = &others[turn % others.len()];
+        let (node, other) = &others[turn % others.len()];
         let question = AskStanding((inner.id(), inner.identity.read().instance));
-        if let Ok(Some(Standing::Removed)) = inner.peers.send(&other.address, &question, ANSWER).await {
+        if let Ok(Some(Standing::Removed)) = inner.peers.send(To::node(*node, &other.address), &question, ANSWER).await
+        {
             return leave(&inner).await;
         }
     }

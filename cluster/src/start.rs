@@ -19,7 +19,9 @@ use crate::config::{Config, Secret, Start, Timing};
 use crate::disk::{self, Directory, Disk, Growth};
 use crate::identity::{self, Identity};
 use crate::membership::{self, JoinError, MembershipError};
-use crate::network::{Allot, Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, reachable};
+use crate::network::{
+    Allot, Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, To, reachable,
+};
 use crate::raft::{Member, Network, Raft};
 use crate::start_error::StartError;
 use crate::store::{self, Stores};
@@ -318,7 +320,7 @@ async fn enter(
     loop {
         let request = Join((identity.node, identity.instance, address.clone()));
         let member = asked.next().map_or("", String::as_str);
-        let result = inner.peers.send(member, &request, Duration::from_secs(20)).await;
+        let result = inner.peers.send(To::any(member), &request, Duration::from_secs(20)).await;
         let failure: Box<dyn std::error::Error + Send + Sync> = match result {
             Ok(Ok(joined)) => return Ok(joined.cluster),
             Ok(Err(error @ Refused::Final(_))) => return Err(StartError::Join(Box::new(error))),

@@ -175,6 +175,35 @@ async fn a_node_that_comes_back_elsewhere_is_found_again() {
 }
 
 #[tokio::test]
+async fn members_that_come_back_with_each_others_addresses_are_told_apart() {
+    let mut sandbox = Sandbox::three_nodes().await;
+    let mut addresses: Vec<_> = sandbox.nodes.iter().map(|node| node.address().to_string()).collect();
+    addresses.rotate_left(1);
+    let mut ids = Vec::new();
+    for node in sandbox.nodes.drain(..) {
+        ids.push(node.id());
+        node.stop().await;
+    }
+    for (id, listen) in ids.into_iter().zip(addresses) {
+        let mut config = sandbox.config(id, Start::Resume);
+        config.listen = listen;
+        let again = sandbox.restart_as(config).await;
+        sandbox.nodes.push(again);
+    }
+    eventually("each is known where it is", || async {
+        let members = sandbox.nodes[0].members().await;
+        sandbox.nodes.iter().all(|node| {
+            let address = node.address().to_string();
+            members.iter().any(|member| member.id == node.id() && member.address == address && member.live)
+        })
+    })
+    .await;
+    for node in &sandbox.nodes {
+        node.transact(put(&format!("by {}", node.id()), "it")).await.expect("committed");
+    }
+}
+
+#[tokio::test]
 async fn a_member_can_be_removed_and_a_number_belongs_to_one() {
     let sandbox = Sandbox::three_nodes().await;
     sandbox.nodes[1].remove(3).await.expect("removed");

@@ -10,7 +10,7 @@ use super::{BlobError, BlobId, MAX_BLOB};
 use crate::NodeId;
 use crate::cluster::Inner;
 use crate::disk;
-use crate::network::{AskPiece, HaveBlob, Piece};
+use crate::network::{AskPiece, HaveBlob, Piece, To};
 
 /// So many bytes are sent at a time.
 const PIECE: u64 = 256 * 1024;
@@ -27,7 +27,7 @@ pub(super) async fn spread(inner: &Arc<Inner>, id: BlobId) -> Result<(), BlobErr
     for (node, member) in inner.members().into_iter().filter(|(node, _)| *node != inner.id()) {
         let (inner, votes) = (Arc::clone(inner), voters.contains(&node));
         asked.spawn(async move {
-            let has = inner.peers.send(&member.address, &HaveBlob(id), SPREAD).await.unwrap_or(false);
+            let has = inner.peers.send(To::node(node, &member.address), &HaveBlob(id), SPREAD).await.unwrap_or(false);
             has && votes
         });
     }
@@ -48,7 +48,7 @@ pub(crate) async fn have(inner: &Arc<Inner>, from: NodeId, id: BlobId) -> bool {
         return true;
     }
     let Some(address) = inner.address_of(from) else { return false };
-    let fetched = fetch(inner, &address, id).await;
+    let fetched = fetch(inner, To::node(from, &address), id).await;
     if let Err(error) = &fetched {
         tracing::warn!(%id, from, %error, "can't get a blob");
     }
@@ -57,19 +57,19 @@ pub(crate) async fn have(inner: &Arc<Inner>, from: NodeId, id: BlobId) -> bool {
 
 /// Gets a blob from whichever member has it.
 pub(super) async fn fetch_from_any(inner: &Arc<Inner>, id: BlobId) -> Result<(), BlobError> {
-    for (_, member) in inner.members().into_iter().filter(|(node, _)| *node != inner.id()) {
-        if fetch(inner, &member.address, id).await.is_ok() {
+    for (node, member) in inner.members().into_iter().filter(|(node, _)| *node != inner.id()) {
+        if fetch(inner, To::node(node, &member.address), id).await.is_ok() {
             return Ok(());
         }
     }
     Err(BlobError::Unknown(id))
 }
 
-async fn fetch(inner: &Inner, address: &str, id: BlobId) -> Result<(), BlobError> {
+async fn fetch(inner: &Inner, from: To<'_>, id: BlobId) -> Result<(), BlobError> {
     let mut file = inner.blobs.begin()?;
     let mut offset = 0;
     loop {
-        let asked = inner.peers.send(address, &AskPiece((id, offset)), PIECE_TIME).await;
+        let asked = inner.peers.send(from, &AskPiece((id, offset)), PIECE_TIME).await;
         let Ok(Some(Piece { size, bytes })) = asked else { return Err(BlobError::Unknown(id)) };
         if size > MAX_BLOB || bytes.len() as u64 > PIECE {
             return Err(BlobError::TooLarge);

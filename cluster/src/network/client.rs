@@ -19,7 +19,8 @@ use tokio_rustls::TlsConnector;
 
 use super::frame::{self, Frame, Greeting, Hello};
 use super::papers::Papers;
-use super::{Calls, SendError, tls};
+use super::{Calls, SendError, To, tls};
+use crate::NodeId;
 
 /// A connection must be made, handshake and all, within this time.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -59,11 +60,22 @@ struct State {
     told: bool,
 }
 
+impl State {
+    /// The connection, if it is up.
+    fn link(&self) -> Option<Arc<Link>> {
+        self.link.as_ref().filter(|link| !link.down.load(Ordering::Acquire)).map(Arc::clone)
+    }
+}
+
 /// The other side's answer, or why it has none.
 type Reply = Result<Vec<u8>, String>;
 
 /// A connection that is up.
 struct Link {
+    /// The node on the other side, as its certificate says.
+    node: NodeId,
+    /// Whether the log has heard that it is not the one that was looked for.
+    told: AtomicBool,
     frames: mpsc::Sender<Bytes>,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Reply>>>,
     number: AtomicU64,
@@ -87,12 +99,12 @@ impl Calls for Links {
 
     fn call<'a>(
         &'a self,
-        address: &'a str,
+        to: To<'a>,
         name: &'static str,
         payload: Vec<u8>,
         within: Duration,
     ) -> BoxFuture<'a, Result<Vec<u8>, SendError>> {
-        self.call_within(address, name, payload, within).boxed()
+        self.call_within(to, name, payload, within).boxed()
     }
 }
 
@@ -103,11 +115,12 @@ impl Links {
 
     async fn call_within(
         &self,
-        address: &str,
+        to: To<'_>,
         name: &'static str,
         payload: Vec<u8>,
         within: Duration,
     ) -> Result<Vec<u8>, SendError> {
+        let address = to.address();
         let deadline = Instant::now() + within;
         let unreachable = |source: io::Error| SendError::Unreachable { address: address.to_owned(), source };
         let link = match tokio::time::timeout_at(deadline, self.link(self.peer(address))).await {
@@ -115,6 +128,7 @@ impl Links {
             // Nothing was sent; the connection goes on being made for whoever comes next.
             Err(_) => return Err(unreachable(io::ErrorKind::TimedOut.into())),
         };
+        let link = if to.is_for(link.node) { link } else { self.moved(to, &link).map_err(unreachable)? };
         match tokio::time::timeout_at(deadline, call(&link, address, name, payload)).await {
             Ok(result) => result,
             Err(_) => {
@@ -124,6 +138,19 @@ impl Links {
                 Err(SendError::Timeout(address.to_owned()))
             }
         }
+    }
+
+    /// The connection to a node in whose place another one was found: members that have changed their addresses among
+    /// themselves are still met at those of the others.
+    fn moved(&self, to: To<'_>, found: &Link) -> io::Result<Arc<Link>> {
+        if !found.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(address = to.address(), node = found.node, "a member's address is another one's now");
+        }
+        let peers: Vec<_> = self.peers.lock().values().map(Arc::clone).collect();
+        let mut met = peers.iter().filter_map(|peer| peer.state.try_lock().ok()?.link());
+        met.find(|link| to.is_for(link.node)).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::PermissionDenied, format!("node {} is at this address", found.node))
+        })
     }
 
     fn peer(&self, address: &str) -> Arc<Peer> {
@@ -137,6 +164,11 @@ impl Links {
     /// The connection to a peer. It is made by a task of its own, which a caller's deadline does not cut off: a slow
     /// handshake would otherwise begin anew with every caller.
     async fn link(&self, peer: Arc<Peer>) -> io::Result<Arc<Link>> {
+        if let Ok(state) = peer.state.try_lock()
+            && let Some(link) = state.link()
+        {
+            return Ok(link);
+        }
         let shown = Arc::clone(&self.shown);
         let connecting = tokio::spawn(async move { peer.connected(&shown).await });
         connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()))
@@ -146,10 +178,8 @@ impl Links {
 impl Peer {
     async fn connected(&self, shown: &Shown) -> io::Result<Arc<Link>> {
         let mut state = self.state.lock().await;
-        if let Some(link) = &state.link
-            && !link.down.load(Ordering::Acquire)
-        {
-            return Ok(Arc::clone(link));
+        if let Some(link) = state.link() {
+            return Ok(link);
         }
         if let Some(failed) = state.failed {
             tokio::time::sleep_until(failed + BACK_OFF).await;
@@ -224,13 +254,15 @@ async fn connect(address: &str, papers: &Papers) -> io::Result<Arc<Link>> {
     frame::greet(&mut framed, &papers.greeting).await?;
     let theirs = frame::hear_greeting(&mut framed).await?;
     papers.meet(&theirs, framed.get_ref().get_ref().1.peer_certificates())?;
-    if let Greeting::Ticket(_) = theirs {
+    let Greeting::Node(Hello { node, .. }) = theirs else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "this is not a node of a cluster"));
-    }
+    };
     frame::enlarge(&mut framed);
     let (writing, mut reading) = framed.split();
     let (frames, queue) = mpsc::channel::<Bytes>(QUEUE);
     let link = Arc::new(Link {
+        node,
+        told: AtomicBool::new(false),
         frames,
         waiting: Mutex::default(),
         number: AtomicU64::new(0),

@@ -59,7 +59,7 @@ pub(crate) trait Calls: Send + Sync + 'static {
     /// Carries a request to an address, and the answer back.
     fn call<'a>(
         &'a self,
-        address: &'a str,
+        to: To<'a>,
         name: &'static str,
         payload: Vec<u8>,
         within: Duration,
@@ -67,6 +67,36 @@ pub(crate) trait Calls: Send + Sync + 'static {
 
     /// Says from now on who this node is.
     fn introduce(&self, hello: Hello);
+}
+
+/// Whom a message is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct To<'a> {
+    address: &'a str,
+    /// An address may be another node's by now.
+    node: Option<NodeId>,
+}
+
+impl<'a> To<'a> {
+    /// For one node, and nobody else who may be found at its address.
+    pub(crate) fn node(node: NodeId, address: &'a str) -> Self {
+        Self { address, node: Some(node) }
+    }
+
+    /// For whichever node of the cluster is at an address.
+    pub(crate) fn any(address: &'a str) -> Self {
+        Self { address, node: None }
+    }
+
+    /// Where it goes.
+    pub(crate) fn address(&self) -> &'a str {
+        self.address
+    }
+
+    /// Whether a node is the one that is meant, or might be.
+    pub(crate) fn is_for(&self, node: NodeId) -> bool {
+        self.node.is_none_or(|meant| meant == node)
+    }
 }
 
 /// Sends typed messages.
@@ -86,15 +116,15 @@ impl Peers {
         Self::new(Arc::new(client::Links::new(Box::new(move |_| Ok(Arc::clone(&papers))), nobody)))
     }
 
-    /// Sends a message to an address and waits for the answer.
+    /// Sends a message and waits for the answer.
     pub(crate) async fn send<M: Message>(
         &self,
-        address: &str,
+        to: To<'_>,
         message: &M,
         within: Duration,
     ) -> Result<M::Reply, SendError> {
         let payload = codec::encode(message).map_err(|error| SendError::Failed(error.to_string()))?;
-        let reply = self.calls.call(address, M::NAME, payload, within).await?;
+        let reply = self.calls.call(to, M::NAME, payload, within).await?;
         codec::decode(&reply).map_err(|_| SendError::Failed("something that can't be read".to_owned()))
     }
 
@@ -142,5 +172,13 @@ impl SendError {
     /// Whether the message has certainly not arrived.
     pub fn is_undelivered(&self) -> bool {
         matches!(self, Self::UnknownNode(_) | Self::Unreachable { .. })
+    }
+
+    /// Whether who answers there is certainly no node of the cluster that was spoken to.
+    pub(crate) fn is_foreign(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => tls::is_foreign(source),
+            Self::UnknownNode(_) | Self::Broken(_) | Self::Timeout(_) | Self::Failed(_) => false,
+        }
     }
 }

@@ -74,7 +74,7 @@ async fn serving(hand: &Hand, hello: Hello) -> TlsPort {
 }
 
 async fn ping(from: &dyn Port, hello: Hello, to: &dyn Port) -> Result<(), SendError> {
-    Peers::new(from.calls(hello)).send(&to.address().to_string(), &Ping(), WITHIN).await
+    Peers::new(from.calls(hello)).send(To::any(&to.address().to_string()), &Ping(), WITHIN).await
 }
 
 /// A connection past the TLS handshake, by somebody whose certificate has another name than what they will say.
@@ -111,7 +111,8 @@ async fn a_node_is_who_its_certificate_says() {
     let two = port(&hand).await;
     ping(&two, hello(CLUSTER, 2), &one).await.expect("an answer");
     ping(&two, Hello { cluster: None, node: 0 }, &one).await.expect("an answer to one that has no number yet");
-    let told = Peers::new(two.calls(hello(CLUSTER, 2))).send(&one.address().to_string(), &Tell(), WITHIN).await;
+    let told =
+        Peers::new(two.calls(hello(CLUSTER, 2))).send(To::any(&one.address().to_string()), &Tell(), WITHIN).await;
     assert_eq!(told.expect("an answer").applied, 2, "the answering side knows who asks");
 
     let other = format!("node-2.{CLUSTER:032x}.turnpike");
@@ -141,11 +142,42 @@ async fn a_member_that_answers_is_who_its_certificate_says() {
         let _ = frames.next().await;
     });
     let peers = Peers::new(port(&hand).await.calls(hello(CLUSTER, 2)));
-    match peers.send(&address, &Ping(), WITHIN).await {
+    match peers.send(To::any(&address), &Ping(), WITHIN).await {
         Err(SendError::Unreachable { source, .. }) => {
             assert_eq!(source.kind(), io::ErrorKind::PermissionDenied, "{source}");
         }
         other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_for_one_node_no_other_one_at_its_address_gets() {
+    let hand = Hand::new();
+    let one = serving(&hand, hello(CLUSTER, 1)).await;
+    let address = one.address().to_string();
+    let peers = Peers::new(port(&hand).await.calls(hello(CLUSTER, 2)));
+    for _ in 0..2 {
+        peers.send(To::node(1, &address), &Ping(), WITHIN).await.expect("an answer");
+        peers.send(To::any(&address), &Ping(), WITHIN).await.expect("an answer");
+        match peers.send(To::node(3, &address), &Ping(), WITHIN).await {
+            Err(error @ SendError::Unreachable { .. }) => assert!(!error.is_foreign()),
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_knows_whether_it_has_come_to_another_cluster() {
+    let hand = Hand::new();
+    let one = serving(&hand, hello(CLUSTER, 1)).await;
+    let other = Secret::new("a secret of other nodes").expect("long enough");
+    let certificates = Certificates::new(&other, hand.clock()).expect("certificates");
+    let other = TlsPort::bind("127.0.0.1:0", certificates).await.expect("a free port");
+    let gone = one.address().port() ^ 1;
+    for (to, foreign) in [(one.address().port(), true), (gone, false)] {
+        let peers = Peers::new(other.calls(Hello { cluster: None, node: 0 }));
+        let asked = peers.send(To::any(&format!("127.0.0.1:{to}")), &Ping(), WITHIN).await;
+        assert_eq!(asked.expect_err("no answer").is_foreign(), foreign);
     }
 }
 
@@ -169,13 +201,13 @@ async fn certificates_are_renewed_while_connections_stay_and_old_ones_are_refuse
     let is_old = || Arc::ptr_eq(&old, &certificates.papers(&hello(CLUSTER, 2)).expect("papers"));
 
     let lasting = Peers::new(two.calls(hello(CLUSTER, 2)));
-    lasting.send(&address, &Ping(), WITHIN).await.expect("an answer");
+    lasting.send(To::any(&address), &Ping(), WITHIN).await.expect("an answer");
     assert!(is_old());
     hand.forward(DAY);
     assert!(!is_old(), "after a day there are new ones");
     for _ in 0..60 {
         hand.forward(DAY);
-        lasting.send(&address, &Ping(), WITHIN).await.expect("an answer, on the connection that is up");
+        lasting.send(To::any(&address), &Ping(), WITHIN).await.expect("an answer, on the connection that is up");
         ping(&two, hello(CLUSTER, 2), &one).await.expect("an answer, on a new connection");
     }
     let stale = Peers::of_token(Papers {
@@ -184,7 +216,7 @@ async fn certificates_are_renewed_while_connections_stay_and_old_ones_are_refuse
         client: Arc::clone(&old.client),
         server: None,
     });
-    assert!(stale.send(&address, &Ping(), WITHIN).await.is_err(), "a certificate of 61 days ago");
+    assert!(stale.send(To::any(&address), &Ping(), WITHIN).await.is_err(), "a certificate of 61 days ago");
     hand.forward(DAY * 1000);
     ping(&two, hello(CLUSTER, 2), &one).await.expect("an answer after years without any connection");
 }
@@ -230,20 +262,21 @@ async fn a_join_token_opens_nothing_but_the_one_question() {
     let papers = |ticket| Papers::of_ticket(ticket, authority.certificate().clone(), &leaf, hand.clock());
     let peers = |ticket| Peers::of_token(papers(ticket).expect("papers"));
 
-    assert!(peers(ticket).send(&address, &Ping(), WITHIN).await.is_err());
-    assert!(peers(ticket).send(&address, &Allot((None, 1)), WITHIN).await.is_err());
-    let handed = peers(ticket).send(&address, &Redeem(1), WITHIN).await.expect("an answer").expect("the secret");
+    assert!(peers(ticket).send(To::any(&address), &Ping(), WITHIN).await.is_err());
+    assert!(peers(ticket).send(To::any(&address), &Allot((None, 1)), WITHIN).await.is_err());
+    let handed =
+        peers(ticket).send(To::any(&address), &Redeem(1), WITHIN).await.expect("an answer").expect("the secret");
     assert_eq!(handed.0, LONG_SECRET);
     for (what, other) in [
         ("another token", Ticket { id: 6, ..ticket }),
         ("the same token for longer", Ticket { expires: ticket.expires + 1, ..ticket }),
     ] {
-        let asked = peers(other).send(&address, &Redeem(1), WITHIN).await;
+        let asked = peers(other).send(To::any(&address), &Redeem(1), WITHIN).await;
         assert!(asked.is_err_and(|error| error.is_undelivered()), "{what}");
     }
     // A node asks by name, and finds nobody there for it: it has the secret.
     let node = Peers::new(port(&hand).await.calls(hello(CLUSTER, 2)));
-    assert!(matches!(node.send(&address, &Redeem(1), WITHIN).await, Err(SendError::Failed(_))));
+    assert!(matches!(node.send(To::any(&address), &Redeem(1), WITHIN).await, Err(SendError::Failed(_))));
     // Its certificate does not make its holder a node: neither one that asks,
     let stream = connect(&one, &hand, Purpose::Token, &Greeting::Ticket(ticket).name()).await.expect("a connection");
     assert!(say(stream, &greeting(CURRENT, &Greeting::Node(hello(CLUSTER, 2)))).await.is_empty());
@@ -251,7 +284,7 @@ async fn a_join_token_opens_nothing_but_the_one_question() {
     assert!(authority.trust.server(&leaf).is_err());
 
     hand.forward(Duration::from_secs(61));
-    let late = peers(ticket).send(&address, &Redeem(1), WITHIN).await;
+    let late = peers(ticket).send(To::any(&address), &Redeem(1), WITHIN).await;
     assert!(late.is_err_and(|error| error.is_undelivered()), "past its time");
 }
 

@@ -4,6 +4,7 @@
 //! show one, and each is checked for the name that goes with what its owner says of itself. No key is stored or sent,
 //! but for those in join tokens, which open nothing but the door to ask for the secret.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,7 +21,7 @@ use rustls::server::{NoServerSessionStorage, ParsedCertificate, ResolvesServerCe
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore, ServerConfig};
 
 use super::frame::{Greeting, Ticket};
 use super::papers::SKEW;
@@ -180,6 +181,19 @@ pub(super) fn is_for(shown: Option<&[CertificateDer<'_>]>, name: &str) -> bool {
     let Some([leaf, ..]) = shown else { return false };
     let (Ok(leaf), Ok(name)) = (ParsedCertificate::try_from(leaf), ServerName::try_from(name)) else { return false };
     verify_server_name(&leaf, &name).is_ok()
+}
+
+/// Whether a handshake failed because the other side does not answer to the cluster's name, or shows a certificate that
+/// the cluster's authority did not make. Both are told to every stranger by TLS itself.
+pub(super) fn is_foreign(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(
+        cause,
+        Some(
+            rustls::Error::AlertReceived(AlertDescription::AccessDenied | AlertDescription::UnrecognisedName)
+                | rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)
+        )
+    )
 }
 
 /// 32 bytes that follow from the secret and a label, and tell nothing of either.

@@ -12,7 +12,7 @@ use openraft::raft::{
 
 use super::types::{Member, RaftTypes};
 use crate::NodeId;
-use crate::network::{Append, InstallSnapshot, Message, Peers, RequestVote, SendError};
+use crate::network::{Append, InstallSnapshot, Message, Peers, RequestVote, SendError, To};
 
 /// Makes a way to each member.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl Way {
         M: Message<Reply = Result<R, E>>,
         E: std::error::Error,
     {
-        match self.peers.send(&self.address, &message, within).await {
+        match self.peers.send(To::node(self.node, &self.address), &message, within).await {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => Err(RPCError::RemoteError(RemoteError::new(self.node, error))),
             Err(error @ SendError::Unreachable { .. }) => Err(RPCError::Unreachable(Unreachable::new(&error))),

@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::network::{Calls, Handlers, Hello, Port, SendError};
+use crate::NodeId;
+use crate::network::{Calls, Handlers, Hello, Port, SendError, To};
 
 /// How badly messages fare.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +122,12 @@ impl Net {
         self.ways.lock().answering.contains_key(&address)
     }
 
+    fn node_at(&self, address: SocketAddr) -> Option<NodeId> {
+        let ways = self.ways.lock();
+        let node = ways.answering.get(&address)?.hello.lock().node;
+        Some(node)
+    }
+
     fn is_used(&self, address: SocketAddr, using: u64) -> bool {
         self.ways.lock().uses.get(&address) == Some(&using)
     }
@@ -160,15 +167,15 @@ struct SimulatedCalls {
 impl Calls for SimulatedCalls {
     fn call<'a>(
         &'a self,
-        address: &'a str,
+        to: To<'a>,
         name: &'static str,
         payload: Vec<u8>,
         within: Duration,
     ) -> BoxFuture<'a, Result<Vec<u8>, SendError>> {
-        let call = self.carry(address, name, payload);
+        let call = self.carry(to, name, payload);
         async move {
             let carried = tokio::time::timeout(within, call).await;
-            carried.unwrap_or_else(|_| Err(SendError::Timeout(address.to_owned())))
+            carried.unwrap_or_else(|_| Err(SendError::Timeout(to.address().to_owned())))
         }
         .boxed()
     }
@@ -180,10 +187,10 @@ impl Calls for SimulatedCalls {
 
 impl SimulatedCalls {
     /// There and back. What is lost is waited for in vain.
-    async fn carry(&self, address: &str, name: &'static str, payload: Vec<u8>) -> Result<Vec<u8>, SendError> {
+    async fn carry(&self, meant: To<'_>, name: &'static str, payload: Vec<u8>) -> Result<Vec<u8>, SendError> {
         let unreachable =
-            |kind: io::ErrorKind| SendError::Unreachable { address: address.to_owned(), source: kind.into() };
-        let to: SocketAddr = address.parse().map_err(|_| unreachable(io::ErrorKind::InvalidInput))?;
+            |kind: io::ErrorKind| SendError::Unreachable { address: meant.address().to_owned(), source: kind.into() };
+        let to: SocketAddr = meant.address().parse().map_err(|_| unreachable(io::ErrorKind::InvalidInput))?;
         let (delay, doubled) = match self.net.fate(self.from, to) {
             Fate::Arrives(delay) => (delay, None),
             Fate::ArrivesTwice(delay, again) => (delay, Some(again)),
@@ -197,6 +204,9 @@ impl SimulatedCalls {
         if !self.net.is_answered(to) {
             // Nobody there: the other machine says so.
             return Err(unreachable(io::ErrorKind::ConnectionRefused));
+        }
+        if self.net.node_at(to).is_some_and(|node| !meant.is_for(node)) {
+            return Err(unreachable(io::ErrorKind::PermissionDenied));
         }
         if let Some(again) = doubled {
             let (net, caller, payload) = (self.net.clone(), caller.clone(), payload.clone());
