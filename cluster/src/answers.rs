@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::cluster::Inner;
 use crate::network::{
-    Allot, Append, AskPiece, AskStanding, ChangeMembership, Elect, HaveBlob, InstallSnapshot, Join, LetGo, Ping,
-    Propose, Proposed, ReadIndex, Redeem, Refused, RequestVote, Settle, Tell, Told,
+    Allot, Append, AskPiece, AskRoom, AskStanding, ChangeMembership, Elect, HaveBlob, InstallSnapshot, Join, LetGo,
+    Ping, Propose, Proposed, ReadIndex, Redeem, Refused, RequestVote, Settle, Tell, Told,
 };
-use crate::{admission, blobs, leadership, membership, proposal, read, standing};
+use crate::{admission, blobs, leadership, membership, proposal, read, space, standing};
 
 /// Sets the handlers of all messages between nodes. They hold the node weakly: they belong to it.
 pub(crate) fn set(inner: &Arc<Inner>) {
@@ -103,6 +103,11 @@ pub(crate) fn set(inner: &Arc<Inner>) {
                 None => false,
             }
         }
+    });
+    let weak = Arc::downgrade(inner);
+    handlers.set(move |_, AskRoom()| {
+        let has_room = weak.upgrade().is_some_and(|inner| space::check(&inner).is_ok());
+        async move { has_room }
     });
     let weak = Arc::downgrade(inner);
     handlers.set(move |_, Elect(term)| {

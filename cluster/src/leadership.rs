@@ -5,6 +5,7 @@
 //! it: each raises its vote to the next term, for the successor, which gives nothing away and promises nobody else
 //! anything, and the successor then asks for their votes as any candidate does, by its log.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -32,6 +33,11 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// Gives the lead to another voter, if this node has it. Proposals wait meanwhile, and find the successor.
 pub(crate) async fn hand_over(inner: &Arc<Inner>) {
+    hand_over_to_one_of(inner, &inner.voters()).await;
+}
+
+/// Gives the lead to one of these voters, if this node has it.
+pub(crate) async fn hand_over_to_one_of(inner: &Arc<Inner>, voters: &BTreeSet<NodeId>) {
     if !inner.leads() {
         return;
     }
@@ -39,7 +45,7 @@ pub(crate) async fn hand_over(inner: &Arc<Inner>) {
     // What is being written is waited for: a successor must have the whole log.
     drop(inner.writing.lock().await);
     let term = inner.term();
-    if let Some(successor) = successor(inner).await {
+    if let Some(successor) = successor(inner, voters).await {
         let request = LetGo { term, leader: inner.id(), successor, gone: false };
         // The successor's own vote is raised by its asking for the others'.
         let others = inner.voters().into_iter().filter(|node| ![inner.id(), successor].contains(node));
@@ -58,12 +64,12 @@ pub(crate) async fn hand_over(inner: &Arc<Inner>) {
     inner.leaving.store(false, Ordering::Release);
 }
 
-/// The voter that has the most of the log, once it has all of it.
-async fn successor(inner: &Inner) -> Option<NodeId> {
+/// The one of these voters that has the most of the log, once it has all of it.
+async fn successor(inner: &Inner, voters: &BTreeSet<NodeId>) -> Option<NodeId> {
     let deadline = Instant::now() + HAND_OVER;
     let last = inner.log.last().ok()?;
     loop {
-        let others = inner.voters().into_iter().filter(|node| *node != inner.id() && inner.is_live(*node));
+        let others = voters.iter().copied().filter(|node| *node != inner.id() && inner.is_live(*node));
         let (has, node) = others.filter_map(|node| Some((inner.has_log(node)?, node))).max()?;
         if has >= last {
             return Some(node);

@@ -42,7 +42,8 @@ pub(crate) enum Failure {
 /// Proposes until there is an outcome or the time is over.
 pub(crate) async fn propose(inner: &Arc<Inner>, mut command: Command, within: Duration) -> Result<Outcome, Failure> {
     space::check(inner).map_err(Failure::NoSpace)?;
-    let deadline = Instant::now() + within;
+    let begun = Instant::now();
+    let deadline = begun + within;
     let mut maybe = false;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -61,9 +62,12 @@ pub(crate) async fn propose(inner: &Arc<Inner>, mut command: Command, within: Du
             }
             Proposed::Outcome(Outcome::Expired) => return Err(Failure::Unknown),
             Proposed::Outcome(outcome) => return Ok(outcome),
-            Proposed::NotLeader => {}
-            Proposed::NoSpace(why) if !maybe => return Err(Failure::NoSpace(why)),
-            Proposed::Lost | Proposed::NoSpace(_) => maybe = true,
+            // A leader without room gives the lead away, if it can.
+            Proposed::NoSpace(why) if !maybe && begun.elapsed() > space::GIVEN_AWAY => {
+                return Err(Failure::NoSpace(why));
+            }
+            Proposed::NotLeader | Proposed::NoSpace(_) => {}
+            Proposed::Lost => maybe = true,
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -1,19 +1,32 @@
 //! Room on the disk: new writes are refused while there is little, so that the store never meets a disk that is full.
 //!
 //! What is kept free is for what a node can't refuse: votes, entries that the cluster has agreed on, the next snapshot.
+//! A leader without room would refuse for all; it gives the lead to a voter that has some.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::NodeId;
 use crate::cluster::Inner;
 use crate::disk::Disk;
+use crate::leadership;
+use crate::network::{AskRoom, To};
 use crate::start_error::StartError;
 use crate::store::SNAPSHOT;
 
 /// A node starts with this part of its reserve, to serve what it has: it writes a little while it does.
 const TO_START: u64 = 8;
+/// Between two looks of a leader at its disk.
+const LOOK: Duration = Duration::from_millis(500);
+/// A leader without room is one no longer after so long, if another voter has some.
+pub(crate) const GIVEN_AWAY: Duration = Duration::from_secs(1);
+/// A voter's word on its own disk must come within this time.
+const ANSWER: Duration = Duration::from_millis(250);
 
 /// A node has too little room on its disk to take writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -47,6 +60,37 @@ pub(crate) fn check(inner: &Inner) -> Result<(), NoSpace> {
 pub(crate) fn check_start(disk: &dyn Disk, data: &Path, reserve: u64) -> Result<(), StartError> {
     let (free, wanted) = (disk.free(), reserve / TO_START);
     if free >= wanted { Ok(()) } else { Err(StartError::NoSpace { path: data.to_owned(), free, wanted }) }
+}
+
+/// Gives the lead away while this node has it and no room. It goes only to who has: there is no giving it back and forth.
+pub(crate) async fn watch(inner: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(inner) = inner.upgrade() else { return };
+        if inner.is_stopped() {
+            return;
+        }
+        if !inner.leads() {
+            continue;
+        }
+        let Err(why) = check(&inner) else { continue };
+        let with_room = with_room(&inner).await;
+        if !with_room.is_empty() {
+            tracing::warn!(%why, "another node is to lead, as this one takes no writes");
+            leadership::hand_over_to_one_of(&inner, &with_room).await;
+        }
+    }
+}
+
+/// The other voters that have room.
+async fn with_room(inner: &Arc<Inner>) -> BTreeSet<NodeId> {
+    let voters = inner.voters();
+    let others = inner.members().into_iter().filter(|(node, _)| *node != inner.id() && voters.contains(node));
+    let asked = others.map(|(node, member)| async move {
+        let has_room = inner.peers.send(To::node(node, &member.address), &AskRoom(), ANSWER).await;
+        has_room.unwrap_or(false).then_some(node)
+    });
+    join_all(asked).await.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

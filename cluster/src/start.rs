@@ -156,6 +156,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     tokio::spawn(leadership::watch_leader(Arc::downgrade(&inner)));
     tokio::spawn(blobs::tidy(Arc::downgrade(&inner)));
     tokio::spawn(standing::watch(Arc::downgrade(&inner)));
+    tokio::spawn(space::watch(Arc::downgrade(&inner)));
 
     let cluster = match through {
         Entrance::None => {

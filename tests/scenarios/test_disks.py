@@ -64,13 +64,28 @@ def test_a_full_disk_refuses_changes_and_serves_on(tmp_path, backend):
         assert names(node) == {"served", "with room again"}
 
 
-def test_a_leader_with_a_full_disk_refuses_for_all(tmp_path):
+def test_a_leader_with_a_full_disk_gives_the_lead_away(tmp_path):
     with disks(tmp_path, 3, MEGABYTES) as machines, nodes(tmp_path, 3) as cluster:
         leader, follower, _ = leader_first(cluster)
         machines[leader].fill(20)
-        assert f"node {cluster[leader].number} takes no writes" in refusal(cluster[follower])
+        # Nobody is refused but who asks the full one.
+        assert cluster[follower].client().create_rest_api(name="led by another")["id"]
+        assert cluster[follower].status()["node"]["leader"] != cluster[leader].number
+        assert f"node {cluster[leader].number} takes no writes" in refusal(cluster[leader])
         machines[leader].free()
-        assert cluster[follower].client().create_rest_api(name="with room again")["id"]
+        assert cluster[leader].client().create_rest_api(name="with room again")["id"]
+
+
+def test_leaders_with_full_disks_refuse_for_all_while_no_voter_has_room(tmp_path):
+    with disks(tmp_path, 3, MEGABYTES) as machines, nodes(tmp_path, 3) as cluster:
+        for machine in machines:
+            machine.fill(20)
+        for node in cluster:
+            assert "takes no writes" in refusal(node)
+        machines[0].free()
+        # The lead comes to the one that has room.
+        eventually(lambda: cluster[0].status()["node"]["leader"] == cluster[0].number)
+        assert cluster[0].client().create_rest_api(name="with room again")["id"]
 
 
 def test_a_follower_whose_disk_is_full_ends_and_the_others_go_on(tmp_path):

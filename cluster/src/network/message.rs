@@ -80,6 +80,10 @@ message!(
 );
 
 message!(
+    /// Have you room on your disk for new writes?
+    AskRoom() = "room" -> bool
+);
+message!(
     /// Ask for votes now: you are the successor of this term's leader.
     Elect(u64) = "elect" -> ()
 );

@@ -33,9 +33,9 @@ use crate::{NodeId, codec};
 pub(crate) use frame::{Hello, Ticket};
 pub(crate) use handlers::Handlers;
 pub(crate) use message::{
-    Allot, Append, AskPiece, AskStanding, ChangeMembership, Elect, Handed, HaveBlob, InstallSnapshot, Join, Joined,
-    LetGo, MembershipChange, Piece, Ping, Propose, Proposed, ReadIndex, Redeem, Refused, RequestVote, Settle, Standing,
-    Tell, Told,
+    Allot, Append, AskPiece, AskRoom, AskStanding, ChangeMembership, Elect, Handed, HaveBlob, InstallSnapshot, Join,
+    Joined, LetGo, MembershipChange, Piece, Ping, Propose, Proposed, ReadIndex, Redeem, Refused, RequestVote, Settle,
+    Standing, Tell, Told,
 };
 pub(crate) use papers::{Certificates, Papers, SKEW};
 pub(crate) use reachable::reachable;

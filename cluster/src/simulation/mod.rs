@@ -17,6 +17,7 @@ mod watching;
 mod workload;
 mod world;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,7 +25,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::membership::Role;
 use crate::raft::Dice;
+use crate::transaction::{TransactError, Transaction};
 use world::World;
 
 /// Seeds of an ordinary run of the tests.
@@ -56,13 +59,18 @@ impl Report {
 
 /// Runs one seed.
 fn run(seed: u64, tells: bool) -> Result<Report, String> {
+    in_counted_time(seed, simulate(seed, tells))
+}
+
+/// Runs something on a runtime whose time is only counted, and whose dice are loaded.
+fn in_counted_time<T>(seed: u64, what: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     Dice::load(seed);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time().start_paused(true);
     #[cfg(tokio_unstable)]
     builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
     let runtime = builder.build().map_err(|error| error.to_string())?;
-    runtime.block_on(simulate(seed, tells))
+    runtime.block_on(what)
 }
 
 async fn simulate(seed: u64, tells: bool) -> Result<Report, String> {
@@ -141,6 +149,32 @@ fn nothing_that_was_acknowledged_is_lost() {
             panic!("{} seeds failed; TURNPIKE_SIMULATION_SEED=… shows one of them\n{}", failed.len(), failed.join("\n"))
         }
     }
+}
+
+#[test]
+fn a_leader_without_room_gives_the_lead_away_and_nobody_is_refused() {
+    let moves = async {
+        let world = World::new(1, 3, false);
+        world.found().await?;
+        let place = |leads: bool| {
+            let is_it = |at: &usize| world.node(*at).is_some_and(|node| (node.metrics().role == Role::Leader) == leads);
+            world.wanted().into_iter().find(is_it).ok_or("no such node")
+        };
+        let (leader, other) = (place(true)?, place(false)?);
+        world.set_free(leader, 0);
+        let write = || Transaction::new().put("key", "value");
+        let node = |at| world.node(at).ok_or("it runs");
+        node(other)?.transact(write()).await.map_err(|error| error.to_string())?;
+        assert_ne!(node(other)?.metrics().leader, Some(node(leader)?.id()));
+        // The one without room takes nothing, and follows.
+        assert!(matches!(node(leader)?.transact(write()).await, Err(TransactError::NoSpace(_))));
+        for at in world.wanted() {
+            world.set_free(at, 0);
+        }
+        assert!(matches!(node(other)?.transact(write()).await, Err(TransactError::NoSpace(_))));
+        Ok(())
+    };
+    in_counted_time(1, moves).expect("it goes well");
 }
 
 /// Holds where tokio's dice can be loaded.

@@ -132,6 +132,11 @@ impl World {
         hosts.iter().filter_map(|host| host.running.as_ref()?.cluster.lock().clone()).collect()
     }
 
+    /// Says how many bytes are free on a machine's disk.
+    pub(super) fn set_free(&self, at: usize, bytes: u64) {
+        self.hosts.lock()[at].platter.set_free(bytes);
+    }
+
     /// Adds a machine; it is not switched on yet.
     pub(super) fn add_host(&self) -> usize {
         let mut hosts = self.hosts.lock();
