@@ -50,9 +50,9 @@ pub(crate) fn set(inner: &Arc<Inner>) {
         }
     });
     let weak = Arc::downgrade(inner);
-    handlers.set(move |_, ReadIndex()| {
+    handlers.set(move |from, ReadIndex(vote)| {
         let inner = weak.upgrade();
-        async move { read::read_index_here(inner.as_deref()?).await }
+        async move { read::read_index_for(inner.as_deref()?, from, vote).await }
     });
     let weak = Arc::downgrade(inner);
     handlers.set(move |_, Settle((index, millis)): Settle| {

@@ -349,7 +349,8 @@ impl Inner {
 
     /// Who leads, and where; as far as this node knows.
     pub(crate) fn leader(&self) -> Option<(NodeId, String)> {
-        let metrics = self.raft.get()?.metrics().borrow().clone();
+        let metrics = self.raft.get()?.metrics();
+        let metrics = metrics.borrow();
         let leader = metrics.current_leader?;
         let member = metrics.membership_config.membership().get_node(&leader)?;
         Some((leader, member.address.clone()))

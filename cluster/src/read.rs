@@ -5,12 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use openraft::{CommittedLeaderId, RaftState};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::Index;
 use crate::cluster::Inner;
 use crate::network::{ReadIndex, To};
+use crate::raft::{Member, Vote};
+use crate::{Index, NodeId};
 
 /// So many readers may wait for a round.
 pub(crate) const QUEUE: usize = 64 * 1024;
@@ -58,9 +60,7 @@ pub(crate) async fn reach(inner: &Arc<Inner>) -> Option<Index> {
             Some((node, _)) if node == inner.id() => {
                 tokio::time::timeout(TRY, read_index_here(inner)).await.unwrap_or_default()
             }
-            Some((node, address)) => {
-                inner.peers.send(To::node(node, &address), &ReadIndex(), TRY).await.unwrap_or_default()
-            }
+            Some((leader, address)) => ask(inner, To::node(leader, &address)).await,
             None => None,
         };
         match asked {
@@ -72,6 +72,37 @@ pub(crate) async fn reach(inner: &Arc<Inner>) -> Option<Index> {
     inner.wait_applied(index, deadline).await.then_some(index)
 }
 
+/// Asks the leader for the index, with this node's vote: looked at now, after the readers have come.
+async fn ask(inner: &Inner, leader: To<'_>) -> Option<Index> {
+    let (vote, _) = inner.vote().await?;
+    inner.peers.send(leader, &ReadIndex(vote), TRY).await.unwrap_or_default()
+}
+
+/// The read index for another node, if this one leads.
+///
+/// The vote that the other one had says as much as its answer to a heartbeat: when its readers had come, it had given
+/// none to a later leader. Where the two of them are a majority, as of three nodes, there was no other leader then, and
+/// nobody else has to be asked.
+pub(crate) async fn read_index_for(inner: &Inner, other: NodeId, vote: Vote) -> Option<Index> {
+    let id = inner.id();
+    let look = move |state: &RaftState<NodeId, Member, _>| {
+        let is_leader = *state.vote_ref() == vote && vote.is_committed() && vote.leader_id().voted_for() == Some(id);
+        let membership = state.membership_state.effective().membership();
+        let are_majority = membership.get_joint_config().iter().all(|voters| {
+            let both = [id, other].iter().filter(|node| voters.contains(node)).count();
+            both > voters.len() / 2
+        });
+        // A leader knows what is committed once something of its own is.
+        let own = CommittedLeaderId::new(vote.leader_id().term, id);
+        let committed = state.committed.filter(|committed| committed.leader_id == own)?;
+        (is_leader && are_majority && id != other).then_some(committed.index)
+    };
+    match inner.raft().with_raft_state(look).await.ok()? {
+        Some(index) => Some(index.max(led_before(inner, vote.leader_id().term))),
+        None => read_index_here(inner).await,
+    }
+}
+
 /// The read index, if this node leads and a majority confirms it.
 ///
 /// A node that comes back as the leader it was does not know yet how far its entries are committed, and openraft then
@@ -81,6 +112,10 @@ pub(crate) async fn read_index_here(inner: &Inner) -> Option<Index> {
     let (vote, _) = inner.vote().await?;
     let term = vote.leader_id().term;
     let (read, _) = inner.raft().get_read_log_id().await.ok()?;
-    let before = inner.led_until.filter(|(led, _)| *led == term).map_or(0, |(_, last)| last);
-    Some(read.map_or(0, |id| id.index).max(before))
+    Some(read.map_or(0, |id| id.index).max(led_before(inner, term)))
+}
+
+/// The last entry that this node had when it went down as the leader of this term.
+fn led_before(inner: &Inner, term: u64) -> Index {
+    inner.led_until.filter(|(led, _)| *led == term).map_or(0, |(_, last)| last)
 }

@@ -10,7 +10,7 @@ use serde_bytes::ByteBuf;
 
 use super::Message;
 use crate::blobs::BlobId;
-use crate::raft::{Command, Outcome, RaftTypes};
+use crate::raft::{Command, Outcome, RaftTypes, Vote};
 use crate::space::NoSpace;
 use crate::{Index, NodeId};
 
@@ -47,8 +47,8 @@ message!(
     Propose(Command) = "propose" -> Proposed
 );
 message!(
-    /// How far must I have applied for a linearizable read? `None` if you are not the leader.
-    ReadIndex() = "read-index" -> Option<Index>
+    /// How far must I have applied for a linearizable read? By the vote that I had when I asked you lead; `None` if you don't.
+    ReadIndex(Vote) = "read-index" -> Option<Index>
 );
 message!(
     /// Answer once you have dealt with everything up to this index, or after so many milliseconds with what you have.
