@@ -1,11 +1,12 @@
-//! `failover`: the leader of three nodes is killed, or stopped, again and again; how long until another node's write
-//! succeeds.
+//! `failover`: the leader of three nodes is killed, or stopped, or paused, again and again; how long until another node's
+//! write succeeds.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::cores::Cores;
@@ -31,9 +32,29 @@ pub(crate) struct Options {
     /// Stop the leaders as an operator would, instead of killing them
     #[arg(long)]
     cleanly: bool,
+    /// Have the leaders stand still for a while, instead of killing them
+    #[arg(long, conflicts_with = "cleanly")]
+    paused: bool,
     /// How to write the result
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
+}
+
+/// How a leader goes.
+enum Way {
+    Killed,
+    Stopped,
+    Paused,
+}
+
+impl Options {
+    fn way(&self) -> Way {
+        match (self.cleanly, self.paused) {
+            (true, _) => Way::Stopped,
+            (false, true) => Way::Paused,
+            (false, false) => Way::Killed,
+        }
+    }
 }
 
 /// Measures and prints.
@@ -46,39 +67,37 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let mut milliseconds = Vec::new();
     for _ in 0..options.count {
         let leader = leader(&Admin::new(nodes[0].addresses.admin)?).await?;
-        let killed = usize::try_from(leader - 1)?;
-        let node = nodes.remove(killed);
-        let addresses = node.addresses;
+        let place = usize::try_from(leader - 1)?;
+        let node = nodes.remove(place);
         let other = Admin::new(nodes[0].addresses.admin)?;
-        let begin = Instant::now();
-        let ending = if options.cleanly {
-            // Writes go on while it stops: the longest one is what stopping costs.
-            Some(tokio::spawn(node.process.stop(PATIENCE)))
-        } else {
-            node.process.kill().await?;
-            None
-        };
-        milliseconds.push(match ending {
-            None => next_write(&other, begin).await?,
-            Some(mut ending) => {
-                let mut longest = 0_f64;
-                while !ending.is_finished() {
-                    longest = longest.max(next_write(&other, Instant::now()).await?);
-                }
-                (&mut ending).await??;
-                longest.max(next_write(&other, Instant::now()).await?)
-            }
-        });
         let launch = Launch {
             program: &program,
             data: directory.path().join(format!("node-{leader}")),
-            listen: addresses,
+            listen: node.addresses,
             join: None,
             secret: turnpike::SECRET,
             cores: &everywhere,
             workers: 1,
         };
-        nodes.insert(killed, launch.start().await.context("the killed node does not start again")?);
+        let begin = Instant::now();
+        let node = match options.way() {
+            Way::Killed => {
+                node.process.kill().await?;
+                milliseconds.push(next_write(&other, begin).await?);
+                launch.start().await.context("the killed node does not start again")?
+            }
+            Way::Stopped => {
+                milliseconds.push(longest_write(&other, tokio::spawn(node.process.stop(PATIENCE))).await?);
+                launch.start().await.context("the stopped node does not start again")?
+            }
+            Way::Paused => {
+                node.process.pause().await?;
+                milliseconds.push(next_write(&other, begin).await?);
+                node.process.go_on().await?;
+                node
+            }
+        };
+        nodes.insert(place, node);
     }
     match options.output {
         Format::Table => output::print(&report(&milliseconds)),
@@ -93,6 +112,16 @@ async fn next_write(admin: &Admin, begin: Instant) -> anyhow::Result<f64> {
         anyhow::ensure!(begin.elapsed() < PATIENCE, "no write succeeds: {error:#}");
     }
     Ok(begin.elapsed().as_secs_f64() * 1000.0)
+}
+
+/// Milliseconds that the longest write takes while a node stops. Writes go on meanwhile: it is what stopping costs.
+async fn longest_write(admin: &Admin, stopping: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<f64> {
+    let mut longest = 0_f64;
+    while !stopping.is_finished() {
+        longest = longest.max(next_write(admin, Instant::now()).await?);
+    }
+    stopping.await??;
+    Ok(longest.max(next_write(admin, Instant::now()).await?))
 }
 
 async fn leader(admin: &Admin) -> anyhow::Result<u64> {

@@ -57,10 +57,25 @@ impl Process {
         self.child.kill().await.with_context(|| format!("cannot kill process {}", self.pid))
     }
 
+    /// Has the process stand still until it [goes on](Process::go_on).
+    pub(crate) async fn pause(&self) -> anyhow::Result<()> {
+        self.signal("-STOP").await
+    }
+
+    /// Has a process that was paused go on.
+    pub(crate) async fn go_on(&self) -> anyhow::Result<()> {
+        self.signal("-CONT").await
+    }
+
+    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let sent = Command::new("kill").arg(signal).arg(self.pid.to_string()).status().await;
+        anyhow::ensure!(sent.context("cannot run kill")?.success(), "cannot signal process {}", self.pid);
+        Ok(())
+    }
+
     /// Asks the process to end, by SIGTERM, and waits until it did.
     pub(crate) async fn stop(mut self, patience: Duration) -> anyhow::Result<()> {
-        let asked = Command::new("kill").arg("-TERM").arg(self.pid.to_string()).status().await;
-        anyhow::ensure!(asked.context("cannot run kill")?.success(), "cannot signal process {}", self.pid);
+        self.signal("-TERM").await?;
         let ended = timeout(patience, self.child.wait()).await;
         ended.with_context(|| format!("process {} did not end within {patience:?}", self.pid))??;
         Ok(())

@@ -31,7 +31,8 @@ def test_no_deploy_is_stale():
 
 
 def test_writes_go_on_after_a_leader_is_killed():
-    assert measure("failover", "--count", "2")["killed"] == 2
+    for way in [], ["--cleanly"], ["--paused"]:
+        assert measure("failover", "--count", "2", *way)["killed"] == 2
 
 
 def test_a_node_starts_on_what_it_had():

@@ -39,6 +39,11 @@ impl File {
         name.clone_into(&mut self.name);
     }
 
+    /// Waits until what was written so far is on disk.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.contents.sync()
+    }
+
     /// Whether it was begun and can be kept, not opened to be read.
     pub(crate) fn is_new(&self) -> bool {
         !self.temporary.is_empty()

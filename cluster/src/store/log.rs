@@ -44,7 +44,7 @@ impl LogStore {
         snapshots: Arc<Snapshots>,
     ) -> io::Result<Self> {
         let first = first(value(&*engine, keys::PURGED)?.as_ref());
-        let sweeper = Sweeper::start(Arc::clone(&disk), Arc::clone(&engine), first);
+        let sweeper = Sweeper::start(Arc::clone(&disk), Arc::clone(&engine), flusher.clone(), first);
         Ok(Self { disk, engine, flusher, reach, snapshots, sweeper })
     }
 

@@ -309,6 +309,15 @@ impl RaftStateMachine<RaftTypes> for Machine {
     }
 }
 
+/// A copy of state and position that belong together; `None` in the moment between the two being written.
+///
+/// Keys and values are shared, not copied, so that the lock is held briefly.
+fn freeze(state: &RwLock<State>, position: &RwLock<Position>) -> Option<(Frozen, Position)> {
+    let position = position.read().clone();
+    let state = state.read();
+    (state.applied() == position.applied.map_or(0, |id| id.index)).then(|| (state.freeze(), position))
+}
+
 /// Makes a snapshot while commits go on.
 pub(crate) struct Builder {
     state: Arc<RwLock<State>>,
@@ -317,18 +326,11 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// A copy of state and position that belong together; `None` in the moment between the two being written.
-    ///
-    /// Keys and values are shared, not copied, so that the lock is held briefly.
-    fn freeze(&self) -> Option<(Frozen, Position)> {
-        let position = self.position.read().clone();
-        let state = self.state.read();
-        (state.applied() == position.applied.map_or(0, |id| id.index)).then(|| (state.freeze(), position))
-    }
-
     async fn build(&self) -> io::Result<Snapshot<RaftTypes>> {
         let (frozen, position) = loop {
-            match self.freeze() {
+            let (state, position) = (Arc::clone(&self.state), Arc::clone(&self.position));
+            // It takes a while, in which a thread that others wait for would be missing.
+            match self.snapshots.work(move || Ok(freeze(&state, &position))).await? {
                 Some(frozen) => break frozen,
                 None => tokio::task::yield_now().await,
             }

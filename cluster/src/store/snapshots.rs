@@ -25,6 +25,8 @@ use crate::state::{Frozen, Place, State};
 pub(crate) const CURRENT: &str = "snapshot";
 const MAGIC: &[u8; 4] = b"TPSN";
 const FORMAT: u32 = 1;
+/// So many bytes go to disk at a time.
+const PIECE: usize = 2 * 1024 * 1024;
 
 /// What a frame behind the meta holds.
 #[derive(Serialize, Deserialize)]
@@ -37,7 +39,7 @@ enum Part {
 
 /// Writes a whole snapshot.
 pub(crate) fn write(file: &mut File, meta: &SnapshotMeta, frozen: Frozen) -> io::Result<()> {
-    let mut out = BufWriter::new(file);
+    let mut out = BufWriter::new(Paced { file, unsynced: 0 });
     out.write_all(MAGIC)?;
     out.write_all(&FORMAT.to_le_bytes())?;
     frames::write(&mut out, meta)?;
@@ -52,6 +54,29 @@ pub(crate) fn write(file: &mut File, meta: &SnapshotMeta, frozen: Frozen) -> io:
     frames::write(&mut out, &Part::Nodes(frozen.nodes))?;
     frames::write(&mut out, &Part::End { documents: count })?;
     out.flush()
+}
+
+/// A file that goes to disk while it is written, piece by piece: all of it at once, at the end, would keep the disk from
+/// what commits wait for.
+struct Paced<'a> {
+    file: &'a mut File,
+    unsynced: usize,
+}
+
+impl Write for Paced<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced += written;
+        if self.unsynced >= PIECE {
+            self.file.sync()?;
+            self.unsynced = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Reads the meta alone; the file is at its beginning again afterwards.

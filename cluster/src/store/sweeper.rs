@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::flusher::Flusher;
 use super::keys;
 use crate::Index;
 use crate::disk::{self, Batch, Disk, Engine, Tree};
@@ -23,9 +24,9 @@ pub(super) struct Sweeper {
 
 impl Sweeper {
     /// Starts the task on the runtime that this is called on; it goes on with what a crash has left.
-    pub(super) fn start(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>, first: Index) -> Self {
+    pub(super) fn start(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>, flusher: Flusher, first: Index) -> Self {
         let (sender, receiver) = watch::channel(first);
-        tokio::spawn(run(disk, engine, receiver));
+        tokio::spawn(run(disk, engine, flusher, receiver));
         Self { first: Arc::new(sender) }
     }
 
@@ -35,13 +36,19 @@ impl Sweeper {
     }
 }
 
-async fn run(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>, mut first: watch::Receiver<Index>) {
+async fn run(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>, flusher: Flusher, mut first: watch::Receiver<Index>) {
     loop {
         let end = *first.borrow_and_update();
         loop {
             let engine = Arc::clone(&engine);
             match disk::work(&*disk, move || step(&*engine, end)).await {
-                Ok(true) => tokio::time::sleep(PAUSE).await,
+                Ok(true) => {
+                    // While a sync takes long more and more would be removed, and the next one take even longer.
+                    if flusher.barrier().await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
                 Ok(false) => break,
                 Err(error) => {
                     // Nobody waits for it, and nothing is lost; a disk that is broken others will tell.
