@@ -20,7 +20,7 @@ use crate::disk::{self, Directory, Disk, Growth};
 use crate::identity::{self, Identity};
 use crate::membership::{self, JoinError, MembershipError};
 use crate::network::{
-    Allot, Certificates, Hello, Join, MembershipChange, Peers, Port, Refused, TlsPort, To, reachable,
+    Allot, Certificates, Hello, Join, MembershipChange, Peers, Ping, Port, Refused, TlsPort, To, reachable,
 };
 use crate::raft::{Member, Network, Raft};
 use crate::start_error::StartError;
@@ -32,6 +32,8 @@ const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
 const GROWTH: Growth = Growth { least: 256 * 1024 * 1024, factor: 4 };
 /// Nodes take so many different turns at making snapshots.
 const SNAPSHOT_TURNS: u64 = 4;
+/// Who may be at this node's former address must answer within this time.
+const MEET: Duration = Duration::from_millis(250);
 /// Entries that go to a follower at once.
 const BATCH: u64 = 300;
 /// A piece of a snapshot on the wire, in bytes.
@@ -160,7 +162,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
 
     let cluster = match through {
         Entrance::None => {
-            tokio::spawn(announce(Arc::downgrade(&inner), advertised));
+            tokio::spawn(announce(Arc::downgrade(&inner), Arc::clone(&raft_peers), advertised));
             identity.cluster
         }
         Entrance::Bootstrap => {
@@ -336,7 +338,7 @@ async fn enter(
 }
 
 /// Tells the others where this node is now, if they know another address of it.
-async fn announce(inner: Weak<Inner>, address: String) {
+async fn announce(inner: Weak<Inner>, raft_peers: Arc<Peers>, address: String) {
     loop {
         let Some(strong) = inner.upgrade() else { return };
         let id = strong.id();
@@ -345,7 +347,11 @@ async fn announce(inner: Weak<Inner>, address: String) {
         if strong.is_stopped() || known.as_ref().is_some_and(|(_, member)| member.address == address) {
             return;
         }
-        if known.is_some() {
+        if let Some((_, before)) = known {
+            // Where this node was another member may be now, which would be met nowhere else.
+            for peers in [&strong.peers, &raft_peers] {
+                let _ = peers.send(To::any(&before.address), &Ping(), MEET).await;
+            }
             let instance = strong.identity.read().instance;
             let told = membership::join(&strong, &Join((id, instance, address.clone()))).await;
             if let Err(error) = told {
