@@ -57,10 +57,8 @@ pub(crate) async fn reach(inner: &Arc<Inner>) -> Option<Index> {
     let deadline = Instant::now() + inner.timing.read;
     let index = loop {
         let asked = match inner.leader() {
-            Some((node, _)) if node == inner.id() => {
-                tokio::time::timeout(TRY, read_index_here(inner)).await.unwrap_or_default()
-            }
-            Some((leader, address)) => ask(inner, To::node(leader, &address)).await,
+            Some((node, _)) if node == inner.id() => within_try(read_index_here(inner)).await,
+            Some((leader, address)) => within_try(ask(inner, To::node(leader, &address))).await,
             None => None,
         };
         match asked {
@@ -70,6 +68,11 @@ pub(crate) async fn reach(inner: &Arc<Inner>) -> Option<Index> {
         }
     };
     inner.wait_applied(index, deadline).await.then_some(index)
+}
+
+/// Raft says nothing while it waits for the disk, and readers don't wait as long as it may.
+async fn within_try(asked: impl Future<Output = Option<Index>>) -> Option<Index> {
+    tokio::time::timeout(TRY, asked).await.unwrap_or_default()
 }
 
 /// Asks the leader for the index, with this node's vote: looked at now, after the readers have come.

@@ -125,6 +125,11 @@ impl Platter {
         self.kept.lock().free = bytes;
     }
 
+    /// Says how long the disk takes from now on.
+    pub(crate) fn set_delay(&self, delay: Delay) {
+        self.kept.lock().delay = delay;
+    }
+
     /// Uses the disk, from what it kept.
     pub(crate) fn using(&self) -> Memory {
         let mut kept = self.kept.lock();
@@ -253,7 +258,8 @@ impl Disk for Memory {
     }
 
     fn free(&self) -> u64 {
-        self.kept(|kept| kept.free).unwrap_or(0)
+        // One whose power is cut is not full: nobody knows.
+        self.kept(|kept| kept.free).unwrap_or(u64::MAX)
     }
 }
 

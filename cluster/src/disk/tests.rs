@@ -140,3 +140,13 @@ fn a_file_that_is_not_kept_goes_with_its_handle() {
     disk.keep(file).expect("kept");
     assert_eq!(count(), before + 1, "what is kept stays");
 }
+
+#[test]
+fn a_disk_whose_power_is_cut_is_not_taken_for_a_full_one() {
+    let platter = Platter::new(1, Duration::ZERO..Duration::ZERO);
+    platter.set_free(5);
+    let disk = platter.using();
+    assert_eq!(disk.free(), 5);
+    platter.cut();
+    assert_eq!(disk.free(), u64::MAX);
+}

@@ -27,6 +27,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::membership::Role;
 use crate::raft::Dice;
+use crate::read::ReadError;
 use crate::transaction::{TransactError, Transaction};
 use world::World;
 
@@ -175,6 +176,25 @@ fn a_leader_without_room_gives_the_lead_away_and_nobody_is_refused() {
         Ok(())
     };
     in_counted_time(1, moves).expect("it goes well");
+}
+
+#[test]
+fn readers_do_not_wait_for_a_node_whose_raft_waits_for_its_disk() {
+    let reads = async {
+        let world = World::new(1, 3, false);
+        world.found().await?;
+        let follows = |at: &usize| world.node(*at).is_some_and(|node| node.metrics().role == Role::Follower);
+        let follower = world.wanted().into_iter().find(follows).ok_or("nobody follows")?;
+        let node = world.node(follower).ok_or("it runs")?;
+        world.set_delay(follower, Duration::from_secs(3600));
+        // Raft keeps its vote before it does anything else.
+        node.inner.raft().trigger().elect().await.map_err(|error| error.to_string())?;
+        let read = tokio::time::timeout(Duration::from_secs(10), node.fresh()).await;
+        let read = read.map_err(|_| "the reader waits for the disk")?;
+        assert!(matches!(read, Err(ReadError::Unavailable { .. })));
+        Ok(())
+    };
+    in_counted_time(1, reads).expect("it goes well");
 }
 
 /// Holds where tokio's dice can be loaded.

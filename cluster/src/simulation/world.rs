@@ -137,6 +137,11 @@ impl World {
         self.hosts.lock()[at].platter.set_free(bytes);
     }
 
+    /// Says how long a machine's disk takes for everything.
+    pub(super) fn set_delay(&self, at: usize, delay: Duration) {
+        self.hosts.lock()[at].platter.set_delay(delay..delay);
+    }
+
     /// Adds a machine; it is not switched on yet.
     pub(super) fn add_host(&self) -> usize {
         let mut hosts = self.hosts.lock();
