@@ -2,6 +2,9 @@
 //!
 //! Source: "API Gateway mapping expression reference" in the developer guide.
 
+use std::borrow::Cow;
+
+use super::jsonpath::Path;
 use crate::model::rest::Strings;
 
 /// Where a mapped request value goes: `integration.request.{header|path|querystring}.{name}`.
@@ -32,8 +35,8 @@ pub enum Source {
     Context(String),
     /// A constant: quoted in the expression, or a stage variable, whose value is known when the stage is compiled.
     Constant(String),
-    /// An expression over the body, which is not evaluated yet; nothing is mapped.
-    Body,
+    /// What is found in the request's body, or all of it.
+    Body(Option<Path>),
 }
 
 /// Where a header of the answer comes from.
@@ -47,8 +50,8 @@ pub enum ResponseSource {
     Context(String),
     /// A constant, or a stage variable.
     Constant(String),
-    /// An expression over the body, which is not evaluated yet; nothing is mapped.
-    Body,
+    /// What is found in the answer's body, or all of it.
+    Body(Option<Path>),
 }
 
 impl Target {
@@ -74,8 +77,8 @@ impl Source {
             return Some(Self::Context(name.to_owned()));
         }
         let rest = text.strip_prefix("method.request.")?;
-        if rest == "body" || rest.starts_with("body.") {
-            return Some(Self::Body);
+        if let Some(path) = body(rest) {
+            return path.map(Self::Body);
         }
         let (place, name) = rest.split_once('.')?;
         let name = name.to_owned();
@@ -100,8 +103,8 @@ impl ResponseSource {
             return Some(Self::Context(name.to_owned()));
         }
         let rest = text.strip_prefix("integration.response.")?;
-        if rest == "body" || rest.starts_with("body.") {
-            return Some(Self::Body);
+        if let Some(path) = body(rest) {
+            return path.map(Self::Body);
         }
         match rest.split_once('.')? {
             ("header", name) => Some(Self::Header(name.to_owned())),
@@ -119,6 +122,37 @@ fn constant(text: &str, variables: &Strings) -> Option<Option<String>> {
     text.strip_prefix("stageVariables.").map(|name| variables.get(name).cloned())
 }
 
+/// The path of `body` or `body.{path}`, if the expression is one of the two; `Some(None)` if the path can't be read.
+fn body(expression: &str) -> Option<Option<Option<Path>>> {
+    if expression == "body" {
+        return Some(Some(None));
+    }
+    let path = expression.strip_prefix("body.")?;
+    Some(Path::parse(path).ok().map(Some))
+}
+
+/// A body that starts like JSON is none.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body starts like JSON and is none")]
+pub struct NotJson;
+
+/// What an expression finds in a body: texts as they are, everything else as JSON. An empty body is an empty object;
+/// in one that doesn't start like JSON nothing is found. Source: data-plane reference, 9.1.
+pub fn in_body(body: &[u8], path: Option<&Path>) -> Result<Option<String>, NotJson> {
+    let text = if body.is_empty() { Cow::Borrowed("{}") } else { String::from_utf8_lossy(body) };
+    let Some(path) = path else { return Ok(Some(text.into_owned())) };
+    let text = text.trim();
+    if !text.starts_with(['{', '[', '"', '\'']) {
+        return Ok(None);
+    }
+    let json: serde_json::Value = serde_json::from_str(text).map_err(|_| NotJson)?;
+    Ok(path.find(&json).and_then(|found| match &*found {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,8 +167,9 @@ mod tests {
             ("method.request.multivaluequerystring.q", Some(Source::QueryAll(text("q")))),
             ("method.request.header.X-A", Some(Source::Header(text("X-A")))),
             ("method.request.multivalueheader.X-A", Some(Source::HeaderAll(text("X-A")))),
-            ("method.request.body", Some(Source::Body)),
-            ("method.request.body.a", Some(Source::Body)),
+            ("method.request.body", Some(Source::Body(None))),
+            ("method.request.body.a", Path::parse("$.a").ok().map(|path| Source::Body(Some(path)))),
+            ("method.request.body.", None),
             ("context.requestId", Some(Source::Context(text("requestId")))),
             ("stageVariables.v", Some(Source::Constant(text("1")))),
             ("stageVariables.w", None),
@@ -145,6 +180,26 @@ mod tests {
         ] {
             assert_eq!(Source::parse(expression, &variables), expected, "{expression}");
         }
+    }
+
+    #[test]
+    fn bodies_are_looked_into() {
+        for (body, path, expected) in [
+            ("{\"a\":\"x\"}", "a", Ok(Some("x"))),
+            ("{\"a\":{\"b\":[1, 2]}}", "a", Ok(Some("{\"b\":[1,2]}"))),
+            ("{\"a\":{\"b\":[1, 2]}}", "a.b[1]", Ok(Some("2"))),
+            ("{\"a\":null}", "a", Ok(None)),
+            ("{}", "a", Ok(None)),
+            ("", "a", Ok(None)),
+            ("plain", "a", Ok(None)),
+            (" {\"a\": 1", "a", Err(NotJson)),
+            ("'a'", "a", Err(NotJson)),
+        ] {
+            let found = in_body(body.as_bytes(), Path::parse(path).ok().as_ref());
+            assert_eq!(found, expected.map(|text| text.map(str::to_owned)), "{path} in {body}");
+        }
+        assert_eq!(in_body(b"", None), Ok(Some("{}".to_owned())));
+        assert_eq!(in_body(b"plain", None), Ok(Some("plain".to_owned())));
     }
 
     #[test]

@@ -1,33 +1,30 @@
-//! Mapping templates: so far those that are plain text; a template in the Velocity language is recognized and refused.
+//! Mapping templates, compiled with their stage: most are plain text, and cost nothing.
+
+use super::vtl::{self, Limits};
 
 /// A template, compiled.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Template {
     /// Renders as itself.
     Literal(String),
-    /// Has references or directives, which this release cannot evaluate: every rendering fails.
-    Velocity,
+    /// Is rendered with each request.
+    Velocity(Box<vtl::Template>),
+    /// Can't be parsed: every rendering fails with this.
+    Broken(vtl::Error),
 }
 
 impl Template {
+    /// How much one rendering may do: API Gateway's limits of iterations and of a payload.
+    pub const LIMITS: Limits = Limits { steps: 1_000_000, iterations: 1000, depth: 200, output: 10 * 1024 * 1024 };
+
     /// Reads a template.
     pub fn compile(text: &str) -> Self {
-        if has_velocity(text) { Self::Velocity } else { Self::Literal(text.to_owned()) }
-    }
-
-    /// The text that the template renders to.
-    pub fn render(&self) -> Result<&str, Unsupported> {
-        match self {
-            Self::Literal(text) => Ok(text),
-            Self::Velocity => Err(Unsupported),
+        if !has_velocity(text) {
+            return Self::Literal(text.to_owned());
         }
+        vtl::Template::parse(text).map_or_else(Self::Broken, |template| Self::Velocity(Box::new(template)))
     }
 }
-
-/// A template needs the Velocity language.
-#[derive(Debug, thiserror::Error, PartialEq)]
-#[error("the mapping template has Velocity references or directives, which are not evaluated yet")]
-pub struct Unsupported;
 
 /// Whether Velocity would do anything but copy the text: `$name`, `${`, `$!`, `#word`, `##`, `#*`, `#[`, `#{`, `#@`.
 fn has_velocity(text: &str) -> bool {
@@ -50,13 +47,23 @@ mod tests {
             ("", true),
             ("costs 5$ or 5 $", true),
             ("#1", true),
+            ("a\\b", true),
             ("$input.body", false),
             ("${x}", false),
             ("$!x", false),
             ("#set($x = 1)", false),
             ("a ## comment", false),
         ] {
-            assert_eq!(Template::compile(text) != Template::Velocity, literal, "{text}");
+            assert_eq!(matches!(Template::compile(text), Template::Literal(_)), literal, "{text}");
+        }
+        assert!(matches!(Template::compile("#if(true)"), Template::Broken(_)));
+    }
+
+    #[test]
+    fn what_is_taken_for_plain_renders_as_itself() {
+        for text in [r#"{"statusCode": 200}"#, "5$ $ #1 # $1 \\ \\\\ \\n #", "", "a\r\n  b"] {
+            let template = vtl::Template::parse(text).expect("a template");
+            assert_eq!(template.render(&[], &Template::LIMITS).as_deref(), Ok(text));
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{Config, Error, admin};
 use crate::control::{Control, listener as control_listener};
 use crate::observe::clock::Clock;
 use crate::observe::process;
-use crate::traffic::execute::{Execute, Limits, address};
+use crate::traffic::execute::{Execute, Limits, Owner, address};
 use crate::traffic::ingress::listener as traffic_listener;
 use crate::traffic::stage::Directory;
 
@@ -71,6 +71,8 @@ pub(super) struct Shared {
     pub(super) cluster: Cluster,
     pub(super) directory: Directory,
     pub(super) clock: Clock,
+    /// Whose gateway this is.
+    pub(super) owner: Arc<Owner>,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) recorder: PrometheusHandle,
     pub(super) ready: Arc<AtomicBool>,
@@ -165,7 +167,8 @@ struct Worker {
 impl Worker {
     fn new(shared: Shared) -> Self {
         let (directory, tls, clock) = (shared.directory.clone(), Arc::clone(&shared.tls), shared.clock.clone());
-        Self { execute: Execute::new(directory, tls, clock, Limits::default()), shared }
+        let owner = Arc::clone(&shared.owner);
+        Self { execute: Execute::new(directory, tls, clock, owner, Limits::default()), shared }
     }
 
     fn of(request: &HttpRequest) -> Rc<Self> {

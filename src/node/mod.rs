@@ -19,6 +19,7 @@ use crate::catalog::Catalog;
 use crate::control::{Control, Settings};
 use crate::observe::clock::Clock;
 use crate::observe::{metrics, process};
+use crate::traffic::execute::Owner;
 use crate::traffic::execute::invoke::Invoker;
 use crate::traffic::stage::{Directory, Keeper};
 
@@ -104,13 +105,15 @@ impl Node {
             settle_within: config.settle_within,
         };
         let tls = listeners::upstream_tls()?;
-        let invoker = Invoker::new(Arc::clone(&tls), clock.clone());
+        let owner = Arc::new(Owner { account: config.account.clone(), region: config.region.clone() });
+        let invoker = Invoker::new(Arc::clone(&tls), clock.clone(), Arc::clone(&owner));
         let control = Control::new(catalog, clock.clone(), invoker, settings);
         let shared = listeners::Shared {
             control,
             cluster: cluster.clone(),
             directory,
             clock,
+            owner,
             tls,
             recorder: recorder.clone(),
             ready: Arc::default(),

@@ -3,12 +3,19 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use uuid::Uuid;
+
+use crate::model::rest::GatewayResponseType;
 
 /// Header fields in order, duplicates kept.
 #[derive(Clone, Debug, Default)]
@@ -129,10 +136,22 @@ impl Body {
     }
 }
 
-/// A request as it arrived, and how.
+/// A request: its head, which all who look at it share, and its body.
 pub struct Request {
+    head: Rc<Head>,
+    /// Its body.
+    pub body: Body,
+}
+
+/// A request as it arrived, and how; all but its body.
+#[derive(Clone, Debug)]
+pub struct Head {
     /// Its id: the caller's, where that is a UUID, or a new one.
     pub id: Uuid,
+    /// What AWS calls its extended id, before it is spelled out.
+    pub extended: [u8; 11],
+    /// When it arrived, since 1970.
+    pub arrived: Duration,
     /// Its verb.
     pub method: Method,
     /// Path and query as they were sent.
@@ -141,14 +160,51 @@ pub struct Request {
     pub host: String,
     /// Header fields.
     pub headers: Headers,
-    /// Its body.
-    pub body: Body,
     /// Who sent it.
     pub peer: Peer,
     /// The port that it arrived on.
     pub port: u16,
     /// Whether it came over TLS.
     pub secure: bool,
+}
+
+impl Request {
+    /// A request of these.
+    pub fn new(head: Head, body: Body) -> Self {
+        Self { head: Rc::new(head), body }
+    }
+
+    /// The head, to be kept.
+    pub fn head(&self) -> &Rc<Head> {
+        &self.head
+    }
+
+    /// The head, to be changed; who keeps it already does not see the change.
+    pub fn head_mut(&mut self) -> &mut Head {
+        Rc::make_mut(&mut self.head)
+    }
+}
+
+impl Deref for Request {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl Head {
+    /// An extended id, before it is spelled out.
+    pub fn new_extended() -> [u8; 11] {
+        let mut bytes = [0; 11];
+        bytes.copy_from_slice(&Uuid::new_v4().as_bytes()[..11]);
+        bytes
+    }
+
+    /// The extended id: fifteen characters and one `=`, as AWS's.
+    pub fn extended_id(&self) -> String {
+        BASE64.encode(self.extended)
+    }
 }
 
 /// Who sent a request.
@@ -182,8 +238,8 @@ pub struct Reply {
 /// A request that ends early: what API Gateway says of it, and what goes to the log.
 #[derive(Debug)]
 pub struct Refusal {
-    /// Which gateway response answers it.
-    pub response: ResponseType,
+    /// Which gateway response answers it; none before a stage is known, and nobody customizes that.
+    pub response: Option<GatewayResponseType>,
     /// The status.
     pub status: StatusCode,
     /// `x-amzn-ErrorType`.
@@ -192,97 +248,133 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
     /// What the operator reads.
     pub reason: Cow<'static, str>,
-}
-
-/// Gateway responses, by the names that API Gateway gives them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResponseType {
-    /// Before a stage is known; can't be customized.
-    Forbidden,
-    /// 413, plain text; can't be customized.
-    RequestTooLarge,
-    /// No method for this path and verb.
-    MissingAuthenticationToken,
-    /// Not allowed.
-    AccessDenied,
-    /// No API key, or not one for this stage.
-    InvalidApiKey,
-    /// The request itself is at fault.
-    Default4xx,
-    /// No template for the body's type.
-    UnsupportedMediaType,
-    /// The API itself is at fault.
-    ApiConfigurationError,
-    /// The backend can't be reached.
-    IntegrationFailure,
-    /// The backend takes too long.
-    IntegrationTimeout,
+    /// What a validator found wrong, for those who customize the answer.
+    pub validation: Option<String>,
 }
 
 impl Refusal {
     /// The API is at fault: 500 `Internal server error`, and the reason in the log.
     pub fn configuration(reason: impl fmt::Display) -> Self {
         Self {
-            response: ResponseType::ApiConfigurationError,
+            response: Some(GatewayResponseType::ApiConfigurationError),
             status: StatusCode::INTERNAL_SERVER_ERROR,
             error_type: "InternalServerErrorException",
             message: Cow::Borrowed("Internal server error"),
             reason: Cow::Owned(format!("Execution failed due to configuration error: {reason}")),
+            validation: None,
         }
     }
 
     /// No such API or stage: 403 `Forbidden`.
     pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            response: ResponseType::Forbidden,
+            response: None,
             status: StatusCode::FORBIDDEN,
             error_type: "ForbiddenException",
             message: Cow::Borrowed("Forbidden"),
             reason: reason.into(),
+            validation: None,
         }
     }
 
     /// The request is at fault, with a message that says how.
     pub fn bad_request(status: StatusCode, message: &'static str) -> Self {
         Self {
-            response: ResponseType::Default4xx,
+            response: Some(GatewayResponseType::Default4xx),
             status,
             error_type: "BadRequestException",
             message: Cow::Borrowed(message),
             reason: Cow::Borrowed(message),
+            validation: None,
         }
     }
 
     /// The request's body is longer than allowed: 413, in plain text.
     pub fn too_large(limit: u64) -> Self {
         Self {
-            response: ResponseType::RequestTooLarge,
+            response: Some(GatewayResponseType::RequestTooLarge),
             status: StatusCode::PAYLOAD_TOO_LARGE,
             error_type: "RequestTooLargeException",
             message: Cow::Owned(format!("HTTP content length exceeded {limit} bytes.")),
             reason: Cow::Borrowed("the request's body is too long"),
+            validation: None,
+        }
+    }
+
+    /// The body could not be read whole: it is too long, or its sender stopped or sent what is none.
+    pub fn body(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLong { limit } => Self::too_large(limit),
+            BodyError::Stalled => Self::bad_request(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+            BodyError::Broken(_) => Self::bad_request(StatusCode::BAD_REQUEST, "Bad Request"),
         }
     }
 
     /// The backend can't be reached, or broke off: 504.
     pub fn network(reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            response: ResponseType::IntegrationFailure,
+            response: Some(GatewayResponseType::IntegrationFailure),
             status: StatusCode::GATEWAY_TIMEOUT,
             error_type: "InternalServerErrorException",
             message: Cow::Borrowed("Network error communicating with endpoint"),
             reason: reason.into(),
+            validation: None,
         }
     }
 
     /// The backend takes longer than the integration allows: 504.
     pub fn timeout() -> Self {
         Self {
-            response: ResponseType::IntegrationTimeout,
+            response: Some(GatewayResponseType::IntegrationTimeout),
             status: StatusCode::GATEWAY_TIMEOUT,
             error_type: "InternalServerErrorException",
             message: Cow::Borrowed("Endpoint request timed out"),
             reason: Cow::Borrowed("Execution failed due to a timeout error"),
+            validation: None,
+        }
+    }
+}
+
+/// A header's name as people and AWS spell it; the server that we stand on knows small letters only.
+pub fn spelled(name: &str) -> Cow<'_, str> {
+    match name {
+        "x-amzn-apigateway-api-id" | "x-amz-apigw-id" => return Cow::Borrowed(name),
+        "x-amzn-errortype" => return Cow::Borrowed("x-amzn-ErrorType"),
+        "x-amzn-requestid" => return Cow::Borrowed("x-amzn-RequestId"),
+        "content-md5" => return Cow::Borrowed("Content-MD5"),
+        "etag" => return Cow::Borrowed("ETag"),
+        "www-authenticate" => return Cow::Borrowed("WWW-Authenticate"),
+        _ => {}
+    }
+    if let Some(rest) = name.strip_prefix("x-amzn-remapped-") {
+        return Cow::Owned(format!("x-amzn-Remapped-{}", spelled(rest)));
+    }
+    let mut at_start = true;
+    let letters = name.chars().map(|letter| {
+        let written = if at_start { letter.to_ascii_uppercase() } else { letter };
+        at_start = letter == '-';
+        written
+    });
+    Cow::Owned(letters.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_spelled_as_aws_does_it() {
+        for (name, expected) in [
+            ("content-type", "Content-Type"),
+            ("x-amzn-trace-id", "X-Amzn-Trace-Id"),
+            ("x-amzn-errortype", "x-amzn-ErrorType"),
+            ("x-amzn-apigateway-api-id", "x-amzn-apigateway-api-id"),
+            ("x-amzn-remapped-content-length", "x-amzn-Remapped-Content-Length"),
+            ("x-amzn-remapped-x-amzn-requestid", "x-amzn-Remapped-x-amzn-RequestId"),
+            ("x-amzn-remapped-www-authenticate", "x-amzn-Remapped-WWW-Authenticate"),
+            ("x--a", "X--A"),
+        ] {
+            assert_eq!(spelled(name), expected);
         }
     }
 }

@@ -218,6 +218,8 @@ class Echo(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if "chunked" in (self.headers.get("Transfer-Encoding") or ""):
             body = self.read_chunks()
+        if self.path.startswith("/say"):
+            return self.say(body)
         status = 418 if self.path.startswith("/teapot") else 200
         text = json.dumps(
             {
@@ -236,6 +238,14 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(text)
+
+    def say(self, body):
+        """Answers with the body as it came, and with the status and type that the caller wants."""
+        self.send_response(int(self.headers.get("X-Status", "200")))
+        self.send_header("Content-Type", self.headers.get("X-Type", "application/json"))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def read_chunks(self):
         body = b""
@@ -316,3 +326,29 @@ def build(client, backend, name="api", path="pets", integration=None, verb="GET"
         **(integration or {"type": "HTTP_PROXY", "integrationHttpMethod": verb, "uri": f"http://{backend}/{path}"}),
     )
     return api["id"], resource["id"]
+
+
+def serve(node, paths, stage="prod", variables=None, **more):
+    """Imports an API, `{path: {verb: (integration, method)}}`, and deploys it; gives a function from paths to URLs.
+
+    Every method declares the statuses that its integration answers with, and any other that it names.
+    """
+    described = {}
+    for path, verbs in paths.items():
+        for verb, (integration, method) in verbs.items():
+            responses = integration.get("responses", {})
+            headers = lambda response: {
+                name.rpartition(".")[2]: {"schema": {"type": "string"}} for name in response.get("responseParameters", {})
+            }
+            declared = {
+                str(response["statusCode"]): {"description": "", "headers": headers(response)}
+                for response in responses.values()
+            }
+            described.setdefault(path, {})[verb.lower()] = {
+                "responses": declared, **method, "x-amazon-apigateway-integration": integration,
+            }
+    document = {"openapi": "3.0.1", "info": {"title": "served", "version": "1"}, "paths": described, **more}
+    client = node.client()
+    api = client.import_rest_api(body=json.dumps(document).encode(), failOnWarnings=True)
+    client.create_deployment(restApiId=api["id"], stageName=stage, variables=variables or {})
+    return lambda path: node.url(api["id"], stage, path)

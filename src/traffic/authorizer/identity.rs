@@ -42,7 +42,7 @@ impl<'a> Presented<'a> {
             Source::QueryAll(name) => self.query.all(&name).collect::<Vec<_>>().join(","),
             Source::Context(name) => self.context.get(&name)?.clone(),
             Source::Constant(value) => value,
-            Source::Path(_) | Source::Body => return None,
+            Source::Path(_) | Source::Body(_) => return None,
         };
         Some(value).filter(|value| !value.is_empty())
     }

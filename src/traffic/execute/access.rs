@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use http::StatusCode;
 
 use super::route::Routed;
-use crate::model::rest::AuthorizationType;
-use crate::traffic::message::{Refusal, ResponseType};
+use crate::model::rest::{AuthorizationType, GatewayResponseType};
+use crate::traffic::message::Refusal;
 
 /// A request whose caller may call.
 pub(super) struct Admitted(pub(super) Routed);
@@ -19,30 +19,33 @@ pub(super) fn admit(routed: Routed) -> Result<Admitted, Refusal> {
         AuthorizationType::None => {}
         AuthorizationType::AwsIam if routed.request.headers.last_text("authorization").is_none() => {
             return Err(Refusal {
-                response: ResponseType::MissingAuthenticationToken,
+                response: Some(GatewayResponseType::MissingAuthenticationToken),
                 status: StatusCode::FORBIDDEN,
                 error_type: "MissingAuthenticationTokenException",
                 message: Cow::Borrowed("Missing Authentication Token"),
                 reason: Cow::Borrowed("the method wants a signature and the request has none"),
+                validation: None,
             });
         }
         kind @ (AuthorizationType::AwsIam | AuthorizationType::Custom | AuthorizationType::CognitoUserPools) => {
             return Err(Refusal {
-                response: ResponseType::AccessDenied,
+                response: Some(GatewayResponseType::AccessDenied),
                 status: StatusCode::FORBIDDEN,
                 error_type: "AccessDeniedException",
                 message: Cow::Borrowed("User is not authorized to access this resource"),
                 reason: Cow::Owned(format!("authorization by {kind} is not available yet")),
+                validation: None,
             });
         }
     }
     if routed.method.api_key_required {
         return Err(Refusal {
-            response: ResponseType::InvalidApiKey,
+            response: Some(GatewayResponseType::InvalidApiKey),
             status: StatusCode::FORBIDDEN,
             error_type: "ForbiddenException",
             message: Cow::Borrowed("Forbidden"),
             reason: Cow::Borrowed("the method wants an API key, and no usage plan has this stage"),
+            validation: None,
         });
     }
     Ok(Admitted(routed))

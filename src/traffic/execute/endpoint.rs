@@ -56,14 +56,18 @@ pub(super) fn locate(
         ));
     }
     let served;
+    let mut by_path = false;
     let address = match address::of_host(&request.host, request.uri.path()) {
         Some(address) => address,
         None => {
             served = directory.names().find(&request.host);
             match &served {
                 Some(served) => mapped(served, request.uri.path())?,
-                None => address::of_path(request.uri.path())
-                    .ok_or_else(|| Refusal::forbidden("neither the host nor the path names an API"))?,
+                None => {
+                    by_path = true;
+                    address::of_path(request.uri.path())
+                        .ok_or_else(|| Refusal::forbidden("neither the host nor the path names an API"))?
+                }
             }
         }
     };
@@ -76,7 +80,9 @@ pub(super) fn locate(
     if by_host && deployed.endpoint_disabled {
         return Err(Refusal::forbidden("the API's execute-api endpoint is disabled"));
     }
-    outcome.located(&stage, side);
+    // What says which API is meant is no part of the path that callers use at AWS.
+    let shown = by_path.then(|| format!("/{}{path}", stage.name));
+    outcome.located(&stage, side, shown);
     request.body = bounded(request.body, limits.body)?;
     Ok(Located { request, stage, side, path })
 }

@@ -7,17 +7,20 @@ use tokio::time::Instant;
 use super::integration_request::{Call, Prepared};
 use super::journal;
 use super::outcome::Outcome;
+use super::rendering::Overrides;
 use super::route::Routed;
 use crate::traffic::integration::http1;
 use crate::traffic::message::{Body, BodyError, Refusal};
 
-/// An answer that is written down is taken whole, if it has at most so many bytes: AWS's limit of a payload.
-const MAX_RECORDED: u64 = 10_485_760;
+/// An answer that is looked into is taken whole, if it has at most so many bytes: AWS's limit of a payload.
+pub(super) const MAX_ANSWER: u64 = 10_485_760;
 
 /// A request with what the integration answered.
 pub(super) struct Answered {
     pub(super) routed: Routed,
     pub(super) answer: Answer,
+    /// What templates wrote over the answer so far.
+    pub(super) overrides: Option<Overrides>,
 }
 
 pub(super) enum Answer {
@@ -30,7 +33,7 @@ pub(super) async fn call(
     client: &http1::Client,
     outcome: &mut Outcome,
 ) -> Result<Answered, Refusal> {
-    let Prepared { routed, call } = prepared;
+    let Prepared { routed, call, overrides } = prepared;
     let answer = match call {
         Call::Mock(status) => Answer::Mock(status),
         Call::Http(call) => {
@@ -41,17 +44,17 @@ pub(super) async fn call(
             outcome.integrated(took);
             let mut answer = result.map_err(refuse)?;
             if outcome.journal().is_some() {
-                answer.body = Body::Whole(answer.body.whole(MAX_RECORDED).await.map_err(broken)?);
+                answer.body = Body::Whole(answer.body.whole(MAX_ANSWER).await.map_err(broken)?);
                 journal::answer(outcome, &answer, took);
             }
             Answer::Http(answer)
         }
     };
-    Ok(Answered { routed, answer })
+    Ok(Answered { routed, answer, overrides })
 }
 
 /// What an answer gets whose body can't be taken whole.
-fn broken(error: BodyError) -> Refusal {
+pub(super) fn broken(error: BodyError) -> Refusal {
     match error {
         BodyError::TooLong { limit } => Refusal::configuration(format_args!(
             "Integration response is larger than allowed maximum of {limit} bytes."
@@ -75,12 +78,6 @@ fn refuse(error: http1::Error) -> Refusal {
             "Execution failed due to a network error communicating with endpoint: its answer is not HTTP/1.1, {what}"
         ))),
         http1::Error::Timeout(_) => Refusal::timeout(),
-        http1::Error::RequestBody(BodyError::TooLong { limit }) => Refusal::too_large(limit),
-        http1::Error::RequestBody(BodyError::Stalled) => {
-            Refusal::bad_request(http::StatusCode::REQUEST_TIMEOUT, "Request Timeout")
-        }
-        http1::Error::RequestBody(BodyError::Broken(_)) => {
-            Refusal::bad_request(http::StatusCode::BAD_REQUEST, "Bad Request")
-        }
+        http1::Error::RequestBody(error) => Refusal::body(error),
     }
 }

@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
-use super::integration::{Answer, Answered};
-use super::integration_request::{context, render};
+use super::content::{self, Content};
+use super::facts::Facts;
+use super::integration::{Answer, Answered, MAX_ANSWER, broken};
 use super::outcome::Outcome;
-use super::route::Routed;
-use crate::mapping::parameters::ResponseSource;
+use super::rendering;
+use crate::mapping::parameters::{NotJson, ResponseSource, in_body};
+use crate::mapping::template::Template;
 use crate::traffic::message::{Body, Headers, Refusal};
 use crate::traffic::stage::{CompiledIntegration, CompiledResponse, media_type};
 
@@ -23,8 +25,8 @@ pub(super) struct Mapped {
     pub(super) proxied: bool,
 }
 
-pub(super) fn map(answered: Answered, _outcome: &mut Outcome) -> Result<Mapped, Refusal> {
-    let Answered { routed, answer } = answered;
+pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Mapped, Refusal> {
+    let Answered { routed, answer, mut overrides } = answered;
     let (responses, status, headers, body) = match (&routed.method.integration, answer) {
         (CompiledIntegration::Http(http), Answer::Http(answer)) if http.proxy => {
             return Ok(Mapped { status: answer.status, headers: answer.headers, body: answer.body, proxied: true });
@@ -44,25 +46,41 @@ pub(super) fn map(answered: Answered, _outcome: &mut Outcome) -> Result<Mapped, 
             response.status.as_u16()
         )));
     }
+    let facts = outcome.facts();
+    let body = body.whole(MAX_ANSWER).await.map_err(broken)?;
     let mut mapped = Headers::with_capacity(response.headers.len() + 4);
     for (name, source) in &response.headers {
-        let value = value(source, &headers, &routed);
+        let value = value(source, &headers, &body, facts)
+            .map_err(|error| Refusal::configuration(format_args!("Unable to transform response: {error}")))?;
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             mapped.set(name.clone(), value);
         }
     }
-    let body = match template(response, &routed) {
+    let content = convert(body, &headers, response, facts)?;
+    let body = match template(response, facts) {
         Some((content_type, template)) => {
             if mapped.last(&CONTENT_TYPE).is_none()
                 && let Ok(value) = HeaderValue::from_str(content_type)
             {
                 mapped.append(CONTENT_TYPE, value);
             }
-            Body::Whole(Bytes::from(render(template)?.to_owned()))
+            let rendered = if content.is_text {
+                rendering::render(template, &content.bytes, facts, &mut overrides)
+            } else {
+                Err("the body is not text".to_owned())
+            };
+            let rendered = rendered
+                .map_err(|error| Refusal::configuration(format_args!("Unable to transform response: {error}")))?;
+            Bytes::from(rendered.into_owned())
         }
-        None => body,
+        None => content.bytes,
     };
-    Ok(Mapped { status: response.status, headers: mapped, body, proxied: false })
+    let mut status = response.status;
+    if let Some(overrides) = overrides {
+        status = overrides.status().unwrap_or(status);
+        rendering::override_headers(&mut mapped, overrides.of_response_headers());
+    }
+    Ok(Mapped { status, headers: mapped, body: Body::Whole(body), proxied: false })
 }
 
 /// The first response whose pattern matches the endpoint's status, or the default one.
@@ -80,28 +98,38 @@ fn select(responses: &[CompiledResponse], status: Option<i64>) -> Result<&Compil
     })
 }
 
+/// The body as content handling wants it.
+fn convert(body: Bytes, headers: &Headers, response: &CompiledResponse, facts: &Facts) -> Result<Content, Refusal> {
+    let is_binary = |header: Option<&str>| facts.deployed().is_some_and(|deployed| deployed.binary.has(header));
+    let is_sent = is_binary(headers.last_text(CONTENT_TYPE.as_str()));
+    let is_accepted = is_binary(facts.head().headers.last_text(ACCEPT.as_str()));
+    content::of_response(body, is_sent, is_accepted, response.content_handling).map_err(Refusal::configuration)
+}
+
 /// The template for what the caller accepts: its own, else JSON's, else the first.
-fn template<'r>(
-    response: &'r CompiledResponse,
-    routed: &Routed,
-) -> Option<(&'r str, &'r crate::mapping::template::Template)> {
-    let accepted = media_type(routed.request.headers.last_text("accept"));
+fn template<'r>(response: &'r CompiledResponse, facts: &Facts) -> Option<(&'r str, &'r Template)> {
+    let accepted = media_type(facts.head().headers.last_text(ACCEPT.as_str()));
     let find = |wanted: &str| response.templates.iter().find(|(content_type, _)| content_type == wanted);
     let (content_type, template) =
         find(&accepted).or_else(|| find("application/json")).or_else(|| response.templates.first())?;
     Some((content_type, template))
 }
 
-fn value<'r>(source: &'r ResponseSource, headers: &'r Headers, routed: &'r Routed) -> Option<Cow<'r, str>> {
+fn value<'r>(
+    source: &'r ResponseSource,
+    headers: &'r Headers,
+    body: &'r Bytes,
+    facts: &'r Facts,
+) -> Result<Option<Cow<'r, str>>, NotJson> {
     let value = match source {
-        ResponseSource::Header(name) => Cow::Borrowed(headers.last_text(name)?),
+        ResponseSource::Header(name) => headers.last_text(name).map(Cow::Borrowed),
         ResponseSource::HeaderAll(name) => {
             let values: Vec<&str> = headers.all(name).filter_map(|value| value.to_str().ok()).collect();
-            Cow::Owned(values.join(","))
+            Some(Cow::Owned(values.join(",")))
         }
-        ResponseSource::Context(name) => context(name, routed)?,
-        ResponseSource::Constant(value) => Cow::Borrowed(value.as_str()),
-        ResponseSource::Body => return None,
+        ResponseSource::Context(name) => facts.context(name),
+        ResponseSource::Constant(value) => Some(Cow::Borrowed(value.as_str())),
+        ResponseSource::Body(path) => in_body(body, path.as_ref())?.map(Cow::Owned),
     };
-    (!value.is_empty()).then_some(value)
+    Ok(value.filter(|value| !value.is_empty()))
 }

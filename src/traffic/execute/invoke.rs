@@ -4,6 +4,7 @@
 //! Such a request goes through the phases behind access, as any other; stage, authorizer, API key and limits are left
 //! out. What happens is written down, and nothing is counted.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,17 +17,17 @@ use uuid::Uuid;
 
 use super::access::Admitted;
 use super::endpoint::Limits;
-use super::journal::{TRACE_ID, spelled};
+use super::journal::TRACE_ID;
 use super::outcome::Outcome;
 use super::route::Routed;
-use super::{gateway_response, perform};
+use super::{Owner, gateway_response, perform};
 use crate::model::rest::{self, Authorizer, IntegrationType, Snapshot, Strings};
 use crate::observe::clock::Clock;
 use crate::observe::execution_log::ExecutionLog;
 use crate::traffic::authorizer::{self, Presented};
 use crate::traffic::integration::http1;
-use crate::traffic::message::{Body, Headers, Peer, Refusal, Request};
-use crate::traffic::stage::{CompiledStage, Side};
+use crate::traffic::message::{Body, Head, Headers, Peer, Refusal, Request, spelled};
+use crate::traffic::stage::{CompiledStage, PathParameters, Side};
 
 pub use crate::traffic::authorizer::Permission;
 
@@ -41,6 +42,7 @@ const NOT_IN_A_URI: &AsciiSet =
 pub struct Invoker {
     tls: Arc<ClientConfig>,
     clock: Clock,
+    owner: Arc<Owner>,
 }
 
 /// What an operator makes up of a request.
@@ -116,15 +118,17 @@ pub enum Malformed {
 
 impl Invoker {
     /// Makes one that trusts backends' certificates as `tls` says.
-    pub fn new(tls: Arc<ClientConfig>, clock: Clock) -> Self {
-        Self { tls, clock }
+    pub fn new(tls: Arc<ClientConfig>, clock: Clock, owner: Arc<Owner>) -> Self {
+        Self { tls, clock, owner }
     }
 
     /// Tests a method.
     pub async fn method(&self, trial: Trial) -> Result<Invoked, Malformed> {
-        let routed = trial.route()?;
+        let (routed, path_parameters) = trial.route(self.clock.since_epoch())?;
         let log = ExecutionLog::new(routed.request.id, self.clock.clone());
-        let mut outcome = Outcome::new(&routed.request, Instant::now()).journaled(log);
+        let mut outcome = Outcome::new(&self.owner, &routed.request, Instant::now()).journaled(log);
+        outcome.located(&routed.stage, Side::Base, None);
+        outcome.routed(&routed.request, &routed.method, &Rc::new(path_parameters));
         let client = http1::Client::new(Arc::clone(&self.tls));
         let run = Box::pin(perform(Admitted(routed), &client, &self.clock, &mut outcome));
         let result = tokio::time::timeout(DEADLINE, run).await.unwrap_or_else(|_| Err(Refusal::timeout()));
@@ -136,7 +140,7 @@ impl Invoker {
             }
             Err(refusal) => {
                 outcome.refused(&refusal);
-                let reply = gateway_response::render(&refusal);
+                let reply = gateway_response::render(&refusal, outcome.facts());
                 // Of a failure AWS shows the type of the error alone.
                 let headers = readable(&reply.headers).filter(|(name, _)| name == "x-amzn-ErrorType").collect();
                 (reply, headers)
@@ -167,7 +171,7 @@ impl Invoker {
 
 impl Trial {
     /// The request at its method, past everything that a test leaves out.
-    fn route(self) -> Result<Routed, Malformed> {
+    fn route(self, now: Duration) -> Result<(Routed, PathParameters), Malformed> {
         let resource = self.api.resources.first().ok_or(Malformed::NoMethod)?;
         let method = resource.methods.first().ok_or(Malformed::NoMethod)?;
         let proxied = method.integration.as_ref().is_some_and(|integration| {
@@ -187,18 +191,21 @@ impl Trial {
         if !proxied && headers.last(&http::header::CONTENT_TYPE).is_some() {
             headers.set(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let request = Request {
+        let head = Head {
             id: Uuid::new_v4(),
+            extended: Head::new_extended(),
+            arrived: now,
             method: Verb::from_bytes(self.verb.as_bytes()).map_err(|_| Malformed::Verb(self.verb))?,
             uri,
             host: "testPrefix.testDomainName".to_owned(),
             headers,
-            body: if self.sample.body.is_empty() { Body::Empty } else { Body::Whole(self.sample.body.into()) },
             peer: Peer::Test,
             port: 443,
             secure: true,
         };
-        Ok(Routed { request, stage: Arc::new(stage), side: Side::Base, method, path, path_parameters })
+        let body = if self.sample.body.is_empty() { Body::Empty } else { Body::Whole(self.sample.body.into()) };
+        let request = Request::new(head, body);
+        Ok((Routed { request, stage: Arc::new(stage), method, path }, path_parameters))
     }
 }
 

@@ -10,16 +10,17 @@ use super::route::Routed;
 use crate::mapping::query::Query;
 use crate::observe::execution_log::{ExecutionLog, Line, Pairs};
 use crate::traffic::integration::http1;
-use crate::traffic::message::{Body, Headers, Refusal, Reply};
+use crate::traffic::message::{Body, Headers, Refusal, Reply, spelled};
 
 /// What the method is asked.
 pub(super) fn request(outcome: &mut Outcome, routed: &Routed) {
+    let facts = outcome.facts().clone();
     let Some(log) = outcome.journal() else { return };
     let request = &routed.request;
     log.write(&Line::Starting { request: request.id });
     log.write(&Line::Method { verb: request.method.as_str(), path: &routed.path });
     let mut parameters = Pairs::default();
-    routed.path_parameters.iter().for_each(|(name, value)| parameters.add(name, value));
+    facts.path_parameters().iter().for_each(|(name, value)| parameters.add(name, value));
     log.write(&Line::RequestPath(parameters));
     let query = Query::parse(request.uri.query().unwrap_or_default());
     let mut parameters = Pairs::default();
@@ -77,29 +78,6 @@ pub(super) fn refusal(outcome: &mut Outcome, refusal: &Refusal) {
 /// The header that says which trace a request belongs to, as AWS spells it.
 pub(super) const TRACE_ID: &str = "X-Amzn-Trace-Id";
 
-/// A header's name as people and AWS spell it; the server that we stand on knows small letters only.
-pub(super) fn spelled(name: &str) -> Cow<'_, str> {
-    match name {
-        "x-amzn-apigateway-api-id" | "x-amz-apigw-id" => return Cow::Borrowed(name),
-        "x-amzn-errortype" => return Cow::Borrowed("x-amzn-ErrorType"),
-        "x-amzn-requestid" => return Cow::Borrowed("x-amzn-RequestId"),
-        "content-md5" => return Cow::Borrowed("Content-MD5"),
-        "etag" => return Cow::Borrowed("ETag"),
-        "www-authenticate" => return Cow::Borrowed("WWW-Authenticate"),
-        _ => {}
-    }
-    if let Some(rest) = name.strip_prefix("x-amzn-remapped-") {
-        return Cow::Owned(format!("x-amzn-Remapped-{}", spelled(rest)));
-    }
-    let mut at_start = true;
-    let letters = name.chars().map(|letter| {
-        let written = if at_start { letter.to_ascii_uppercase() } else { letter };
-        at_start = letter == '-';
-        written
-    });
-    Cow::Owned(letters.collect())
-}
-
 fn completed(log: &mut ExecutionLog, status: u16) {
     log.write(&Line::Completed { status });
 }
@@ -126,26 +104,5 @@ fn text(body: &Body) -> Cow<'_, str> {
     match body {
         Body::Whole(bytes) => String::from_utf8_lossy(bytes),
         Body::Empty | Body::Stream { .. } => Cow::Borrowed(""),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headers_are_spelled_as_aws_does_it() {
-        for (name, expected) in [
-            ("content-type", "Content-Type"),
-            ("x-amzn-trace-id", TRACE_ID),
-            ("x-amzn-errortype", "x-amzn-ErrorType"),
-            ("x-amzn-apigateway-api-id", "x-amzn-apigateway-api-id"),
-            ("x-amzn-remapped-content-length", "x-amzn-Remapped-Content-Length"),
-            ("x-amzn-remapped-x-amzn-requestid", "x-amzn-Remapped-x-amzn-RequestId"),
-            ("x-amzn-remapped-www-authenticate", "x-amzn-Remapped-WWW-Authenticate"),
-            ("x--a", "X--A"),
-        ] {
-            assert_eq!(spelled(name), expected);
-        }
     }
 }

@@ -6,8 +6,11 @@
 
 mod access;
 pub mod address;
+mod content;
 mod endpoint;
+mod facts;
 mod gateway_response;
+mod headers;
 mod integration;
 mod integration_request;
 mod integration_response;
@@ -16,9 +19,12 @@ mod journal;
 mod method_request;
 mod method_response;
 mod outcome;
+mod rendering;
 mod route;
+mod sources;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio::time::Instant;
@@ -37,22 +43,37 @@ pub struct Execute {
     directory: Directory,
     client: http1::Client,
     clock: Clock,
+    owner: Arc<Owner>,
     limits: Limits,
+}
+
+/// Whose gateway this is, as `$context` and ARNs have it.
+#[derive(Debug)]
+pub struct Owner {
+    /// The account's twelve digits.
+    pub account: String,
+    /// The region's name.
+    pub region: String,
 }
 
 impl Execute {
     /// Makes one that finds stages in `directory` and trusts backends' certificates as `tls` says.
-    pub fn new(directory: Directory, tls: Arc<ClientConfig>, clock: Clock, limits: Limits) -> Self {
-        Self { directory, client: http1::Client::new(tls), clock, limits }
+    pub fn new(directory: Directory, tls: Arc<ClientConfig>, clock: Clock, owner: Arc<Owner>, limits: Limits) -> Self {
+        Self { directory, client: http1::Client::new(tls), clock, owner, limits }
+    }
+
+    /// The time of day, since 1970.
+    pub fn now(&self) -> Duration {
+        self.clock.since_epoch()
     }
 
     /// Answers a request, in every case.
     pub async fn serve(&self, request: Request) -> Reply {
-        let mut outcome = Outcome::new(&request, Instant::now());
+        let mut outcome = Outcome::new(&self.owner, &request, Instant::now());
         let result = self.run(request, &mut outcome).await;
         let mut reply = result.unwrap_or_else(|refusal| {
             outcome.refused(&refusal);
-            gateway_response::render(&refusal)
+            gateway_response::render(&refusal, outcome.facts())
         });
         outcome.mark(&mut reply);
         outcome.record(&reply);
@@ -76,8 +97,8 @@ async fn perform(
     outcome: &mut Outcome,
 ) -> Result<Reply, Refusal> {
     let accepted = method_request::accept(admitted, outcome)?;
-    let prepared = integration_request::prepare(accepted, outcome, clock)?;
+    let prepared = integration_request::prepare(accepted, outcome, clock).await?;
     let answered = integration::call(prepared, client, outcome).await?;
-    let mapped = integration_response::map(answered, outcome)?;
+    let mapped = integration_response::map(answered, outcome).await?;
     Ok(method_response::finish(mapped, outcome))
 }

@@ -1,19 +1,18 @@
 //! What became of a request: filled in phase by phase, recorded once at the end, on every way out.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use super::journal;
+use super::facts::Facts;
+use super::{Owner, journal};
 use crate::observe::execution_log::ExecutionLog;
 use crate::observe::metrics;
 use crate::traffic::message::{Refusal, Reply, Request};
-use crate::traffic::stage::{CompiledMethod, CompiledStage, Side};
+use crate::traffic::stage::{CompiledMethod, CompiledStage, PathParameters, Side};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const EXTENDED_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-apigw-id");
@@ -21,11 +20,8 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// What is known of a request so far.
 pub(super) struct Outcome {
-    id: Uuid,
+    facts: Facts,
     started: Instant,
-    verb: Method,
-    stage: Option<(Arc<CompiledStage>, Side)>,
-    method: Option<Arc<CompiledMethod>>,
     /// The trace id, for those integrations whose answers carry it.
     trace: Option<String>,
     integration: Option<Duration>,
@@ -35,18 +31,8 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(request: &Request, started: Instant) -> Self {
-        Self {
-            id: request.id,
-            started,
-            verb: request.method.clone(),
-            stage: None,
-            method: None,
-            trace: None,
-            integration: None,
-            reason: None,
-            journal: None,
-        }
+    pub(super) fn new(owner: &Arc<Owner>, request: &Request, started: Instant) -> Self {
+        Self { facts: Facts::new(owner, request), started, trace: None, integration: None, reason: None, journal: None }
     }
 
     /// From here on every step is written down.
@@ -70,12 +56,17 @@ impl Outcome {
         self.started.elapsed()
     }
 
-    pub(super) fn located(&mut self, stage: &Arc<CompiledStage>, side: Side) {
-        self.stage = Some((Arc::clone(stage), side));
+    /// What is known of the request.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
     }
 
-    pub(super) fn routed(&mut self, method: &Arc<CompiledMethod>) {
-        self.method = Some(Arc::clone(method));
+    pub(super) fn located(&mut self, stage: &Arc<CompiledStage>, side: Side, path: Option<String>) {
+        self.facts.located(stage, side, path);
+    }
+
+    pub(super) fn routed(&mut self, request: &Request, method: &Arc<CompiledMethod>, path: &Rc<PathParameters>) {
+        self.facts.routed(request, method, path);
     }
 
     /// From here on answers carry this trace id.
@@ -95,12 +86,12 @@ impl Outcome {
     /// Puts the headers on a reply that every reply has.
     pub(super) fn mark(&self, reply: &mut Reply) {
         let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        let id = self.id.as_hyphenated().encode_lower(&mut text);
+        let head = self.facts.head();
+        let id = head.id.as_hyphenated().encode_lower(&mut text);
         if let Ok(value) = HeaderValue::from_str(id) {
             reply.headers.append(REQUEST_ID, value);
         }
-        // Eleven bytes make fifteen characters and one `=`, as AWS's do.
-        if let Ok(value) = HeaderValue::from_str(&BASE64.encode(&Uuid::new_v4().as_bytes()[..11])) {
+        if let Ok(value) = HeaderValue::from_str(&head.extended_id()) {
             reply.headers.append(EXTENDED_REQUEST_ID, value);
         }
         if let Some(value) = self.trace.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok()) {
@@ -110,7 +101,7 @@ impl Outcome {
 
     pub(super) fn record(&self, reply: &Reply) {
         let latency = self.started.elapsed();
-        match &self.method {
+        match self.facts.method() {
             Some(method) => method.metrics.record(reply.status.as_u16(), latency, self.integration),
             None => metrics::record_unrouted(reply.status.as_u16()),
         }
@@ -120,16 +111,14 @@ impl Outcome {
     }
 
     fn log(&self, reply: &Reply, latency: Duration) {
-        let (stage, side) = match &self.stage {
-            Some((stage, side)) => (format!("{}/{}", stage.api, stage.name), Some(*side)),
-            None => (String::new(), None),
-        };
+        let facts = &self.facts;
+        let stage = facts.stage().map(|stage| format!("{}/{}", stage.api, stage.name)).unwrap_or_default();
         tracing::debug!(
-            request_id = %self.id,
+            request_id = %facts.head().id,
             stage,
-            ?side,
-            verb = %self.verb,
-            resource = self.method.as_ref().map(|method| method.resource_path.as_str()),
+            side = ?facts.side(),
+            verb = %facts.head().method,
+            resource = facts.method().map(|method| method.resource_path.as_str()),
             status = reply.status.as_u16(),
             ?latency,
             integration = ?self.integration,

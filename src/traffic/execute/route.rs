@@ -1,24 +1,24 @@
 //! Second phase: which method of the API; path and verb are matched together.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::StatusCode;
 
 use super::endpoint::Located;
 use super::outcome::Outcome;
-use crate::traffic::message::{Refusal, Request, ResponseType};
-use crate::traffic::stage::{CompiledMethod, CompiledStage, PathParameters, Side};
+use crate::model::rest::GatewayResponseType;
+use crate::traffic::message::{Refusal, Request};
+use crate::traffic::stage::{CompiledMethod, CompiledStage};
 
 /// A request whose method is known.
 pub(super) struct Routed {
     pub(super) request: Request,
     pub(super) stage: Arc<CompiledStage>,
-    pub(super) side: Side,
     pub(super) method: Arc<CompiledMethod>,
     /// The path within the stage, with its slash at the start.
     pub(super) path: String,
-    pub(super) path_parameters: PathParameters,
 }
 
 /// Takes the place of the request's verb ("known issues" of the developer guide).
@@ -27,26 +27,28 @@ const METHOD_OVERRIDE: &str = "x-http-method-override";
 pub(super) fn find(located: Located, outcome: &mut Outcome) -> Result<Routed, Refusal> {
     let Located { mut request, stage, side, path } = located;
     if let Some(verb) = request.headers.last_text(METHOD_OVERRIDE).and_then(|verb| verb.parse().ok()) {
-        request.method = verb;
-        request.headers.remove(&http::HeaderName::from_static(METHOD_OVERRIDE));
+        let head = request.head_mut();
+        head.method = verb;
+        head.headers.remove(&http::HeaderName::from_static(METHOD_OVERRIDE));
     }
     let deployed = stage.deployed(side);
     let Some(found) = deployed.router.find(&path, request.method.as_str()) else {
         return Err(unknown_route(&request));
     };
-    let (method, path_parameters) = (Arc::clone(found.method), found.parameters);
-    outcome.routed(&method);
-    Ok(Routed { request, stage, side, method, path, path_parameters })
+    let method = Arc::clone(found.method);
+    outcome.routed(&request, &method, &Rc::new(found.parameters));
+    Ok(Routed { request, stage, method, path })
 }
 
 /// AWS answers a path that it does not know as if a signature were missing, and says so if one is there but is none.
 fn unknown_route(request: &Request) -> Refusal {
     let refusal = |error_type, message: Cow<'static, str>| Refusal {
-        response: ResponseType::MissingAuthenticationToken,
+        response: Some(GatewayResponseType::MissingAuthenticationToken),
         status: StatusCode::FORBIDDEN,
         error_type,
         message,
         reason: Cow::Borrowed("the API has no method for this path and verb"),
+        validation: None,
     };
     match request.headers.last_text("authorization") {
         Some(value) if !value.starts_with("AWS4-") => {

@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 use uuid::Uuid;
 
 use crate::traffic::execute::Execute;
-use crate::traffic::message::{Body, BodyError, ByteStream, Headers, Peer, Reply, Request};
+use crate::traffic::message::{Body, BodyError, ByteStream, Head, Headers, Peer, Reply, Request};
 
 /// A caller that sends nothing of its body for so long is cut off.
 const BODY_IDLE: Duration = Duration::from_secs(15);
@@ -27,7 +27,7 @@ pub async fn handle(request: HttpRequest, payload: Payload, execute: &Execute) -
         // Two ends of one body: whoever stands before or behind may see another request in it (RFC 9112, 6.1).
         return HttpResponse::BadRequest().force_close().json(serde_json::json!({"message": "Bad Request"}));
     }
-    let request = read(&request, payload);
+    let request = read(&request, payload, execute.now());
     respond(execute.serve(request).await)
 }
 
@@ -41,23 +41,25 @@ pub fn host(request: &HttpRequest) -> &str {
     }
 }
 
-fn read(request: &HttpRequest, payload: Payload) -> Request {
+fn read(request: &HttpRequest, payload: Payload, arrived: Duration) -> Request {
     let mut headers = Headers::with_capacity(request.headers().len() + 2);
     for (name, value) in request.headers() {
         headers.append(name.clone(), value.clone());
     }
     let id = headers.last_text("x-amzn-requestid").and_then(|id| Uuid::parse_str(id).ok());
-    Request {
+    let head = Head {
         id: id.unwrap_or_else(Uuid::new_v4),
+        extended: Head::new_extended(),
+        arrived,
         method: request.method().clone(),
         uri: request.uri().clone(),
         host: host(request).to_owned(),
-        body: body(request, payload),
         headers,
         peer: Peer::Address(request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())),
         port: request.app_config().local_addr().port(),
         secure: request.app_config().secure(),
-    }
+    };
+    Request::new(head, body(request, payload))
 }
 
 fn body(request: &HttpRequest, payload: Payload) -> Body {

@@ -11,8 +11,9 @@ mod router;
 pub use actor::Observed;
 pub use canary::Side;
 pub use compiled::{
-    Chosen, CompiledHttp, CompiledIntegration, CompiledMethod, CompiledMock, CompiledResponse, CompiledStage, Deployed,
-    Host, Mapped, TemplateChoice, Unmappable, media_type,
+    BinaryTypes, Chosen, CompiledGatewayResponse, CompiledHttp, CompiledIntegration, CompiledMethod, CompiledMock,
+    CompiledResponse, CompiledStage, Deployed, GatewayResponses, Host, Mapped, Required, TemplateChoice, Unmappable,
+    media_type,
 };
 pub use directory::Directory;
 pub use keeper::Keeper;

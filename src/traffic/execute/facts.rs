@@ -1,0 +1,130 @@
+//! What is known of a request so far: whatever `$context` says of it, in parameter mappings, templates and gateway
+//! responses.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use super::Owner;
+use crate::traffic::message::{Head, Request};
+use crate::traffic::stage::{CompiledMethod, CompiledStage, Deployed, PathParameters, Side};
+
+/// When a request arrived, in the common log format.
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
+
+/// The variables of a call that nobody signed, in AWS's order; `identity` and the overrides stand among them.
+pub(super) const NAMES: [&str; 18] = [
+    "resourceId",
+    "resourcePath",
+    "httpMethod",
+    "extendedRequestId",
+    "requestTime",
+    "path",
+    "accountId",
+    "protocol",
+    "requestOverride",
+    "stage",
+    "domainPrefix",
+    "requestTimeEpoch",
+    "requestId",
+    "identity",
+    "domainName",
+    "deploymentId",
+    "responseOverride",
+    "apiId",
+];
+
+/// What is known of a request so far. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Facts {
+    owner: Arc<Owner>,
+    head: Rc<Head>,
+    stage: Option<(Arc<CompiledStage>, Side)>,
+    /// The request's path with its stage, if the request itself has another.
+    path: Option<Rc<str>>,
+    method: Option<(Arc<CompiledMethod>, Rc<PathParameters>)>,
+}
+
+impl Facts {
+    pub(super) fn new(owner: &Arc<Owner>, request: &Request) -> Self {
+        Self { owner: Arc::clone(owner), head: Rc::clone(request.head()), stage: None, path: None, method: None }
+    }
+
+    /// The stage that was found, and the path by which callers know it, if the request has another.
+    pub(super) fn located(&mut self, stage: &Arc<CompiledStage>, side: Side, path: Option<String>) {
+        self.path = path.map(Rc::from);
+        self.stage = Some((Arc::clone(stage), side));
+    }
+
+    /// The method that was found for a request, whose head may have changed on the way.
+    pub(super) fn routed(&mut self, request: &Request, method: &Arc<CompiledMethod>, path: &Rc<PathParameters>) {
+        self.head = Rc::clone(request.head());
+        self.method = Some((Arc::clone(method), Rc::clone(path)));
+    }
+
+    pub(super) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(super) fn stage(&self) -> Option<&CompiledStage> {
+        self.stage.as_ref().map(|(stage, _)| &**stage)
+    }
+
+    pub(super) fn side(&self) -> Option<Side> {
+        self.stage.as_ref().map(|(_, side)| *side)
+    }
+
+    /// The deployment that answers.
+    pub(super) fn deployed(&self) -> Option<&Deployed> {
+        self.stage.as_ref().map(|(stage, side)| stage.deployed(*side))
+    }
+
+    pub(super) fn method(&self) -> Option<&CompiledMethod> {
+        self.method.as_ref().map(|(method, _)| &**method)
+    }
+
+    /// The parameters of the path, still encoded.
+    pub(super) fn path_parameters(&self) -> &[(String, String)] {
+        self.method.as_ref().map_or(&[], |(_, path)| path.as_slice())
+    }
+
+    /// The value of a `$context` variable, for example `identity.sourceIp`.
+    pub(super) fn context(&self, name: &str) -> Option<Cow<'_, str>> {
+        let head = &*self.head;
+        Some(match name {
+            "accountId" => Cow::Borrowed(self.owner.account.as_str()),
+            "apiId" => Cow::Borrowed(self.stage()?.api.as_str()),
+            "stage" => Cow::Borrowed(self.stage()?.name.as_str()),
+            "deploymentId" => Cow::Borrowed(self.deployed()?.deployment.as_str()),
+            "isCanaryRequest" => {
+                self.stage()?.canary.as_ref()?;
+                Cow::Borrowed(if self.side()? == Side::Canary { "true" } else { "false" })
+            }
+            "resourceId" => Cow::Borrowed(self.method()?.resource.as_str()),
+            "resourcePath" => Cow::Borrowed(self.method()?.resource_path.as_str()),
+            "httpMethod" => Cow::Borrowed(head.method.as_str()),
+            "path" => Cow::Borrowed(self.path.as_deref().unwrap_or_else(|| head.uri.path())),
+            "protocol" => Cow::Borrowed("HTTP/1.1"),
+            "requestId" => Cow::Owned(head.id.to_string()),
+            "extendedRequestId" => Cow::Owned(head.extended_id()),
+            "requestTime" => Cow::Owned(self.time()),
+            "requestTimeEpoch" => Cow::Owned(head.arrived.as_millis().to_string()),
+            "domainName" => Cow::Borrowed(head.host.as_str()),
+            "domainPrefix" => Cow::Borrowed(head.host.split('.').next().unwrap_or_default()),
+            "identity.sourceIp" => Cow::Owned(head.peer.to_string()),
+            "identity.userAgent" => Cow::Borrowed(head.headers.last_text("user-agent")?),
+            _ => return None,
+        })
+    }
+
+    fn time(&self) -> String {
+        let seconds = i64::try_from(self.head.arrived.as_secs()).unwrap_or(i64::MAX);
+        let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        time.format(TIME).unwrap_or_default()
+    }
+}

@@ -1,0 +1,174 @@
+//! Mapping templates on a request: what they see of it, and what they write over it.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+
+use super::facts::{Facts, NAMES};
+use crate::mapping::input::{Input, Parameters};
+use crate::mapping::query::Query;
+use crate::mapping::template::Template;
+use crate::mapping::util::Util;
+use crate::mapping::vtl::{Map, Object, Style, Value};
+use crate::traffic::message::{Headers, spelled};
+
+/// What `$context.identity` has, whoever calls.
+const IDENTITY: [&str; 2] = ["sourceIp", "userAgent"];
+
+/// What templates write over request and answer: `$context.requestOverride` and `$context.responseOverride`. Both are
+/// one for all templates of a request. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Overrides {
+    request: Map,
+    response: Map,
+}
+
+impl Default for Overrides {
+    fn default() -> Self {
+        let maps = |names: &[&str]| {
+            let empty = || Value::Map(Map::new([], Style::Silent));
+            Map::new(names.iter().map(|name| ((*name).into(), empty())), Style::Silent)
+        };
+        Self { request: maps(&["header", "querystring", "path"]), response: maps(&["header"]) }
+    }
+}
+
+impl Overrides {
+    /// What is written over the call's headers, query and path.
+    pub(super) fn of_request(&self, place: &str) -> Vec<(String, Vec<String>)> {
+        entries(&self.request, place)
+    }
+
+    /// What is written over the answer's headers.
+    pub(super) fn of_response_headers(&self) -> Vec<(String, Vec<String>)> {
+        entries(&self.response, "header")
+    }
+
+    /// The status that is written over the answer's, if it is one.
+    pub(super) fn status(&self) -> Option<http::StatusCode> {
+        let text = self.response.get("status").text();
+        let code = text.trim().parse().ok().filter(|code| (100..600).contains(code))?;
+        http::StatusCode::from_u16(code).ok()
+    }
+}
+
+/// Names and values of one part of an override; a list is several values.
+fn entries(overrides: &Map, place: &str) -> Vec<(String, Vec<String>)> {
+    let Value::Map(map) = overrides.get(place) else { return Vec::new() };
+    let texts = |value: &Value| match value {
+        Value::List(list) => list.items().iter().map(|item| item.text().to_string()).collect(),
+        other => vec![other.text().to_string()],
+    };
+    map.entries().iter().map(|(name, value)| (name.to_string(), texts(value))).collect()
+}
+
+/// Writes headers over others; what can't be a header is left out.
+pub(super) fn override_headers(headers: &mut Headers, overrides: Vec<(String, Vec<String>)>) {
+    for (name, values) in overrides {
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
+        headers.remove(&name);
+        for value in values.iter().filter_map(|value| HeaderValue::from_str(value).ok()) {
+            headers.append(name.clone(), value);
+        }
+    }
+}
+
+/// Renders a template over a body, which is the request's or the endpoint's answer. The error says what went wrong,
+/// for the log.
+pub(super) fn render<'t>(
+    template: &'t Template,
+    body: &Bytes,
+    facts: &Facts,
+    overrides: &mut Option<Overrides>,
+) -> Result<Cow<'t, str>, String> {
+    let language = match template {
+        Template::Literal(text) => return Ok(Cow::Borrowed(text)),
+        Template::Broken(error) => return Err(error.to_string()),
+        Template::Velocity(language) => language,
+    };
+    if std::str::from_utf8(body).is_err() {
+        return Err("the body is not text".to_owned());
+    }
+    let overrides = overrides.get_or_insert_default().clone();
+    let variables = facts.deployed().map(|deployed| &deployed.variables);
+    let variables = variables.into_iter().flatten().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+    let variables = [
+        ("input", Input::value(body.clone(), parameters(facts))),
+        ("util", Util::value()),
+        ("context", Value::Object(Rc::new(Context { facts: facts.clone(), overrides }))),
+        ("stageVariables", Value::Map(Map::new(variables, Style::Java))),
+    ];
+    language.render(&variables, &Template::LIMITS).map(Cow::Owned).map_err(|error| error.to_string())
+}
+
+/// What `$input.params()` is made of.
+fn parameters(facts: &Facts) -> Parameters {
+    let head = facts.head();
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let header = |(name, value): &(HeaderName, HeaderValue)| {
+        Some((spelled(name.as_str()).into_owned(), value.to_str().ok()?.to_owned()))
+    };
+    Parameters {
+        path: facts.path_parameters().to_vec(),
+        querystring: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        header: head.headers.iter().filter_map(header).collect(),
+    }
+}
+
+/// `$context`.
+struct Context {
+    facts: Facts,
+    overrides: Overrides,
+}
+
+impl Context {
+    /// The variables that there are, in AWS's order.
+    fn names(&self) -> Vec<&'static str> {
+        let canary = self.facts.context("isCanaryRequest").map(|_| "isCanaryRequest");
+        NAMES.into_iter().chain(canary).collect()
+    }
+
+    fn identity(&self) -> Value {
+        let value = |name: &'static str| {
+            let value = self.facts.context(&format!("identity.{name}"));
+            (name.into(), value.map_or(Value::Null, |value| Value::from(&*value)))
+        };
+        Value::Map(Map::new(IDENTITY.map(value), Style::Silent))
+    }
+}
+
+impl Object for Context {
+    fn property(&self, name: &str) -> Value {
+        match name {
+            "requestOverride" => Value::Map(self.overrides.request.clone()),
+            "responseOverride" => Value::Map(self.overrides.response.clone()),
+            "identity" => self.identity(),
+            // Without an authorizer it is a map of nothing.
+            "authorizer" => Value::Map(Map::new([], Style::Silent)),
+            "requestTimeEpoch" => Value::Int(i64::try_from(self.facts.head().arrived.as_millis()).unwrap_or(i64::MAX)),
+            name if name.contains('.') => Value::Null,
+            name => self.facts.context(name).map_or(Value::Null, |value| Value::from(&*value)),
+        }
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+        Ok(match (name, arguments) {
+            ("get", [key]) => self.property(&key.text()),
+            ("containsKey", [key]) => Value::Bool(self.names().contains(&&*key.text())),
+            ("keySet", []) => Value::list(self.names().into_iter().map(Value::from).collect(), Style::Java),
+            ("size", []) => Value::Int(i64::try_from(self.names().len()).unwrap_or(i64::MAX)),
+            ("isEmpty", []) => Value::Bool(false),
+            _ => Value::Null,
+        })
+    }
+
+    fn held(&self) -> Vec<Value> {
+        vec![Value::Map(self.overrides.request.clone()), Value::Map(self.overrides.response.clone())]
+    }
+
+    fn text(&self) -> String {
+        String::new()
+    }
+}

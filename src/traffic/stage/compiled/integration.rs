@@ -1,0 +1,225 @@
+//! Integrations, compiled: what a method calls, and how call and answer are made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, Method as Verb, StatusCode};
+use regex::Regex;
+
+use super::templates::{TemplateChoice, compile_templates};
+use crate::mapping::parameters::{ResponseSource, Source, Target};
+use crate::mapping::template::Template;
+use crate::mapping::uri::Uri;
+use crate::model::rest::{ConnectionType, ContentHandling, Integration, IntegrationResponse, IntegrationType, Strings};
+use crate::traffic::integration::Origin;
+
+/// What a method calls.
+pub enum CompiledIntegration {
+    /// An HTTP endpoint.
+    Http(Box<CompiledHttp>),
+    /// Nothing: the answer comes from templates.
+    Mock(Box<CompiledMock>),
+    /// Something that this release does not call; every request fails and the log says so.
+    Unsupported(IntegrationType),
+}
+
+/// A call of an HTTP endpoint.
+pub struct CompiledHttp {
+    /// Whether request and answer pass as they are (`HTTP_PROXY`).
+    pub proxy: bool,
+    /// The verb of the call; a caller's own if absent.
+    pub verb: Option<Verb>,
+    /// The URI.
+    pub uri: Uri,
+    /// Who is called.
+    pub host: Host,
+    /// Values put into the request.
+    pub mapped: Vec<Mapped>,
+    /// Whether a value is taken from the request's body.
+    pub maps_body: bool,
+    /// A mapping that makes every call fail.
+    pub unmappable: Option<Unmappable>,
+    /// How long the endpoint may take.
+    pub timeout: Duration,
+    /// Conversion of the request's body.
+    pub content_handling: Option<ContentHandling>,
+    /// Templates of the request's body (`HTTP` alone).
+    pub templates: TemplateChoice,
+    /// How answers are made of the endpoint's (`HTTP` alone).
+    pub responses: Vec<CompiledResponse>,
+}
+
+/// An answer without an endpoint.
+pub struct CompiledMock {
+    /// Conversion of the request's body.
+    pub content_handling: Option<ContentHandling>,
+    /// Templates that say which status is answered.
+    pub templates: TemplateChoice,
+    /// How the answer is made.
+    pub responses: Vec<CompiledResponse>,
+}
+
+/// Who an HTTP integration calls.
+#[derive(Debug, PartialEq)]
+pub enum Host {
+    /// Always the same server.
+    Constant(Arc<Origin>),
+    /// It depends on the request.
+    Dynamic,
+    /// Nobody can be called by this URI.
+    Invalid,
+}
+
+/// A value put into the request.
+#[derive(Debug)]
+pub struct Mapped {
+    /// Where to.
+    pub target: Target,
+    /// Where from.
+    pub source: Source,
+}
+
+/// A header that no mapping may set.
+#[derive(Debug, PartialEq)]
+pub struct Unmappable(pub String);
+
+/// How an answer with one status is made.
+pub struct CompiledResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// What of the endpoint's status it is for; the default has none.
+    pub pattern: Option<Regex>,
+    /// Headers of the answer.
+    pub headers: Vec<(HeaderName, ResponseSource)>,
+    /// Conversion of the body.
+    pub content_handling: Option<ContentHandling>,
+    /// Templates of the body, by content type.
+    pub templates: Vec<(String, Template)>,
+}
+
+impl CompiledIntegration {
+    pub(super) fn new(integration: Option<&Integration>, variables: &Strings) -> Self {
+        let Some(integration) = integration else {
+            // The control plane deploys no method without an integration; a mock that selects nothing answers 500.
+            return Self::Unsupported(IntegrationType::Mock);
+        };
+        match integration.kind {
+            IntegrationType::Http | IntegrationType::HttpProxy
+                if integration.connection_type != Some(ConnectionType::VpcLink) =>
+            {
+                Self::Http(Box::new(CompiledHttp::new(integration, variables)))
+            }
+            IntegrationType::Mock => Self::Mock(Box::new(CompiledMock {
+                content_handling: integration.content_handling,
+                templates: TemplateChoice::new(integration),
+                responses: compile_responses(integration, variables),
+            })),
+            kind @ (IntegrationType::Http
+            | IntegrationType::HttpProxy
+            | IntegrationType::Aws
+            | IntegrationType::AwsProxy) => Self::Unsupported(kind),
+        }
+    }
+}
+
+impl CompiledHttp {
+    fn new(integration: &Integration, variables: &Strings) -> Self {
+        let uri = Uri::compile(integration.uri.as_deref().unwrap_or_default(), variables);
+        let mut mapped = Vec::new();
+        let mut unmappable = None;
+        for (target, expression) in &integration.request_parameters {
+            let Some(target) = Target::parse(target) else { continue };
+            match &target {
+                Target::Header(name) if breaks_every_call(name) => unmappable = Some(Unmappable(name.clone())),
+                Target::Header(name) if is_never_sent(name) => continue,
+                Target::Header(_) | Target::Path(_) | Target::Query(_) => {}
+            }
+            if let Some(source) = Source::parse(expression, variables) {
+                mapped.push(Mapped { target, source });
+            }
+        }
+        Self {
+            proxy: integration.kind == IntegrationType::HttpProxy,
+            verb: integration
+                .http_method
+                .as_deref()
+                .filter(|verb| *verb != "ANY")
+                .and_then(|verb| Verb::from_bytes(verb.as_bytes()).ok()),
+            host: Host::of(&uri),
+            uri,
+            maps_body: mapped.iter().any(|mapped| matches!(mapped.source, Source::Body(_))),
+            mapped,
+            unmappable,
+            timeout: Duration::from_millis(u64::from(integration.timeout_millis)),
+            content_handling: integration.content_handling,
+            templates: TemplateChoice::new(integration),
+            responses: compile_responses(integration, variables),
+        }
+    }
+}
+
+impl Host {
+    /// Who is called, if the URI's text up to the path does not depend on the request.
+    fn of(uri: &Uri) -> Self {
+        let start = uri.constant_start();
+        let Some((_, rest)) = start.split_once("://") else {
+            return if uri.constant().is_some() { Self::Invalid } else { Self::Dynamic };
+        };
+        if uri.constant().is_none() && !rest.contains(['/', '?']) {
+            return Self::Dynamic;
+        }
+        Origin::parse(start).map_or(Self::Invalid, |(origin, _)| Self::Constant(Arc::new(origin)))
+    }
+}
+
+/// Mapping these headers makes every call fail (data-plane reference, 9.2).
+fn breaks_every_call(header: &str) -> bool {
+    ["content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id"]
+        .iter()
+        .any(|name| header.eq_ignore_ascii_case(name))
+}
+
+/// Mappings of these headers are accepted and ignored (data-plane reference, 9.2).
+fn is_never_sent(header: &str) -> bool {
+    ["connection", "expect", "proxy-authenticate", "te", "via"].iter().any(|name| header.eq_ignore_ascii_case(name))
+}
+
+/// Compiles responses in the order of their status codes, in which patterns are tried.
+fn compile_responses(integration: &Integration, variables: &Strings) -> Vec<CompiledResponse> {
+    let compile = |(status, response): (&String, &IntegrationResponse)| {
+        let headers = response.parameters.iter().flatten().filter_map(|(target, expression)| {
+            let name = target.strip_prefix("method.response.header.")?;
+            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            Some((name, ResponseSource::parse(expression, variables)?))
+        });
+        Some(CompiledResponse {
+            status: status.parse().ok()?,
+            pattern: match response.selection_pattern.as_deref() {
+                None | Some("") => None,
+                Some(pattern) => Some(Regex::new(&format!("^(?:{pattern})$")).ok()?),
+            },
+            headers: headers.collect(),
+            content_handling: response.content_handling,
+            templates: compile_templates(response.templates.as_ref()),
+        })
+    };
+    integration.responses.iter().filter_map(compile).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_known_when_they_do_not_depend_on_the_request() {
+        let host = |text: &str| Host::of(&Uri::compile(text, &Strings::new()));
+        let constant = |text: &str| Host::Constant(Arc::new(Origin::parse(text).expect("a URI").0));
+        assert_eq!(host("http://h:81/x"), constant("http://h:81"));
+        assert_eq!(host("https://h/{proxy}"), constant("https://h"));
+        assert_eq!(host("http://h"), constant("http://h"));
+        assert_eq!(host("http://{host}/x"), Host::Dynamic);
+        assert_eq!(host("http://h{n}/x"), Host::Dynamic);
+        assert_eq!(host("ftp://h/x"), Host::Invalid);
+        assert_eq!(host(""), Host::Invalid);
+    }
+}

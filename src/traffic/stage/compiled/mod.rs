@@ -1,0 +1,124 @@
+//! A stage, compiled: everything a request needs, worked out once when the stage or its deployment changes.
+
+mod binary;
+mod gateway_responses;
+mod integration;
+mod method;
+mod templates;
+
+use std::sync::Arc;
+
+use super::canary::{self, Side};
+use super::router::Router;
+use crate::model::id::{DeploymentId, RestApiId, StageName};
+use crate::model::rest::{self, Snapshot, Stage, Strings};
+use crate::observe::metrics::MethodMetrics;
+
+pub use binary::BinaryTypes;
+pub use gateway_responses::{CompiledGatewayResponse, GatewayResponses};
+pub use integration::{CompiledHttp, CompiledIntegration, CompiledMock, CompiledResponse, Host, Mapped, Unmappable};
+pub use method::{CompiledMethod, Required};
+pub use templates::{Chosen, TemplateChoice, media_type};
+
+/// A stage as requests see it; never changed, only replaced.
+pub struct CompiledStage {
+    /// The API.
+    pub api: RestApiId,
+    /// The stage's name.
+    pub name: StageName,
+    /// The deployment that the stage stands for.
+    pub base: Deployed,
+    /// The canary's share in percent, and its deployment.
+    pub canary: Option<(f64, Deployed)>,
+}
+
+/// A deployment, compiled with the stage's variables.
+pub struct Deployed {
+    /// Its id.
+    pub deployment: DeploymentId,
+    /// Whether the `execute-api` host is refused.
+    pub endpoint_disabled: bool,
+    /// The stage's variables, as this deployment sees them.
+    pub variables: Strings,
+    /// Media types that are bytes.
+    pub binary: BinaryTypes,
+    /// How refusals look.
+    pub gateway_responses: GatewayResponses,
+    /// Its methods.
+    pub router: Router<Arc<CompiledMethod>>,
+}
+
+impl CompiledStage {
+    /// Compiles a stage with its deployment, and its canary's if it has one.
+    pub fn new(api: &RestApiId, stage: &Stage, base: &Snapshot, canary: Option<&Snapshot>) -> Self {
+        let canary = stage.canary.as_ref().zip(canary).map(|(settings, snapshot)| {
+            let mut variables = stage.variables.clone();
+            variables.extend(settings.stage_variable_overrides.clone().unwrap_or_default());
+            let deployed = Deployed::new(settings.deployment.clone(), snapshot, &variables, counted(api, stage));
+            (settings.percent_traffic, deployed)
+        });
+        Self {
+            api: api.clone(),
+            name: stage.name.clone(),
+            base: Deployed::new(stage.deployment.clone(), base, &stage.variables, counted(api, stage)),
+            canary,
+        }
+    }
+
+    /// Compiles an API as if it were deployed, for test invocations: nothing of it is counted.
+    pub fn undeployed(snapshot: &Snapshot, variables: &Strings) -> Self {
+        Self {
+            api: snapshot.api.id.clone(),
+            name: StageName::new("test-invoke-stage"),
+            base: Deployed::new(DeploymentId::new(""), snapshot, variables, |_, _| MethodMetrics::none()),
+            canary: None,
+        }
+    }
+
+    /// Draws the deployment that one request gets.
+    pub fn draw(&self) -> (Side, &Deployed) {
+        let side = self.canary.as_ref().map_or(Side::Base, |(percent, _)| canary::draw(*percent));
+        (side, self.deployed(side))
+    }
+
+    /// The deployment of a side.
+    pub fn deployed(&self, side: Side) -> &Deployed {
+        match (side, &self.canary) {
+            (Side::Canary, Some((_, deployed))) => deployed,
+            _ => &self.base,
+        }
+    }
+}
+
+impl Deployed {
+    /// `metrics` says where the requests of a verb on a path are counted.
+    fn new(
+        deployment: DeploymentId,
+        snapshot: &Snapshot,
+        variables: &Strings,
+        metrics: impl Fn(rest::Verb, &str) -> MethodMetrics,
+    ) -> Self {
+        let mut router = Router::default();
+        for resource in &snapshot.resources {
+            for method in &resource.methods {
+                let verb = method.verb;
+                let metrics = metrics(verb, &resource.path);
+                let compiled = CompiledMethod::new(snapshot, resource, method, variables, metrics);
+                router.insert(&resource.path, verb, Arc::new(compiled));
+            }
+        }
+        Self {
+            deployment,
+            endpoint_disabled: snapshot.api.disable_execute_api_endpoint,
+            variables: variables.clone(),
+            binary: BinaryTypes::new(&snapshot.api.binary_media_types),
+            gateway_responses: GatewayResponses::new(&snapshot.gateway_responses, variables),
+            router,
+        }
+    }
+}
+
+/// Where the requests of a stage's methods are counted.
+fn counted(api: &RestApiId, stage: &Stage) -> impl Fn(rest::Verb, &str) -> MethodMetrics {
+    move |verb, path| MethodMetrics::new(api.as_str(), stage.name.as_str(), verb.as_str(), path)
+}

@@ -1,0 +1,87 @@
+//! Templates by content type, and which of them a message gets.
+
+use crate::mapping::template::Template;
+use crate::model::rest::{Integration, Passthrough, Templates};
+
+/// The templates of a request by content type, and what happens without one.
+pub struct TemplateChoice {
+    templates: Vec<(String, Template)>,
+    passthrough: Passthrough,
+}
+
+/// What a request's body goes through.
+#[derive(Debug)]
+pub enum Chosen<'a> {
+    /// This template.
+    Template(&'a Template),
+    /// Nothing: it passes.
+    Passes,
+    /// It is refused with 415.
+    Refused,
+}
+
+impl TemplateChoice {
+    pub(super) fn new(integration: &Integration) -> Self {
+        Self {
+            templates: compile_templates(integration.request_templates.as_ref()),
+            passthrough: integration.passthrough,
+        }
+    }
+
+    /// Chooses by a request's content type; one without counts as JSON. Source: "Integration passthrough behaviors".
+    pub fn choose(&self, content_type: Option<&str>) -> Chosen<'_> {
+        let media_type = media_type(content_type);
+        let find = |key: &str| self.templates.iter().find(|(known, _)| known == key).map(|(_, template)| template);
+        match (find(&media_type).or_else(|| find("$default")), self.passthrough) {
+            (Some(template), _) => Chosen::Template(template),
+            (None, Passthrough::Never) => Chosen::Refused,
+            (None, Passthrough::WhenNoTemplates) if !self.templates.is_empty() => Chosen::Refused,
+            (None, Passthrough::WhenNoTemplates | Passthrough::WhenNoMatch) => Chosen::Passes,
+        }
+    }
+}
+
+/// The media type of a `Content-Type` or of the first entry of an `Accept`, without parameters, in small letters.
+pub fn media_type(header: Option<&str>) -> String {
+    let first = header.unwrap_or_default().split([';', ',']).next().unwrap_or_default().trim();
+    if first.is_empty() { "application/json".to_owned() } else { first.to_ascii_lowercase() }
+}
+
+pub(super) fn compile_templates(templates: Option<&Templates>) -> Vec<(String, Template)> {
+    let templates = templates.into_iter().flatten();
+    templates
+        .map(|(content_type, text)| {
+            (content_type.to_ascii_lowercase(), Template::compile(text.as_deref().unwrap_or_default()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passthrough_follows_the_table() {
+        let templates = |some: bool| {
+            let xml = ("application/xml".to_owned(), Template::compile("x"));
+            if some { vec![xml] } else { Vec::new() }
+        };
+        for (some, passthrough, content_type, expected) in [
+            (true, Passthrough::WhenNoMatch, Some("application/json"), "passes"),
+            (true, Passthrough::WhenNoTemplates, None, "refused"),
+            (true, Passthrough::Never, None, "refused"),
+            (true, Passthrough::Never, Some("Application/XML; a=b"), "template"),
+            (false, Passthrough::WhenNoMatch, None, "passes"),
+            (false, Passthrough::WhenNoTemplates, None, "passes"),
+            (false, Passthrough::Never, None, "refused"),
+        ] {
+            let choice = TemplateChoice { templates: templates(some), passthrough };
+            let chosen = match choice.choose(content_type) {
+                Chosen::Template(_) => "template",
+                Chosen::Passes => "passes",
+                Chosen::Refused => "refused",
+            };
+            assert_eq!(chosen, expected, "{passthrough:?} {content_type:?}");
+        }
+    }
+}
