@@ -6,6 +6,7 @@ pub mod input;
 pub mod jsonpath;
 pub mod parameters;
 pub mod query;
+pub mod schema;
 pub mod substitution;
 pub mod template;
 pub mod uri;
