@@ -310,6 +310,47 @@ def test_what_a_method_requires_must_be_there(one):
             assert answer.headers["x-amzn-ErrorType"] == "BadRequestException"
 
 
+def test_bodies_must_be_like_their_models(one):
+    models = {
+        "Price": {"type": "number", "minimum": 0, "exclusiveMinimum": True, "maximum": 500},
+        "Pet": {"type": "object", "required": ["name", "price"], "additionalProperties": False, "properties": {
+            "name": {"type": "string"}, "price": {"$ref": "#/components/schemas/Price"},
+            "kind": {"enum": ["cat", "dog"]}, "friend": {"$ref": "#/components/schemas/Pet"}}},
+    }
+    checked = {
+        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}}},
+        "x-amazon-apigateway-request-validator": "body",
+    }
+    shown = {"BAD_REQUEST_BODY": {"responseTemplates": {
+        "application/json": '{"found": "$context.error.validationErrorString"}'}}}
+    validators = {"x-amazon-apigateway-request-validators": {"body": {"validateRequestBody": True}},
+                  "components": {"schemas": models}}
+    any_type = mock(requestTemplates={"$default": '{"statusCode": 200}'})
+    paths = {"/pets": {"POST": (any_type, checked), "GET": (any_type, checked)}}
+    plainly = serve(one, paths, **validators)
+    telling = serve(one, paths, **validators, **{"x-amazon-apigateway-gateway-responses": shown})
+    for body, found in [
+        (b'{"name": "n", "price": 1}', None),
+        (b'{"name": "n", "price": 1, "friend": {"name": "f", "price": 2.5}}', None),
+        (b"{}", '[object has missing required properties (["name","price"])]'),
+        (b'{"name": "n", "price": 501}',
+         "[numeric instance is greater than the required maximum (maximum: 500, found: 501)]"),
+        (b'{"name": "n", "price": 1, "friend": {}}', '[object has missing required properties (["name","price"])]'),
+        (b"", "[Unknown error parsing request body]"),
+        (b"{", "[Unknown error parsing request body]"),
+    ]:
+        answer = post(plainly("/pets"), body)
+        if found is None:
+            assert answer.status == 200, body
+            continue
+        assert (answer.status, answer.body) == (400, b'{"message": "Invalid request body"}'), body
+        assert answer.headers["x-amzn-ErrorType"] == "BadRequestException"
+        assert post(telling("/pets"), body).text == f'{{"found": "{found}"}}'
+    # A type without a model is not looked at; none at all is JSON.
+    assert fetch(plainly("/pets"), method="POST", body=b"x", headers={"Content-Type": "text/plain"}).status == 200
+    assert fetch(plainly("/pets")).status == 400
+
+
 def test_refusals_look_as_the_api_wants(one, backend):
     responses = {
         "MISSING_AUTHENTICATION_TOKEN": {

@@ -96,7 +96,7 @@ async fn perform(
     clock: &Clock,
     outcome: &mut Outcome,
 ) -> Result<Reply, Refusal> {
-    let accepted = method_request::accept(admitted, outcome)?;
+    let accepted = method_request::accept(admitted, outcome).await?;
     let prepared = integration_request::prepare(accepted, outcome, clock).await?;
     let answered = integration::call(prepared, client, outcome).await?;
     let mapped = integration_response::map(answered, outcome).await?;

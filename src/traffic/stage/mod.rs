@@ -11,9 +11,9 @@ mod router;
 pub use actor::Observed;
 pub use canary::Side;
 pub use compiled::{
-    BinaryTypes, Chosen, CompiledGatewayResponse, CompiledHttp, CompiledIntegration, CompiledMethod, CompiledMock,
-    CompiledResponse, CompiledStage, Deployed, GatewayResponses, Host, Mapped, Required, TemplateChoice, Unmappable,
-    media_type,
+    BinaryTypes, BodyModel, Chosen, CompiledGatewayResponse, CompiledHttp, CompiledIntegration, CompiledMethod,
+    CompiledMock, CompiledResponse, CompiledStage, Deployed, GatewayResponses, Host, Mapped, Required, TemplateChoice,
+    Unmappable, media_type,
 };
 pub use directory::Directory;
 pub use keeper::Keeper;

@@ -1,11 +1,14 @@
 //! Methods, compiled: who may call, what a request must have, and what is called.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use http::StatusCode;
 
 use super::integration::CompiledIntegration;
+use super::templates::media_type;
 use crate::mapping::parameters::Source;
+use crate::mapping::schema::{self, Schema};
 use crate::model::id::ResourceId;
 use crate::model::rest::{AuthorizationType, Method, Snapshot, SnapshotResource, Strings};
 use crate::observe::metrics::MethodMetrics;
@@ -22,6 +25,8 @@ pub struct CompiledMethod {
     pub api_key_required: bool,
     /// What a request must have, if the method has a validator.
     pub required: Vec<Required>,
+    /// What bodies must be like, by content type, if the method has a validator.
+    pub models: Vec<(String, BodyModel)>,
     /// What is called.
     pub integration: CompiledIntegration,
     /// Status codes that the method declares.
@@ -39,24 +44,61 @@ pub struct Required {
     pub source: Source,
 }
 
+/// A model for bodies, or why it can't be used.
+pub type BodyModel = Result<Arc<Schema>, schema::Error>;
+
+/// The models of an API that its methods check bodies against, each compiled once.
+#[derive(Default)]
+pub(super) struct Models(HashMap<String, BodyModel>);
+
+impl Models {
+    fn get(&mut self, snapshot: &Snapshot, name: &str) -> BodyModel {
+        if let Some(known) = self.0.get(name) {
+            return known.clone();
+        }
+        let text = |name: &str| {
+            let model = snapshot.models.iter().find(|model| model.name == name)?;
+            model.schema.clone()
+        };
+        let compiled = Schema::compile(name, &text).map(Arc::new);
+        self.0.insert(name.to_owned(), compiled.clone());
+        compiled
+    }
+}
+
 impl CompiledMethod {
+    /// The model for bodies of a content type; none if they are not checked. Source: data-plane reference, 8.2.
+    pub fn model(&self, content_type: Option<&str>) -> Option<&BodyModel> {
+        if self.models.is_empty() {
+            return None;
+        }
+        let media_type = media_type(content_type);
+        let find = |wanted: &str| self.models.iter().find(|(known, _)| known == wanted).map(|(_, model)| model);
+        find(&media_type).or_else(|| find("$default"))
+    }
+
     pub(super) fn new(
         snapshot: &Snapshot,
         resource: &SnapshotResource,
         method: &Method,
         variables: &Strings,
+        models: &mut Models,
         metrics: MethodMetrics,
     ) -> Self {
         let validator = method.request_validator_id.as_ref();
         let validator =
             validator.and_then(|id| snapshot.request_validators.iter().find(|known| known.id.as_str() == id));
         let checks_parameters = validator.is_some_and(|validator| validator.validate_parameters);
+        let checked = method.request_models.iter().filter(|_| validator.is_some_and(|known| known.validate_body));
         Self {
             resource: resource.id.clone(),
             resource_path: resource.path.clone(),
             authorization: method.authorization_type,
             api_key_required: method.api_key_required,
             required: if checks_parameters { required(method) } else { Vec::new() },
+            models: checked
+                .map(|(content_type, name)| (content_type.to_ascii_lowercase(), models.get(snapshot, name)))
+                .collect(),
             integration: CompiledIntegration::new(method.integration.as_ref(), variables),
             responses: method.responses.keys().filter_map(|code| code.parse().ok()).collect(),
             metrics,

@@ -8,6 +8,7 @@ mod templates;
 
 use std::sync::Arc;
 
+use self::method::Models;
 use super::canary::{self, Side};
 use super::router::Router;
 use crate::model::id::{DeploymentId, RestApiId, StageName};
@@ -17,7 +18,7 @@ use crate::observe::metrics::MethodMetrics;
 pub use binary::BinaryTypes;
 pub use gateway_responses::{CompiledGatewayResponse, GatewayResponses};
 pub use integration::{CompiledHttp, CompiledIntegration, CompiledMock, CompiledResponse, Host, Mapped, Unmappable};
-pub use method::{CompiledMethod, Required};
+pub use method::{BodyModel, CompiledMethod, Required};
 pub use templates::{Chosen, TemplateChoice, media_type};
 
 /// A stage as requests see it; never changed, only replaced.
@@ -99,11 +100,12 @@ impl Deployed {
         metrics: impl Fn(rest::Verb, &str) -> MethodMetrics,
     ) -> Self {
         let mut router = Router::default();
+        let mut models = Models::default();
         for resource in &snapshot.resources {
             for method in &resource.methods {
                 let verb = method.verb;
                 let metrics = metrics(verb, &resource.path);
-                let compiled = CompiledMethod::new(snapshot, resource, method, variables, metrics);
+                let compiled = CompiledMethod::new(snapshot, resource, method, variables, &mut models, metrics);
                 router.insert(&resource.path, verb, Arc::new(compiled));
             }
         }
