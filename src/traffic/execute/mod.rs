@@ -22,6 +22,7 @@ mod outcome;
 mod rendering;
 mod route;
 mod sources;
+mod throttle;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +85,7 @@ impl Execute {
     async fn run(&self, request: Request, outcome: &mut Outcome) -> Result<Reply, Refusal> {
         let located = endpoint::locate(&self.directory, &self.limits, request, outcome)?;
         let routed = route::find(located, outcome)?;
-        let admitted = access::admit(routed)?;
+        let admitted = throttle::pass(access::admit(routed)?)?;
         perform(admitted, &self.client, &self.clock, outcome).await
     }
 }

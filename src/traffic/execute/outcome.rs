@@ -102,7 +102,7 @@ impl Outcome {
     pub(super) fn record(&self, reply: &Reply) {
         let latency = self.started.elapsed();
         match self.facts.method() {
-            Some(method) => method.metrics.record(reply.status.as_u16(), latency, self.integration),
+            Some(method) => method.staged.metrics.record(reply.status.as_u16(), latency, self.integration),
             None => metrics::record_unrouted(reply.status.as_u16()),
         }
         if tracing::enabled!(tracing::Level::DEBUG) {

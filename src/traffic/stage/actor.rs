@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::compiled::CompiledStage;
 use super::directory::Slot;
+use super::throttle::Buckets;
 use crate::catalog::{self, Catalog, keys};
 use crate::model::id::{RestApiId, StageName};
 
@@ -14,6 +15,7 @@ use crate::model::id::{RestApiId, StageName};
 pub(super) struct StageActor {
     catalog: Catalog,
     slot: Slot,
+    buckets: Buckets,
     observed: Observed,
 }
 
@@ -52,11 +54,11 @@ pub(super) struct Observe;
 impl StageActor {
     pub(super) fn new(catalog: Catalog, api: RestApiId, stage: StageName, slot: Slot) -> Self {
         let observed = Observed { api, stage, deployment: None, index: 0, compilations: 0, failure: None };
-        Self { catalog, slot, observed }
+        Self { catalog, slot, buckets: Buckets::default(), observed }
     }
 
     /// Reads stage and deployments as of one commit; `None` if the stage is gone meanwhile.
-    fn compile(&self) -> Result<Option<(u64, CompiledStage)>, catalog::Error> {
+    fn compile(&mut self) -> Result<Option<(u64, CompiledStage)>, catalog::Error> {
         let api = &self.observed.api;
         // Only bytes are taken under the catalog's lock; spelling a deployment out takes its time outside.
         let found = self.catalog.read(|documents| {
@@ -69,7 +71,7 @@ impl StageActor {
         let Some((index, stage, Some(base), canary)) = found else { return Ok(None) };
         let base = base.read()?;
         let canary = canary.map(|canary| canary.read()).transpose()?;
-        Ok(Some((index, CompiledStage::new(api, &stage, &base, canary.as_ref()))))
+        Ok(Some((index, CompiledStage::new(api, &stage, &base, canary.as_ref(), &mut self.buckets))))
     }
 }
 

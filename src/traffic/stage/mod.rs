@@ -7,15 +7,17 @@ mod directory;
 mod keeper;
 mod names;
 mod router;
+mod throttle;
 
 pub use actor::Observed;
 pub use canary::Side;
 pub use compiled::{
     BinaryTypes, BodyModel, Chosen, CompiledGatewayResponse, CompiledHttp, CompiledIntegration, CompiledMethod,
-    CompiledMock, CompiledResponse, CompiledStage, Deployed, GatewayResponses, Host, Mapped, Required, TemplateChoice,
-    Unmappable, media_type,
+    CompiledMock, CompiledResponse, CompiledStage, Deployed, GatewayResponses, Host, Mapped, Required, Staged,
+    TemplateChoice, Unmappable, media_type,
 };
 pub use directory::Directory;
 pub use keeper::Keeper;
 pub use names::{Names, Place, Served, first_segment};
 pub use router::{Found, PathParameters, Router};
+pub use throttle::Bucket;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::super::throttle::Bucket;
 use super::integration::CompiledIntegration;
 use super::templates::media_type;
 use crate::mapping::parameters::Source;
@@ -31,8 +32,16 @@ pub struct CompiledMethod {
     pub integration: CompiledIntegration,
     /// Status codes that the method declares.
     pub responses: BTreeSet<StatusCode>,
-    /// Where its requests are counted.
+    /// What the stage adds.
+    pub staged: Staged,
+}
+
+/// What a stage adds to a method, whatever is deployed.
+pub struct Staged {
+    /// Where requests are counted.
     pub metrics: MethodMetrics,
+    /// How many requests are let through, if the stage says so.
+    pub throttle: Option<Arc<Bucket>>,
 }
 
 /// A parameter that a request must have.
@@ -83,7 +92,7 @@ impl CompiledMethod {
         method: &Method,
         variables: &Strings,
         models: &mut Models,
-        metrics: MethodMetrics,
+        staged: Staged,
     ) -> Self {
         let validator = method.request_validator_id.as_ref();
         let validator =
@@ -101,7 +110,7 @@ impl CompiledMethod {
                 .collect(),
             integration: CompiledIntegration::new(method.integration.as_ref(), variables),
             responses: method.responses.keys().filter_map(|code| code.parse().ok()).collect(),
-            metrics,
+            staged,
         }
     }
 }

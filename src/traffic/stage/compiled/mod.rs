@@ -11,6 +11,7 @@ use std::sync::Arc;
 use self::method::Models;
 use super::canary::{self, Side};
 use super::router::Router;
+use super::throttle::Buckets;
 use crate::model::id::{DeploymentId, RestApiId, StageName};
 use crate::model::rest::{self, Snapshot, Stage, Strings};
 use crate::observe::metrics::MethodMetrics;
@@ -18,7 +19,7 @@ use crate::observe::metrics::MethodMetrics;
 pub use binary::BinaryTypes;
 pub use gateway_responses::{CompiledGatewayResponse, GatewayResponses};
 pub use integration::{CompiledHttp, CompiledIntegration, CompiledMock, CompiledResponse, Host, Mapped, Unmappable};
-pub use method::{BodyModel, CompiledMethod, Required};
+pub use method::{BodyModel, CompiledMethod, Required, Staged};
 pub use templates::{Chosen, TemplateChoice, media_type};
 
 /// A stage as requests see it; never changed, only replaced.
@@ -51,19 +52,37 @@ pub struct Deployed {
 
 impl CompiledStage {
     /// Compiles a stage with its deployment, and its canary's if it has one.
-    pub fn new(api: &RestApiId, stage: &Stage, base: &Snapshot, canary: Option<&Snapshot>) -> Self {
+    pub(super) fn new(
+        api: &RestApiId,
+        stage: &Stage,
+        base: &Snapshot,
+        canary: Option<&Snapshot>,
+        buckets: &mut Buckets,
+    ) -> Self {
+        let staged = |side: Side| {
+            // What a canary does is counted apart.
+            let name = match side {
+                Side::Base => stage.name.as_str().to_owned(),
+                Side::Canary => format!("{}/Canary", stage.name),
+            };
+            move |buckets: &mut Buckets, verb: rest::Verb, path: &str| Staged {
+                metrics: MethodMetrics::new(api.as_str(), &name, verb.as_str(), path),
+                throttle: buckets.of(stage, path, verb),
+            }
+        };
         let canary = stage.canary.as_ref().zip(canary).map(|(settings, snapshot)| {
             let mut variables = stage.variables.clone();
             variables.extend(settings.stage_variable_overrides.clone().unwrap_or_default());
-            let deployed = Deployed::new(settings.deployment.clone(), snapshot, &variables, counted(api, stage));
+            let staged = staged(Side::Canary);
+            let staged = |verb, path: &str| staged(buckets, verb, path);
+            let deployed = Deployed::new(settings.deployment.clone(), snapshot, &variables, staged);
             (settings.percent_traffic, deployed)
         });
-        Self {
-            api: api.clone(),
-            name: stage.name.clone(),
-            base: Deployed::new(stage.deployment.clone(), base, &stage.variables, counted(api, stage)),
-            canary,
-        }
+        let staged = staged(Side::Base);
+        let base =
+            Deployed::new(stage.deployment.clone(), base, &stage.variables, |verb, path| staged(buckets, verb, path));
+        buckets.forget_unused();
+        Self { api: api.clone(), name: stage.name.clone(), base, canary }
     }
 
     /// Compiles an API as if it were deployed, for test invocations: nothing of it is counted.
@@ -71,7 +90,10 @@ impl CompiledStage {
         Self {
             api: snapshot.api.id.clone(),
             name: StageName::new("test-invoke-stage"),
-            base: Deployed::new(DeploymentId::new(""), snapshot, variables, |_, _| MethodMetrics::none()),
+            base: Deployed::new(DeploymentId::new(""), snapshot, variables, |_, _| Staged {
+                metrics: MethodMetrics::none(),
+                throttle: None,
+            }),
             canary: None,
         }
     }
@@ -92,20 +114,20 @@ impl CompiledStage {
 }
 
 impl Deployed {
-    /// `metrics` says where the requests of a verb on a path are counted.
+    /// `staged` says what the stage adds to a verb on a path.
     fn new(
         deployment: DeploymentId,
         snapshot: &Snapshot,
         variables: &Strings,
-        metrics: impl Fn(rest::Verb, &str) -> MethodMetrics,
+        mut staged: impl FnMut(rest::Verb, &str) -> Staged,
     ) -> Self {
         let mut router = Router::default();
         let mut models = Models::default();
         for resource in &snapshot.resources {
             for method in &resource.methods {
                 let verb = method.verb;
-                let metrics = metrics(verb, &resource.path);
-                let compiled = CompiledMethod::new(snapshot, resource, method, variables, &mut models, metrics);
+                let staged = staged(verb, &resource.path);
+                let compiled = CompiledMethod::new(snapshot, resource, method, variables, &mut models, staged);
                 router.insert(&resource.path, verb, Arc::new(compiled));
             }
         }
@@ -118,9 +140,4 @@ impl Deployed {
             router,
         }
     }
-}
-
-/// Where the requests of a stage's methods are counted.
-fn counted(api: &RestApiId, stage: &Stage) -> impl Fn(rest::Verb, &str) -> MethodMetrics {
-    move |verb, path| MethodMetrics::new(api.as_str(), stage.name.as_str(), verb.as_str(), path)
 }
