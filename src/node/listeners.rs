@@ -11,7 +11,6 @@ use actix_web::http::KeepAlive;
 use actix_web::web::{self, Payload};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use metrics_exporter_prometheus::PrometheusHandle;
-use rustls::{ClientConfig, RootCertStore};
 use turnpike_cluster::Cluster;
 
 use super::{Config, Error, admin};
@@ -20,6 +19,7 @@ use crate::observe::clock::Clock;
 use crate::observe::process;
 use crate::traffic::execute::{Execute, Limits, Owner, address};
 use crate::traffic::ingress::listener as traffic_listener;
+use crate::traffic::integration::Upstream;
 use crate::traffic::stage::Directory;
 
 /// A caller has so long to send the head of its request.
@@ -73,7 +73,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// Whose gateway this is.
     pub(super) owner: Arc<Owner>,
-    pub(super) tls: Arc<ClientConfig>,
+    pub(super) tls: Upstream,
     pub(super) recorder: PrometheusHandle,
     pub(super) ready: Arc<AtomicBool>,
     /// Held while a backup is received: one at a time takes the disk's room.
@@ -166,7 +166,7 @@ struct Worker {
 
 impl Worker {
     fn new(shared: Shared) -> Self {
-        let (directory, tls, clock) = (shared.directory.clone(), Arc::clone(&shared.tls), shared.clock.clone());
+        let (directory, tls, clock) = (shared.directory.clone(), Arc::clone(shared.tls.plain()), shared.clock.clone());
         let owner = Arc::clone(&shared.owner);
         Self { execute: Execute::new(directory, tls, clock, owner, Limits::default()), shared }
     }
@@ -217,20 +217,4 @@ async fn metrics(request: HttpRequest, _: Payload) -> HttpResponse {
     super::record(&shared.cluster.metrics());
     process::record();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(shared.recorder.render())
-}
-
-/// Backends are trusted by the authorities that the machine trusts.
-pub(super) fn upstream_tls() -> Result<Arc<ClientConfig>, Error> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::warn!(%error, "some of the machine's certificate authorities can't be read");
-    }
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        tracing::warn!("the machine has no certificate authorities: no https backend will be trusted");
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }

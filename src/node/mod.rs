@@ -21,6 +21,7 @@ use crate::observe::clock::Clock;
 use crate::observe::{metrics, process};
 use crate::traffic::execute::Owner;
 use crate::traffic::execute::invoke::Invoker;
+use crate::traffic::integration::Upstream;
 use crate::traffic::stage::{Directory, Keeper};
 
 pub use config::{Config, Error as ConfigError};
@@ -94,7 +95,8 @@ impl Node {
         let root = credentials::root(&config, &catalog).await?;
         let directory = Directory::default();
         let stages = Arbiter::new();
-        wait_until_served(&catalog, &directory, &stages).await;
+        let tls = Upstream::of_this_machine()?;
+        wait_until_served(&catalog, &directory, &tls, &stages).await;
         let (gateway_port, edge_port) = sockets.ports()?;
         let settings = Settings {
             account: config.account.clone(),
@@ -104,9 +106,9 @@ impl Node {
             edge_port,
             settle_within: config.settle_within,
         };
-        let tls = listeners::upstream_tls()?;
+
         let owner = Arc::new(Owner { account: config.account.clone(), region: config.region.clone() });
-        let invoker = Invoker::new(Arc::clone(&tls), clock.clone(), Arc::clone(&owner));
+        let invoker = Invoker::new(tls.clone(), clock.clone(), Arc::clone(&owner));
         let control = Control::new(catalog, clock.clone(), invoker, settings);
         let shared = listeners::Shared {
             control,
@@ -151,8 +153,9 @@ impl Node {
 }
 
 /// Starts the keeper of the stages and waits until it has published all that was committed until now.
-async fn wait_until_served(catalog: &Catalog, directory: &Directory, arbiter: &Arbiter) {
-    let (keeper, mut reached): (Keeper, watch::Receiver<u64>) = Keeper::new(catalog.clone(), directory.clone());
+async fn wait_until_served(catalog: &Catalog, directory: &Directory, tls: &Upstream, arbiter: &Arbiter) {
+    let (keeper, mut reached): (Keeper, watch::Receiver<u64>) =
+        Keeper::new(catalog.clone(), directory.clone(), tls.clone());
     let index = catalog.read(|documents| documents.index());
     arbiter.spawn(keeper.run());
     if tokio::time::timeout(CATCH_UP, reached.wait_for(|known| *known >= index)).await.is_err() {

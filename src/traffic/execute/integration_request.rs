@@ -125,7 +125,7 @@ async fn called(
     }
     let (origin, target) = values.address(http, facts)?;
     let headers = values.headers(http, facts, &method, trace);
-    Ok(http1::Call { origin, method, target, headers, body, timeout: http.timeout })
+    Ok(http1::Call { origin, tls: http.tls.clone(), method, target, headers, body, timeout: http.timeout })
 }
 
 /// The body as content handling wants it.

@@ -11,7 +11,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method as Verb, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use rustls::ClientConfig;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -25,7 +24,7 @@ use crate::model::rest::{self, Authorizer, IntegrationType, Snapshot, Strings};
 use crate::observe::clock::Clock;
 use crate::observe::execution_log::ExecutionLog;
 use crate::traffic::authorizer::{self, Presented};
-use crate::traffic::integration::http1;
+use crate::traffic::integration::{Upstream, http1};
 use crate::traffic::message::{Body, Head, Headers, Peer, Refusal, Request, spelled};
 use crate::traffic::stage::{CompiledStage, PathParameters, Side};
 
@@ -40,7 +39,7 @@ const NOT_IN_A_URI: &AsciiSet =
 /// Runs tests. Cheap to clone; each test has connections of its own, as a caller that nobody has seen before.
 #[derive(Clone)]
 pub struct Invoker {
-    tls: Arc<ClientConfig>,
+    tls: Upstream,
     clock: Clock,
     owner: Arc<Owner>,
 }
@@ -118,18 +117,18 @@ pub enum Malformed {
 
 impl Invoker {
     /// Makes one that trusts backends' certificates as `tls` says.
-    pub fn new(tls: Arc<ClientConfig>, clock: Clock, owner: Arc<Owner>) -> Self {
+    pub fn new(tls: Upstream, clock: Clock, owner: Arc<Owner>) -> Self {
         Self { tls, clock, owner }
     }
 
     /// Tests a method.
     pub async fn method(&self, trial: Trial) -> Result<Invoked, Malformed> {
-        let (routed, path_parameters) = trial.route(self.clock.since_epoch())?;
+        let (routed, path_parameters) = trial.route(self.clock.since_epoch(), &self.tls)?;
         let log = ExecutionLog::new(routed.request.id, self.clock.clone());
         let mut outcome = Outcome::new(&self.owner, &routed.request, Instant::now()).journaled(log);
         outcome.located(&routed.stage, Side::Base, None);
         outcome.routed(&routed.request, &routed.method, &Rc::new(path_parameters));
-        let client = http1::Client::new(Arc::clone(&self.tls));
+        let client = http1::Client::new(Arc::clone(self.tls.plain()));
         let run = Box::pin(perform(Admitted(routed), &client, &self.clock, &mut outcome));
         let result = tokio::time::timeout(DEADLINE, run).await.unwrap_or_else(|_| Err(Refusal::timeout()));
         let (reply, headers) = match result {
@@ -171,7 +170,7 @@ impl Invoker {
 
 impl Trial {
     /// The request at its method, past everything that a test leaves out.
-    fn route(self, now: Duration) -> Result<(Routed, PathParameters), Malformed> {
+    fn route(self, now: Duration, tls: &Upstream) -> Result<(Routed, PathParameters), Malformed> {
         let resource = self.api.resources.first().ok_or(Malformed::NoMethod)?;
         let method = resource.methods.first().ok_or(Malformed::NoMethod)?;
         let proxied = method.integration.as_ref().is_some_and(|integration| {
@@ -181,7 +180,7 @@ impl Trial {
         let verb = if method.verb == rest::Verb::Any { rest::Verb::Get } else { method.verb }.as_str();
         let uri = self.sample.uri(&resource.path)?;
         let path = uri.path().to_owned();
-        let stage = CompiledStage::undeployed(&self.api, &self.sample.variables);
+        let stage = CompiledStage::undeployed(&self.api, &self.sample.variables, tls);
         let router = &stage.deployed(Side::Base).router;
         let method = router.find(&resource.path, verb).map(|found| Arc::clone(found.method));
         let method = method.ok_or(Malformed::NoMethod)?;

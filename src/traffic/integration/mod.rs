@@ -3,6 +3,8 @@
 pub mod http1;
 mod mock;
 mod origin;
+mod tls;
 
 pub use mock::status_code;
 pub use origin::Origin;
+pub use tls::{Identity, Kinds, Upstream};

@@ -8,13 +8,16 @@ use serde::Serialize;
 use super::compiled::CompiledStage;
 use super::directory::Slot;
 use super::throttle::Buckets;
-use crate::catalog::{self, Catalog, keys};
-use crate::model::id::{RestApiId, StageName};
+use crate::catalog::{self, Catalog, Sealed, keys};
+use crate::model::id::{ClientCertificateId, RestApiId, StageName};
+use crate::model::rest::ClientCertificate;
+use crate::traffic::integration::{Identity, Upstream};
 
 /// Compiles one stage and publishes it; see [`Directory`](super::Directory) for the other end.
 pub(super) struct StageActor {
     catalog: Catalog,
     slot: Slot,
+    upstream: Upstream,
     buckets: Buckets,
     observed: Observed,
 }
@@ -52,9 +55,9 @@ pub(super) struct Close;
 pub(super) struct Observe;
 
 impl StageActor {
-    pub(super) fn new(catalog: Catalog, api: RestApiId, stage: StageName, slot: Slot) -> Self {
+    pub(super) fn new(catalog: Catalog, upstream: Upstream, api: RestApiId, stage: StageName, slot: Slot) -> Self {
         let observed = Observed { api, stage, deployment: None, index: 0, compilations: 0, failure: None };
-        Self { catalog, slot, buckets: Buckets::default(), observed }
+        Self { catalog, slot, upstream, buckets: Buckets::default(), observed }
     }
 
     /// Reads stage and deployments as of one commit; `None` if the stage is gone meanwhile.
@@ -66,12 +69,31 @@ impl StageActor {
             let base = documents.pick(&keys::snapshot(api, &stage.value.deployment));
             let canary = stage.value.canary.as_ref();
             let canary = canary.and_then(|canary| documents.pick(&keys::snapshot(api, &canary.deployment)));
-            Ok(Some((documents.index(), stage.value, base, canary)))
+            let certificate = stage.value.client_certificate_id.as_deref().map(ClientCertificateId::new);
+            let certificate = certificate.and_then(|id| {
+                documents.pick(&keys::client_certificate(&id)).zip(documents.pick(&keys::client_certificate_key(&id)))
+            });
+            Ok(Some((documents.index(), stage.value, base, canary, certificate)))
         })?;
-        let Some((index, stage, Some(base), canary)) = found else { return Ok(None) };
+        let Some((index, stage, Some(base), canary, certificate)) = found else { return Ok(None) };
         let base = base.read()?;
         let canary = canary.map(|canary| canary.read()).transpose()?;
-        Ok(Some((index, CompiledStage::new(api, &stage, &base, canary.as_ref(), &mut self.buckets))))
+        let identity = match certificate {
+            Some((certificate, key)) => self.identity(&certificate.read()?, &key.read()?),
+            None => None,
+        };
+        let tls = (&self.upstream, identity.as_ref());
+        Ok(Some((index, CompiledStage::new(api, &stage, &base, canary.as_ref(), tls, &mut self.buckets))))
+    }
+
+    /// The certificate that backends are shown.
+    fn identity(&self, certificate: &ClientCertificate, key: &Sealed) -> Option<Identity> {
+        let identity = self.catalog.unseal(key).and_then(|key| Identity::read(&certificate.pem, &key));
+        if identity.is_none() {
+            let (api, stage) = (&self.observed.api, &self.observed.stage);
+            tracing::error!(%api, %stage, certificate = %certificate.id, "a client certificate's key can't be read: it came with another cluster's backup");
+        }
+        identity
     }
 }
 

@@ -16,20 +16,22 @@ use super::names::Served;
 use crate::catalog::{self, Catalog, keys};
 use crate::model::id::{RestApiId, StageName};
 use crate::model::rest::{BasePathMapping, DomainName};
+use crate::traffic::integration::Upstream;
 
 /// Keeps the stage actors of this node.
 pub struct Keeper {
     catalog: Catalog,
     directory: Directory,
+    upstream: Upstream,
     actors: HashMap<(RestApiId, StageName), Addr<StageActor>>,
     reached: watch::Sender<u64>,
 }
 
 impl Keeper {
     /// A keeper without actors yet; the receiver tells up to which commit all stages are published.
-    pub fn new(catalog: Catalog, directory: Directory) -> (Self, watch::Receiver<u64>) {
+    pub fn new(catalog: Catalog, directory: Directory, upstream: Upstream) -> (Self, watch::Receiver<u64>) {
         let (reached, receiver) = watch::channel(0);
-        (Self { catalog, directory, actors: HashMap::new(), reached }, receiver)
+        (Self { catalog, directory, upstream, actors: HashMap::new(), reached }, receiver)
     }
 
     /// Follows the catalog until the cluster stops. Runs where the actors shall run: in an actix arbiter.
@@ -142,7 +144,8 @@ impl Keeper {
     fn open(&mut self, stages: Vec<(RestApiId, StageName)>) {
         let slots = self.directory.open(stages.iter().cloned());
         for ((api, stage), slot) in stages.into_iter().zip(slots) {
-            let actor = StageActor::new(self.catalog.clone(), api.clone(), stage.clone(), slot).start();
+            let actor =
+                StageActor::new(self.catalog.clone(), self.upstream.clone(), api.clone(), stage.clone(), slot).start();
             self.actors.insert((api, stage), actor);
         }
     }

@@ -1,7 +1,6 @@
 //! Bodies of answers: where they end, and their bytes as a stream.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -11,9 +10,9 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 
 use super::connection::Connection;
-use super::pool::Pool;
+use super::pool::{Place, Pool};
 use super::wire::Head;
-use super::{Error, Origin, take};
+use super::{Error, take};
 use crate::traffic::message::BodyError;
 
 /// A chunk's size line, with its extensions, may take so many bytes; trailers together as well.
@@ -66,7 +65,7 @@ struct Reading {
     connection: Connection,
     left: Left,
     timeout: Duration,
-    pool: Option<(Rc<Pool>, Arc<Origin>)>,
+    pool: Option<(Rc<Pool>, Place)>,
 }
 
 #[derive(Clone, Copy)]
@@ -82,7 +81,7 @@ pub(super) fn stream(
     connection: Connection,
     framing: Framing,
     timeout: Duration,
-    pool: Option<(Rc<Pool>, Arc<Origin>)>,
+    pool: Option<(Rc<Pool>, Place)>,
 ) -> impl Stream<Item = Result<Bytes, BodyError>> {
     let left = match framing {
         Framing::None => Left::Bytes(0),
@@ -101,8 +100,8 @@ pub(super) fn stream(
         match piece {
             Some(piece) => Ok(Some((piece, Some(reading)))),
             None => {
-                if let Some((pool, origin)) = reading.pool {
-                    pool.put(&origin, reading.connection);
+                if let Some((pool, place)) = reading.pool {
+                    pool.put(place, reading.connection);
                 }
                 Ok(None)
             }

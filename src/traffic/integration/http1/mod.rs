@@ -22,7 +22,7 @@ use super::Origin;
 use crate::traffic::message::{Body, BodyError, ByteStream, Headers};
 use body::Framing;
 use connection::{Connection, Stream};
-use pool::Pool;
+use pool::{Place, Pool};
 
 /// An answer's body up to this size is read at once, and its connection is free again when the answer is handed on.
 const READ_AT_ONCE: u64 = 64 * 1024;
@@ -37,6 +37,8 @@ pub struct Client {
 pub struct Call {
     /// Who is called.
     pub origin: Arc<Origin>,
+    /// How TLS is spoken, where not as usual.
+    pub tls: Option<Arc<ClientConfig>>,
     /// The verb.
     pub method: Method,
     /// Path and query, as they go on the wire.
@@ -99,13 +101,17 @@ impl Client {
 
     async fn exchange(&self, mut call: Call) -> Result<Answer, Error> {
         let head = wire::write_head(&call);
+        let place = Place { origin: Arc::clone(&call.origin), tls: call.tls.clone() };
         loop {
-            let (mut connection, reused) = match self.pool.take(&call.origin) {
+            let (mut connection, reused) = match self.pool.take(&place) {
                 Some(connection) => (connection, true),
-                None => (Connection::open(&call.origin, &self.tls).await?, false),
+                None => {
+                    let tls = place.tls.as_ref().unwrap_or(&self.tls);
+                    (Connection::open(&place.origin, tls).await?, false)
+                }
             };
             match connection.converse(&head, &mut call).await {
-                Ok(received) => return self.receive(connection, call, received).await,
+                Ok(received) => return self.receive(connection, place, call, received).await,
                 // A kept connection that the endpoint closed meanwhile says nothing about the endpoint: nothing of
                 // the request was taken, so a new connection may try again. Only while its body is still whole.
                 Err(Error::Network(_)) if reused && connection.is_silent() && is_repeatable(&call) => {}
@@ -115,31 +121,37 @@ impl Client {
     }
 
     /// Makes the answer of its head, and frees the connection if the body is here already.
-    async fn receive(&self, mut connection: Connection, call: Call, head: wire::Head) -> Result<Answer, Error> {
+    async fn receive(
+        &self,
+        mut connection: Connection,
+        place: Place,
+        call: Call,
+        head: wire::Head,
+    ) -> Result<Answer, Error> {
         let framing = Framing::of(&call.method, &head)?;
         let reusable = head.keep_alive && connection.is_in_step();
         let body = match framing {
             Framing::None => {
-                self.keep(&call.origin, connection, reusable);
+                self.keep(place, connection, reusable);
                 Body::Empty
             }
             Framing::Length(length) if length <= READ_AT_ONCE => {
                 let bytes = connection.read_exactly(length as usize).await?;
-                self.keep(&call.origin, connection, reusable);
+                self.keep(place, connection, reusable);
                 Body::Whole(bytes)
             }
             Framing::Length(_) | Framing::Chunked | Framing::UntilClose => {
                 let length = if let Framing::Length(length) = framing { Some(length) } else { None };
-                let pool = reusable.then(|| (Rc::clone(&self.pool), call.origin));
+                let pool = reusable.then(|| (Rc::clone(&self.pool), place));
                 Body::Stream { length, bytes: Box::pin(body::stream(connection, framing, call.timeout, pool)) }
             }
         };
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
-    fn keep(&self, origin: &Arc<Origin>, connection: Connection, reusable: bool) {
+    fn keep(&self, place: Place, connection: Connection, reusable: bool) {
         if reusable {
-            self.pool.put(origin, connection);
+            self.pool.put(place, connection);
         }
     }
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use http::{HeaderName, Method as Verb, StatusCode};
 use regex::Regex;
+use rustls::ClientConfig;
 
 use super::templates::{TemplateChoice, compile_templates};
 use crate::mapping::parameters::{ResponseSource, Source, Target};
 use crate::mapping::template::Template;
 use crate::mapping::uri::Uri;
-use crate::model::rest::{ConnectionType, ContentHandling, Integration, IntegrationResponse, IntegrationType, Strings};
-use crate::traffic::integration::Origin;
+use crate::model::rest::{ContentHandling, Integration, IntegrationResponse, IntegrationType, Strings};
+use crate::traffic::integration::{Kinds, Origin};
 
 /// What a method calls.
 pub enum CompiledIntegration {
@@ -39,6 +40,8 @@ pub struct CompiledHttp {
     pub maps_body: bool,
     /// A mapping that makes every call fail.
     pub unmappable: Option<Unmappable>,
+    /// How TLS is spoken with the endpoint, where not as usual.
+    pub tls: Option<Arc<ClientConfig>>,
     /// How long the endpoint may take.
     pub timeout: Duration,
     /// Conversion of the request's body.
@@ -98,32 +101,28 @@ pub struct CompiledResponse {
 }
 
 impl CompiledIntegration {
-    pub(super) fn new(integration: Option<&Integration>, variables: &Strings) -> Self {
+    pub(super) fn new(integration: Option<&Integration>, variables: &Strings, tls: &mut Kinds<'_>) -> Self {
         let Some(integration) = integration else {
             // The control plane deploys no method without an integration; a mock that selects nothing answers 500.
             return Self::Unsupported(IntegrationType::Mock);
         };
         match integration.kind {
-            IntegrationType::Http | IntegrationType::HttpProxy
-                if integration.connection_type != Some(ConnectionType::VpcLink) =>
-            {
-                Self::Http(Box::new(CompiledHttp::new(integration, variables)))
+            // A VPC link leads into a network that this node is in itself: the URI's host is called.
+            IntegrationType::Http | IntegrationType::HttpProxy => {
+                Self::Http(Box::new(CompiledHttp::new(integration, variables, tls)))
             }
             IntegrationType::Mock => Self::Mock(Box::new(CompiledMock {
                 content_handling: integration.content_handling,
                 templates: TemplateChoice::new(integration),
                 responses: compile_responses(integration, variables),
             })),
-            kind @ (IntegrationType::Http
-            | IntegrationType::HttpProxy
-            | IntegrationType::Aws
-            | IntegrationType::AwsProxy) => Self::Unsupported(kind),
+            kind @ (IntegrationType::Aws | IntegrationType::AwsProxy) => Self::Unsupported(kind),
         }
     }
 }
 
 impl CompiledHttp {
-    fn new(integration: &Integration, variables: &Strings) -> Self {
+    fn new(integration: &Integration, variables: &Strings, tls: &mut Kinds<'_>) -> Self {
         let uri = Uri::compile(integration.uri.as_deref().unwrap_or_default(), variables);
         let mut mapped = Vec::new();
         let mut unmappable = None;
@@ -150,6 +149,7 @@ impl CompiledHttp {
             maps_body: mapped.iter().any(|mapped| matches!(mapped.source, Source::Body(_))),
             mapped,
             unmappable,
+            tls: tls.get(integration.insecure_skip_verification == Some(true)),
             timeout: Duration::from_millis(u64::from(integration.timeout_millis)),
             content_handling: integration.content_handling,
             templates: TemplateChoice::new(integration),

@@ -13,6 +13,7 @@ use crate::mapping::schema::{self, Schema};
 use crate::model::id::ResourceId;
 use crate::model::rest::{AuthorizationType, Method, Snapshot, SnapshotResource, Strings};
 use crate::observe::metrics::MethodMetrics;
+use crate::traffic::integration::Kinds;
 
 /// A method, ready to run.
 pub struct CompiledMethod {
@@ -56,6 +57,12 @@ pub struct Required {
 /// A model for bodies, or why it can't be used.
 pub type BodyModel = Result<Arc<Schema>, schema::Error>;
 
+/// What the methods of one deployment share.
+pub(super) struct Shared<'a> {
+    pub(super) models: Models,
+    pub(super) tls: Kinds<'a>,
+}
+
 /// The models of an API that its methods check bodies against, each compiled once.
 #[derive(Default)]
 pub(super) struct Models(HashMap<String, BodyModel>);
@@ -91,7 +98,7 @@ impl CompiledMethod {
         resource: &SnapshotResource,
         method: &Method,
         variables: &Strings,
-        models: &mut Models,
+        shared: &mut Shared<'_>,
         staged: Staged,
     ) -> Self {
         let validator = method.request_validator_id.as_ref();
@@ -106,9 +113,9 @@ impl CompiledMethod {
             api_key_required: method.api_key_required,
             required: if checks_parameters { required(method) } else { Vec::new() },
             models: checked
-                .map(|(content_type, name)| (content_type.to_ascii_lowercase(), models.get(snapshot, name)))
+                .map(|(content_type, name)| (content_type.to_ascii_lowercase(), shared.models.get(snapshot, name)))
                 .collect(),
-            integration: CompiledIntegration::new(method.integration.as_ref(), variables),
+            integration: CompiledIntegration::new(method.integration.as_ref(), variables, &mut shared.tls),
             responses: method.responses.keys().filter_map(|code| code.parse().ok()).collect(),
             staged,
         }

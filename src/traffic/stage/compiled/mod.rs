@@ -8,13 +8,14 @@ mod templates;
 
 use std::sync::Arc;
 
-use self::method::Models;
+use self::method::{Models, Shared};
 use super::canary::{self, Side};
 use super::router::Router;
 use super::throttle::Buckets;
 use crate::model::id::{DeploymentId, RestApiId, StageName};
 use crate::model::rest::{self, Snapshot, Stage, Strings};
 use crate::observe::metrics::MethodMetrics;
+use crate::traffic::integration::{Identity, Kinds, Upstream};
 
 pub use binary::BinaryTypes;
 pub use gateway_responses::{CompiledGatewayResponse, GatewayResponses};
@@ -51,12 +52,14 @@ pub struct Deployed {
 }
 
 impl CompiledStage {
-    /// Compiles a stage with its deployment, and its canary's if it has one.
+    /// Compiles a stage with its deployment, and its canary's if it has one; `tls` is how backends are called, and the
+    /// certificate that they are shown.
     pub(super) fn new(
         api: &RestApiId,
         stage: &Stage,
         base: &Snapshot,
         canary: Option<&Snapshot>,
+        tls: (&Upstream, Option<&Identity>),
         buckets: &mut Buckets,
     ) -> Self {
         let staged = |side: Side| {
@@ -75,22 +78,23 @@ impl CompiledStage {
             variables.extend(settings.stage_variable_overrides.clone().unwrap_or_default());
             let staged = staged(Side::Canary);
             let staged = |verb, path: &str| staged(buckets, verb, path);
-            let deployed = Deployed::new(settings.deployment.clone(), snapshot, &variables, staged);
+            let deployed = Deployed::new(settings.deployment.clone(), snapshot, &variables, tls, staged);
             (settings.percent_traffic, deployed)
         });
         let staged = staged(Side::Base);
-        let base =
-            Deployed::new(stage.deployment.clone(), base, &stage.variables, |verb, path| staged(buckets, verb, path));
+        let base = Deployed::new(stage.deployment.clone(), base, &stage.variables, tls, |verb, path| {
+            staged(buckets, verb, path)
+        });
         buckets.forget_unused();
         Self { api: api.clone(), name: stage.name.clone(), base, canary }
     }
 
     /// Compiles an API as if it were deployed, for test invocations: nothing of it is counted.
-    pub fn undeployed(snapshot: &Snapshot, variables: &Strings) -> Self {
+    pub fn undeployed(snapshot: &Snapshot, variables: &Strings, tls: &Upstream) -> Self {
         Self {
             api: snapshot.api.id.clone(),
             name: StageName::new("test-invoke-stage"),
-            base: Deployed::new(DeploymentId::new(""), snapshot, variables, |_, _| Staged {
+            base: Deployed::new(DeploymentId::new(""), snapshot, variables, (tls, None), |_, _| Staged {
                 metrics: MethodMetrics::none(),
                 throttle: None,
             }),
@@ -119,15 +123,16 @@ impl Deployed {
         deployment: DeploymentId,
         snapshot: &Snapshot,
         variables: &Strings,
+        (upstream, identity): (&Upstream, Option<&Identity>),
         mut staged: impl FnMut(rest::Verb, &str) -> Staged,
     ) -> Self {
         let mut router = Router::default();
-        let mut models = Models::default();
+        let mut shared = Shared { models: Models::default(), tls: Kinds::new(upstream, identity) };
         for resource in &snapshot.resources {
             for method in &resource.methods {
                 let verb = method.verb;
                 let staged = staged(verb, &resource.path);
-                let compiled = CompiledMethod::new(snapshot, resource, method, variables, &mut models, staged);
+                let compiled = CompiledMethod::new(snapshot, resource, method, variables, &mut shared, staged);
                 router.insert(&resource.path, verb, Arc::new(compiled));
             }
         }
