@@ -6,6 +6,7 @@
 
 mod access;
 pub mod address;
+mod compression;
 mod content;
 mod endpoint;
 mod facts;
@@ -84,9 +85,11 @@ impl Execute {
     /// The phases of a request, in API Gateway's order.
     async fn run(&self, request: Request, outcome: &mut Outcome) -> Result<Reply, Refusal> {
         let located = endpoint::locate(&self.directory, &self.limits, request, outcome)?;
+        let located = compression::inflate(located, self.limits.body).await?;
         let routed = route::find(located, outcome)?;
         let admitted = throttle::pass(access::admit(routed)?)?;
-        perform(admitted, &self.client, &self.clock, outcome).await
+        let reply = perform(admitted, &self.client, &self.clock, outcome).await?;
+        compression::deflate(reply, outcome.facts()).await
     }
 }
 

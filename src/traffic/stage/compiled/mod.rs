@@ -45,6 +45,8 @@ pub struct Deployed {
     pub variables: Strings,
     /// Media types that are bytes.
     pub binary: BinaryTypes,
+    /// Answers of at least so many bytes are compressed, and requests may be; neither, if there is none.
+    pub minimum_compression: Option<u32>,
     /// How refusals look.
     pub gateway_responses: GatewayResponses,
     /// Its methods.
@@ -141,6 +143,7 @@ impl Deployed {
             endpoint_disabled: snapshot.api.disable_execute_api_endpoint,
             variables: variables.clone(),
             binary: BinaryTypes::new(&snapshot.api.binary_media_types),
+            minimum_compression: snapshot.api.minimum_compression_size,
             gateway_responses: GatewayResponses::new(&snapshot.gateway_responses, variables),
             router,
         }
