@@ -357,6 +357,12 @@ pub fn parse_stage(key: &str) -> Option<(RestApiId, StageName)> {
     }
 }
 
+/// The API and the stage whose caches' flushes have this key, if it is such a key.
+pub fn parse_flushes(key: &str) -> Option<(RestApiId, StageName)> {
+    let (api, stage) = key.strip_prefix("restapis/")?.split_once("/flushes/")?;
+    (!api.contains('/') && !stage.contains('/')).then(|| (RestApiId::new(api), StageName::new(stage)))
+}
+
 /// How often a stage's caches were flushed.
 pub fn flushes(api: &RestApiId, stage: &StageName) -> Key<Flushes> {
     Key::new(format!("restapis/{}/flushes/{}", part(api), part(stage)))
@@ -457,6 +463,12 @@ mod tests {
     fn a_stage_key_is_read_back_and_no_other_is() {
         let (api, name) = (RestApiId::new("abc"), StageName::new("prod"));
         assert_eq!(parse_stage(stage(&api, &name).as_str()), Some((api.clone(), name)));
+        assert_eq!(
+            parse_flushes(flushes(&api, &StageName::new("s")).as_str()),
+            Some((api.clone(), StageName::new("s")))
+        );
+        assert_eq!(parse_flushes(stage(&api, &StageName::new("s")).as_str()), None);
+        assert_eq!(parse_stage(flushes(&api, &StageName::new("s")).as_str()), None);
         assert_eq!(parse_stage(rest_api(&api).as_str()), None);
         assert_eq!(parse_stage(snapshot(&api, &DeploymentId::new("d")).as_str()), None);
     }

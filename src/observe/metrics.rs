@@ -58,6 +58,20 @@ pub const INTEGRATION_LATENCY: Metric = metric(
     METHOD_LABELS,
     "Seconds that the integration took of a request's time.",
 );
+/// Answers out of a cache.
+pub const CACHE_HITS: Metric = metric(
+    "turnpike_cache_hits_total",
+    Kind::Counter,
+    METHOD_LABELS,
+    "Requests that were answered out of their stage's cache.",
+);
+/// Answers that a cache did not have.
+pub const CACHE_MISSES: Metric = metric(
+    "turnpike_cache_misses_total",
+    Kind::Counter,
+    METHOD_LABELS,
+    "Requests whose answer could have been in their stage's cache and was not.",
+);
 /// Requests without a method.
 pub const UNROUTED: Metric = metric(
     "turnpike_unrouted_requests_total",
@@ -121,6 +135,8 @@ pub const ALL: &[Metric] = &[
     REQUESTS,
     LATENCY,
     INTEGRATION_LATENCY,
+    CACHE_HITS,
+    CACHE_MISSES,
     UNROUTED,
     STAGES,
     DOCUMENTS,
@@ -188,8 +204,7 @@ pub struct MethodMetrics {
 impl MethodMetrics {
     /// Finds or makes the series of a method.
     pub fn new(api: &str, stage: &str, method: &str, resource: &str) -> Self {
-        let labels = [("api", api), ("stage", stage), ("method", method), ("resource", resource)]
-            .map(|(name, value)| metrics::Label::new(name, value.to_owned()));
+        let labels = labels(api, stage, method, resource);
         let requests = CLASSES.map(|class| {
             let mut labels = labels.to_vec();
             labels.push(metrics::Label::new("status", class));
@@ -219,6 +234,17 @@ impl MethodMetrics {
             self.integration_latency.record(integration);
         }
     }
+}
+
+/// The counters of a method's answers that its stage's cache had, and had not.
+pub fn of_cache(api: &str, stage: &str, method: &str, resource: &str) -> (Counter, Counter) {
+    let labels = labels(api, stage, method, resource);
+    (counter!(CACHE_HITS.name, labels.to_vec()), counter!(CACHE_MISSES.name, labels.to_vec()))
+}
+
+fn labels(api: &str, stage: &str, method: &str, resource: &str) -> [metrics::Label; 4] {
+    [("api", api), ("stage", stage), ("method", method), ("resource", resource)]
+        .map(|(name, value)| metrics::Label::new(name, value.to_owned()))
 }
 
 /// Counts a request that was refused before its method was known.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use uuid::Uuid;
 
@@ -116,6 +116,23 @@ pub enum Body {
 }
 
 impl Body {
+    /// Waits for the whole body, if it has at most `limit` bytes; a longer one is still coming, and lacks nothing.
+    pub async fn gathered(self, limit: u64) -> Result<Self, BodyError> {
+        let Self::Stream { length, mut bytes } = self else { return Ok(self) };
+        if length.is_some_and(|length| length > limit) {
+            return Ok(Self::Stream { length, bytes });
+        }
+        let mut start = BytesMut::new();
+        while start.len() as u64 <= limit {
+            match bytes.next().await {
+                Some(piece) => start.extend_from_slice(&piece?),
+                None => return Ok(Self::Whole(start.freeze())),
+            }
+        }
+        let start = stream::once(async { Ok(start.freeze()) });
+        Ok(Self::Stream { length, bytes: Box::pin(start.chain(bytes)) })
+    }
+
     /// Waits for the whole body, which may have at most `limit` bytes.
     pub async fn whole(self, limit: u64) -> Result<Bytes, BodyError> {
         let fits = |length: usize| if length as u64 > limit { Err(BodyError::TooLong { limit }) } else { Ok(()) };

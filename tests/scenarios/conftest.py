@@ -212,6 +212,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
     """Answers with what it was asked, as JSON."""
 
     protocol_version = "HTTP/1.1"
+    counter = itertools.count()
 
     def answer(self):
         length = int(self.headers.get("Content-Length") or 0)
@@ -220,6 +221,8 @@ class Echo(http.server.BaseHTTPRequestHandler):
             body = self.read_chunks()
         if self.path.startswith("/say"):
             return self.say(body)
+        if self.path.startswith("/wait"):
+            time.sleep(0.5)
         status = 418 if self.path.startswith("/teapot") else 200
         text = json.dumps(
             {
@@ -227,6 +230,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
                 "path": self.path,
                 "headers": {name: self.headers.get_all(name) for name in self.headers},
                 "body": body.decode("latin-1"),
+                "count": next(self.counter),
             }
         ).encode()
         self.send_response(status)

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use std::pin::Pin;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{GzDecoder, GzEncoder, ZlibDecoder, ZlibEncoder};
 use futures_util::{Stream, StreamExt, stream};
@@ -116,8 +116,12 @@ pub(super) async fn deflate(mut reply: Reply, facts: &Facts) -> Result<Reply, Re
     let Some(minimum) = minimum else { return Ok(reply) };
     let coding = facts.head().headers.last_text(ACCEPT_ENCODING.as_str()).and_then(preferred);
     let Some(coding) = coding.filter(|_| reply.headers.last(&CONTENT_ENCODING).is_none()) else { return Ok(reply) };
-    let (body, is_long) = measured(reply.body, u64::from(minimum)).await.map_err(broken)?;
-    reply.body = body;
+    reply.body = reply.body.gathered(u64::from(minimum)).await.map_err(broken)?;
+    let is_long = match &reply.body {
+        Body::Empty => false,
+        Body::Whole(bytes) => !bytes.is_empty() && bytes.len() as u64 >= u64::from(minimum),
+        Body::Stream { .. } => true,
+    };
     if is_long {
         reply.body = deflated(reply.body, coding);
         reply.headers.remove(&CONTENT_LENGTH);
@@ -137,31 +141,6 @@ fn preferred(header: &str) -> Option<Coding> {
         }
     }
     best.0
-}
-
-/// The body, and whether it has at least so many bytes; of one that is still coming only as much is awaited.
-async fn measured(body: Body, minimum: u64) -> Result<(Body, bool), BodyError> {
-    match body {
-        Body::Empty => Ok((Body::Empty, false)),
-        Body::Whole(bytes) => {
-            let is_long = !bytes.is_empty() && bytes.len() as u64 >= minimum;
-            Ok((Body::Whole(bytes), is_long))
-        }
-        Body::Stream { length: Some(length), bytes } => {
-            Ok((Body::Stream { length: Some(length), bytes }, length >= minimum))
-        }
-        Body::Stream { length: None, mut bytes } => {
-            let mut start = BytesMut::new();
-            while (start.len() as u64) < minimum.max(1) {
-                match bytes.next().await {
-                    Some(piece) => start.extend_from_slice(&piece?),
-                    None => return Ok((Body::Whole(start.freeze()), false)),
-                }
-            }
-            let start = stream::once(async { Ok(start.freeze()) });
-            Ok((Body::Stream { length: None, bytes: Box::pin(start.chain(bytes)) }, true))
-        }
-    }
 }
 
 enum Encoder {

@@ -6,6 +6,7 @@
 
 mod access;
 pub mod address;
+mod cache;
 mod compression;
 mod content;
 mod endpoint;
@@ -36,6 +37,7 @@ use crate::traffic::integration::http1;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::Directory;
 use access::Admitted;
+use cache::Found;
 use outcome::Outcome;
 
 pub use endpoint::Limits;
@@ -101,8 +103,13 @@ async fn perform(
     outcome: &mut Outcome,
 ) -> Result<Reply, Refusal> {
     let accepted = method_request::accept(admitted, outcome).await?;
+    let (accepted, ticket) = match cache::look(accepted, outcome).await? {
+        Found::Answer(reply) => return Ok(reply),
+        Found::Nothing(accepted, ticket) => (accepted, ticket),
+    };
     let prepared = integration_request::prepare(accepted, outcome, clock).await?;
     let answered = integration::call(prepared, client, outcome).await?;
     let mapped = integration_response::map(answered, outcome).await?;
-    Ok(method_response::finish(mapped, outcome))
+    let reply = method_response::finish(mapped, outcome);
+    cache::keep(reply, ticket, outcome).await
 }

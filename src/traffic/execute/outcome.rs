@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::WARNING;
 use http::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 
@@ -25,6 +26,8 @@ pub(super) struct Outcome {
     /// The trace id, for those integrations whose answers carry it.
     trace: Option<String>,
     integration: Option<Duration>,
+    /// What the answer warns its caller of.
+    warning: Option<HeaderValue>,
     reason: Option<String>,
     /// What happened step by step, where somebody wants to read it.
     journal: Option<Box<ExecutionLog>>,
@@ -32,7 +35,15 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn new(owner: &Arc<Owner>, request: &Request, started: Instant) -> Self {
-        Self { facts: Facts::new(owner, request), started, trace: None, integration: None, reason: None, journal: None }
+        Self {
+            facts: Facts::new(owner, request),
+            started,
+            trace: None,
+            integration: None,
+            warning: None,
+            reason: None,
+            journal: None,
+        }
     }
 
     /// From here on every step is written down.
@@ -74,6 +85,11 @@ impl Outcome {
         self.trace = Some(trace.to_owned());
     }
 
+    /// The answer carries this warning.
+    pub(super) fn warned(&mut self, warning: HeaderValue) {
+        self.warning = Some(warning);
+    }
+
     pub(super) fn integrated(&mut self, took: Duration) {
         self.integration = Some(took);
     }
@@ -96,6 +112,9 @@ impl Outcome {
         }
         if let Some(value) = self.trace.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok()) {
             reply.headers.append(TRACE_ID, value);
+        }
+        if let Some(warning) = &self.warning {
+            reply.headers.append(WARNING, warning.clone());
         }
     }
 

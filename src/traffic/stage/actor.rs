@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::compiled::CompiledStage;
 use super::directory::Slot;
-use super::throttle::Buckets;
+use super::lasting::Lasting;
 use crate::catalog::{self, Catalog, Sealed, keys};
 use crate::model::id::{ClientCertificateId, RestApiId, StageName};
 use crate::model::rest::ClientCertificate;
@@ -18,7 +18,7 @@ pub(super) struct StageActor {
     catalog: Catalog,
     slot: Slot,
     upstream: Upstream,
-    buckets: Buckets,
+    lasting: Lasting,
     observed: Observed,
 }
 
@@ -44,6 +44,11 @@ pub struct Observed {
 #[rtype(result = "()")]
 pub(super) struct Compile;
 
+/// Drops what the stage's cache has, if the catalog says that it was flushed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Flush;
+
 /// Ends the actor: its stage is gone.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -57,7 +62,7 @@ pub(super) struct Observe;
 impl StageActor {
     pub(super) fn new(catalog: Catalog, upstream: Upstream, api: RestApiId, stage: StageName, slot: Slot) -> Self {
         let observed = Observed { api, stage, deployment: None, index: 0, compilations: 0, failure: None };
-        Self { catalog, slot, upstream, buckets: Buckets::default(), observed }
+        Self { catalog, slot, upstream, lasting: Lasting::default(), observed }
     }
 
     /// Reads stage and deployments as of one commit; `None` if the stage is gone meanwhile.
@@ -73,17 +78,20 @@ impl StageActor {
             let certificate = certificate.and_then(|id| {
                 documents.pick(&keys::client_certificate(&id)).zip(documents.pick(&keys::client_certificate_key(&id)))
             });
-            Ok(Some((documents.index(), stage.value, base, canary, certificate)))
+            let flushes =
+                documents.get(&keys::flushes(api, &stage.value.name))?.map(|found| found.value).unwrap_or_default();
+            Ok(Some((documents.index(), stage.value, base, canary, certificate, flushes)))
         })?;
-        let Some((index, stage, Some(base), canary, certificate)) = found else { return Ok(None) };
+        let Some((index, stage, Some(base), canary, certificate, flushes)) = found else { return Ok(None) };
         let base = base.read()?;
         let canary = canary.map(|canary| canary.read()).transpose()?;
         let identity = match certificate {
             Some((certificate, key)) => self.identity(&certificate.read()?, &key.read()?),
             None => None,
         };
+        self.lasting.prepare(&stage, flushes);
         let tls = (&self.upstream, identity.as_ref());
-        Ok(Some((index, CompiledStage::new(api, &stage, &base, canary.as_ref(), tls, &mut self.buckets))))
+        Ok(Some((index, CompiledStage::new(api, &stage, &base, canary.as_ref(), tls, &mut self.lasting))))
     }
 
     /// The certificate that backends are shown.
@@ -118,6 +126,18 @@ impl Handler<Compile> for StageActor {
                 tracing::error!(api = %self.observed.api, stage = %self.observed.stage, %error, "a stage can't be compiled; what it served before goes on");
                 self.observed.failure = Some(error.to_string());
             }
+        }
+    }
+}
+
+impl Handler<Flush> for StageActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
+        let (api, stage) = (&self.observed.api, &self.observed.stage);
+        match self.catalog.read(|documents| documents.get(&keys::flushes(api, stage))) {
+            Ok(found) => self.lasting.flush(found.map(|found| found.value).unwrap_or_default()),
+            Err(error) => tracing::error!(%api, %stage, %error, "a flush of a cache can't be read"),
         }
     }
 }

@@ -10,7 +10,7 @@ use actix::{Actor, Addr};
 use tokio::sync::watch;
 use turnpike_cluster::WatchError;
 
-use super::actor::{Close, Compile, Observe, Observed, StageActor};
+use super::actor::{Close, Compile, Flush, Observe, Observed, StageActor};
 use super::directory::Directory;
 use super::names::Served;
 use crate::catalog::{self, Catalog, keys};
@@ -47,6 +47,9 @@ impl Keeper {
                             if let Some((api, stage)) = keys::parse_stage(&key.key) {
                                 self.refresh(api, stage).await;
                             }
+                        }
+                        for (api, stage) in changed.keys.iter().filter_map(|key| keys::parse_flushes(&key.key)) {
+                            self.flush(&(api, stage)).await;
                         }
                         let names = changed.keys.iter().filter_map(|key| keys::parse_domain_name(&key.key));
                         for name in names.collect::<BTreeSet<_>>() {
@@ -101,6 +104,13 @@ impl Keeper {
             })
         });
         self.directory.names().publish_all(names);
+    }
+
+    /// Tells a stage that its cache may have been flushed.
+    async fn flush(&self, stage: &(RestApiId, StageName)) {
+        if let Some(actor) = self.actors.get(stage) {
+            let _ = actor.send(Flush).await;
+        }
     }
 
     /// Brings one custom domain name up to date.

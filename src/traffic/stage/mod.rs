@@ -1,15 +1,18 @@
 //! Compiled stages: what a stage actor makes of a deployment, and where requests find it.
 
 mod actor;
+mod cache;
 mod canary;
 mod compiled;
 mod directory;
 mod keeper;
+mod lasting;
 mod names;
 mod router;
 mod throttle;
 
 pub use actor::Observed;
+pub use cache::{CachePolicy, Looked, MAX_ENTRY, Ticket};
 pub use canary::Side;
 pub use compiled::{
     BinaryTypes, BodyModel, Chosen, CompiledGatewayResponse, CompiledHttp, CompiledIntegration, CompiledMethod,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::super::throttle::Bucket;
 use super::integration::CompiledIntegration;
 use super::templates::media_type;
 use crate::mapping::parameters::Source;
@@ -14,6 +13,8 @@ use crate::model::id::ResourceId;
 use crate::model::rest::{AuthorizationType, Method, Snapshot, SnapshotResource, Strings};
 use crate::observe::metrics::MethodMetrics;
 use crate::traffic::integration::Kinds;
+use crate::traffic::stage::cache::CachePolicy;
+use crate::traffic::stage::throttle::Bucket;
 
 /// A method, ready to run.
 pub struct CompiledMethod {
@@ -41,6 +42,8 @@ pub struct CompiledMethod {
 pub struct Staged {
     /// Where requests are counted.
     pub metrics: MethodMetrics,
+    /// How answers are kept, if the stage says so.
+    pub cache: Option<CachePolicy>,
     /// How many requests are let through, if the stage says so.
     pub throttle: Option<Arc<Bucket>>,
 }

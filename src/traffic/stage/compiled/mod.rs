@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use self::method::{Models, Shared};
 use super::canary::{self, Side};
+use super::lasting::{Lasting, Place};
 use super::router::Router;
-use super::throttle::Buckets;
 use crate::model::id::{DeploymentId, RestApiId, StageName};
-use crate::model::rest::{self, Snapshot, Stage, Strings};
+use crate::model::rest::{Method, Snapshot, SnapshotResource, Stage, Strings};
 use crate::observe::metrics::MethodMetrics;
 use crate::traffic::integration::{Identity, Kinds, Upstream};
 
@@ -62,32 +62,21 @@ impl CompiledStage {
         base: &Snapshot,
         canary: Option<&Snapshot>,
         tls: (&Upstream, Option<&Identity>),
-        buckets: &mut Buckets,
+        lasting: &mut Lasting,
     ) -> Self {
-        let staged = |side: Side| {
-            // What a canary does is counted apart.
-            let name = match side {
-                Side::Base => stage.name.as_str().to_owned(),
-                Side::Canary => format!("{}/Canary", stage.name),
-            };
-            move |buckets: &mut Buckets, verb: rest::Verb, path: &str| Staged {
-                metrics: MethodMetrics::new(api.as_str(), &name, verb.as_str(), path),
-                throttle: buckets.of(stage, path, verb),
-            }
+        let mut compile = |side, deployment: &DeploymentId, snapshot: &Snapshot, variables: &Strings| {
+            let place = Place { api, stage, side, deployment, variables };
+            let staged = |resource: &SnapshotResource, method: &Method| lasting.staged(&place, resource, method);
+            Deployed::new(deployment.clone(), snapshot, variables, tls, staged)
         };
         let canary = stage.canary.as_ref().zip(canary).map(|(settings, snapshot)| {
             let mut variables = stage.variables.clone();
             variables.extend(settings.stage_variable_overrides.clone().unwrap_or_default());
-            let staged = staged(Side::Canary);
-            let staged = |verb, path: &str| staged(buckets, verb, path);
-            let deployed = Deployed::new(settings.deployment.clone(), snapshot, &variables, tls, staged);
+            let deployed = compile(Side::Canary, &settings.deployment, snapshot, &variables);
             (settings.percent_traffic, deployed)
         });
-        let staged = staged(Side::Base);
-        let base = Deployed::new(stage.deployment.clone(), base, &stage.variables, tls, |verb, path| {
-            staged(buckets, verb, path)
-        });
-        buckets.forget_unused();
+        let base = compile(Side::Base, &stage.deployment, base, &stage.variables);
+        lasting.tidy();
         Self { api: api.clone(), name: stage.name.clone(), base, canary }
     }
 
@@ -99,6 +88,7 @@ impl CompiledStage {
             base: Deployed::new(DeploymentId::new(""), snapshot, variables, (tls, None), |_, _| Staged {
                 metrics: MethodMetrics::none(),
                 throttle: None,
+                cache: None,
             }),
             canary: None,
         }
@@ -120,22 +110,21 @@ impl CompiledStage {
 }
 
 impl Deployed {
-    /// `staged` says what the stage adds to a verb on a path.
+    /// `staged` says what the stage adds to a method.
     fn new(
         deployment: DeploymentId,
         snapshot: &Snapshot,
         variables: &Strings,
         (upstream, identity): (&Upstream, Option<&Identity>),
-        mut staged: impl FnMut(rest::Verb, &str) -> Staged,
+        mut staged: impl FnMut(&SnapshotResource, &Method) -> Staged,
     ) -> Self {
         let mut router = Router::default();
         let mut shared = Shared { models: Models::default(), tls: Kinds::new(upstream, identity) };
         for resource in &snapshot.resources {
             for method in &resource.methods {
-                let verb = method.verb;
-                let staged = staged(verb, &resource.path);
+                let staged = staged(resource, method);
                 let compiled = CompiledMethod::new(snapshot, resource, method, variables, &mut shared, staged);
-                router.insert(&resource.path, verb, Arc::new(compiled));
+                router.insert(&resource.path, method.verb, Arc::new(compiled));
             }
         }
         Self {

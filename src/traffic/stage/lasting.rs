@@ -1,0 +1,64 @@
+//! What a stage keeps while it is compiled anew: its token buckets and its cache.
+
+use std::sync::Arc;
+
+use super::cache::{self, Cache, CachePolicy};
+use super::canary::Side;
+use super::compiled::Staged;
+use super::throttle::Buckets;
+use crate::model::id::{DeploymentId, RestApiId};
+use crate::model::rest::{Flushes, Method, SnapshotResource, Stage, Strings};
+use crate::observe::metrics::{MethodMetrics, of_cache};
+
+/// What a stage keeps.
+#[derive(Default)]
+pub(super) struct Lasting {
+    buckets: Buckets,
+    cache: Option<Arc<Cache>>,
+}
+
+/// Which side of which stage is compiled.
+pub(super) struct Place<'a> {
+    pub(super) api: &'a RestApiId,
+    pub(super) stage: &'a Stage,
+    pub(super) side: Side,
+    pub(super) deployment: &'a DeploymentId,
+    pub(super) variables: &'a Strings,
+}
+
+impl Lasting {
+    /// Makes ready what the stage wants, of what there is.
+    pub(super) fn prepare(&mut self, stage: &Stage, flushes: Flushes) {
+        self.cache = cache::wanted(stage, self.cache.take(), flushes.answers);
+    }
+
+    /// What the stage adds to one of its methods.
+    pub(super) fn staged(&mut self, place: &Place<'_>, resource: &SnapshotResource, method: &Method) -> Staged {
+        let Place { api, stage, side, deployment, variables } = *place;
+        // What a canary does is counted apart.
+        let name = match side {
+            Side::Base => stage.name.as_str().to_owned(),
+            Side::Canary => format!("{}/Canary", stage.name),
+        };
+        let metrics = MethodMetrics::new(api.as_str(), &name, method.verb.as_str(), &resource.path);
+        let is_cached = side == Side::Base || stage.canary.as_ref().is_some_and(|canary| canary.use_stage_cache);
+        let cache = self.cache.as_ref().filter(|_| is_cached);
+        let cache = cache.and_then(|cache| {
+            let policy = CachePolicy::of(cache, stage, deployment.as_str(), &resource.path, method, variables)?;
+            Some(policy.counted(of_cache(api.as_str(), &name, method.verb.as_str(), &resource.path)))
+        });
+        Staged { cache, throttle: self.buckets.of(stage, &resource.path, method.verb), metrics }
+    }
+
+    /// Forgets what the compiled stage has no use for.
+    pub(super) fn tidy(&mut self) {
+        self.buckets.forget_unused();
+    }
+
+    /// Drops the answers that were kept until this flush.
+    pub(super) fn flush(&self, flushes: Flushes) {
+        if let Some(cache) = &self.cache {
+            cache.flush(flushes.answers);
+        }
+    }
+}
