@@ -14,7 +14,7 @@ use turnpike_cluster::{RESERVE, Start};
 use super::remote::Remote;
 use super::{default_data, log, output, petstore, serve};
 use crate::identity::sigv4::Credentials;
-use crate::node::{Config, Node};
+use crate::node::{Config, Limits, Node};
 
 /// One node on this machine, with a sample API, and how to try it.
 #[derive(Args)]
@@ -82,6 +82,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         account: "000000000000".to_owned(),
         region: REGION.to_owned(),
         workers: serve::processors(),
+        limits: Limits::default(),
+        longest_integration: Duration::from_secs(29),
         settle_within: Duration::from_secs(10),
         reserve: RESERVE,
         drain: Duration::from_secs(5),

@@ -10,7 +10,7 @@ use turnpike_cluster::{JoinToken, RESERVE, Secret, Start};
 
 use super::{log, output};
 use crate::identity::sigv4::Credentials;
-use crate::node::{Config, Node};
+use crate::node::{Config, Limits, Node};
 
 /// Run a node of a cluster.
 #[derive(Args)]
@@ -62,6 +62,19 @@ pub(super) struct Arguments {
     /// Threads that serve APIs; as many as processors, if absent.
     #[arg(long, env = "TURNPIKE_WORKERS")]
     workers: Option<usize>,
+    /// The longest timeout that an integration may have, in milliseconds: AWS's is 29 seconds, and 15 minutes are
+    /// possible.
+    #[arg(long, env = "TURNPIKE_MAX_INTEGRATION_TIMEOUT_MS", default_value_t = 29_000, value_parser = clap::value_parser!(u64).range(50..=900_000))]
+    max_integration_timeout_ms: u64,
+    /// MiB that a request's body may have.
+    #[arg(long, env = "TURNPIKE_MAX_REQUEST_MIB", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    max_request_mib: u64,
+    /// MiB that an answer's body may have; answers of integrations that stream may be as long as they like.
+    #[arg(long, env = "TURNPIKE_MAX_ANSWER_MIB", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..1 << 20))]
+    max_answer_mib: u64,
+    /// Refuse to start with a limit that AWS does not have.
+    #[arg(long, env = "TURNPIKE_AWS_STRICT")]
+    aws_strict: bool,
     /// Seconds that a deployment waits until all live nodes serve it.
     #[arg(long, env = "TURNPIKE_SETTLE_SECONDS", default_value_t = 10)]
     settle_seconds: u64,
@@ -107,6 +120,17 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 }
 
 fn config(arguments: Arguments) -> anyhow::Result<Config> {
+    if arguments.aws_strict {
+        for (flag, value, at_aws) in [
+            ("--max-integration-timeout-ms", arguments.max_integration_timeout_ms, 29_000),
+            ("--max-request-mib", arguments.max_request_mib, 10),
+            ("--max-answer-mib", arguments.max_answer_mib, 10),
+        ] {
+            if value != at_aws {
+                bail!("{flag} {value} is not what AWS has, and --aws-strict asks for that: leave one of the two out");
+            }
+        }
+    }
     let holds_data = arguments.data.join("identity").exists();
     let start = match (arguments.bootstrap, arguments.join.is_empty()) {
         (true, _) => Start::Bootstrap,
@@ -135,6 +159,12 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
         account: arguments.account,
         region: arguments.region,
         workers: arguments.workers.unwrap_or_else(processors),
+        limits: Limits {
+            body: arguments.max_request_mib << 20,
+            answer: arguments.max_answer_mib << 20,
+            ..Limits::default()
+        },
+        longest_integration: Duration::from_millis(arguments.max_integration_timeout_ms),
         settle_within: Duration::from_secs(arguments.settle_seconds),
         reserve: arguments.disk_reserve_mib << 20,
         drain: Duration::from_secs(arguments.drain_seconds),

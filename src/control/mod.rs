@@ -49,6 +49,8 @@ pub struct Settings {
     pub gateway_port: u16,
     /// The port at which it serves APIs and the control plane, if there is one.
     pub edge_port: Option<u16>,
+    /// The longest that an integration may be told to wait.
+    pub longest_integration: Duration,
     /// How long a deployment waits until all live nodes serve it.
     pub settle_within: Duration,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use turnpike_cluster::{JoinToken, Secret, Start, Timing};
 
 use crate::identity::sigv4::Credentials;
+use crate::traffic::execute::Limits;
 
 /// What a node is told. Every field is a flag of `turnpike serve`, where it is described.
 #[derive(Clone, Debug)]
@@ -45,6 +46,10 @@ pub struct Config {
     pub region: String,
     /// Threads that serve APIs.
     pub workers: usize,
+    /// The most of what a request may be.
+    pub limits: Limits,
+    /// The longest that an integration may be told to wait.
+    pub longest_integration: Duration,
     /// How long a deployment waits for all live nodes.
     pub settle_within: Duration,
     /// Bytes that stay free on the disk.

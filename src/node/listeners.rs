@@ -73,6 +73,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// Whose gateway this is.
     pub(super) owner: Arc<Owner>,
+    pub(super) limits: Limits,
     pub(super) tls: Upstream,
     pub(super) recorder: PrometheusHandle,
     pub(super) ready: Arc<AtomicBool>,
@@ -168,7 +169,7 @@ impl Worker {
     fn new(shared: Shared) -> Self {
         let (directory, tls, clock) = (shared.directory.clone(), Arc::clone(shared.tls.plain()), shared.clock.clone());
         let owner = Arc::clone(&shared.owner);
-        Self { execute: Execute::new(directory, tls, clock, owner, Limits::default()), shared }
+        Self { execute: Execute::new(directory, tls, clock, owner, shared.limits), shared }
     }
 
     fn of(request: &HttpRequest) -> Rc<Self> {

@@ -28,6 +28,8 @@ pub use config::{Config, Error as ConfigError};
 pub use credentials::Root;
 pub use listeners::Addresses;
 
+pub use crate::traffic::execute::Limits;
+
 /// A node waits so long at its start for what the cluster has committed meanwhile; then it serves what it has.
 const CATCH_UP: Duration = Duration::from_secs(15);
 /// Figures that are asked for rather than counted are refreshed so often, and histograms folded.
@@ -104,11 +106,12 @@ impl Node {
             authentication: root.authentication(&config),
             gateway_port,
             edge_port,
+            longest_integration: config.longest_integration,
             settle_within: config.settle_within,
         };
 
         let owner = Arc::new(Owner { account: config.account.clone(), region: config.region.clone() });
-        let invoker = Invoker::new(tls.clone(), clock.clone(), Arc::clone(&owner));
+        let invoker = Invoker::new(tls.clone(), clock.clone(), Arc::clone(&owner), config.limits);
         let control = Control::new(catalog, clock.clone(), invoker, settings);
         let shared = listeners::Shared {
             control,
@@ -116,6 +119,7 @@ impl Node {
             directory,
             clock,
             owner,
+            limits: config.limits,
             tls,
             recorder: recorder.clone(),
             ready: Arc::default(),

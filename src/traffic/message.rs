@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base64::Engine;
@@ -116,6 +117,19 @@ pub enum Body {
 }
 
 impl Body {
+    /// The same body, which can't have more than `limit` bytes: one that is known to be longer is none, and one that turns
+    /// out to be is cut off.
+    pub fn bounded(self, limit: u64) -> Result<Self, BodyError> {
+        match self {
+            Self::Stream { length: Some(length), .. } if length > limit => Err(BodyError::TooLong { limit }),
+            Self::Whole(bytes) if bytes.len() as u64 > limit => Err(BodyError::TooLong { limit }),
+            Self::Stream { length: None, bytes } => {
+                Ok(Self::Stream { length: None, bytes: Box::pin(Bounded { bytes, limit, left: limit }) })
+            }
+            body @ (Self::Empty | Self::Whole(_) | Self::Stream { .. }) => Ok(body),
+        }
+    }
+
     /// Waits for the whole body, if it has at most `limit` bytes; a longer one is still coming, and lacks nothing.
     pub async fn gathered(self, limit: u64) -> Result<Self, BodyError> {
         let Self::Stream { length, mut bytes } = self else { return Ok(self) };
@@ -149,6 +163,30 @@ impl Body {
                 }
                 Ok(whole.freeze())
             }
+        }
+    }
+}
+
+struct Bounded {
+    bytes: ByteStream,
+    limit: u64,
+    left: u64,
+}
+
+impl Stream for Bounded {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        match this.bytes.as_mut().poll_next(context) {
+            Poll::Ready(Some(Ok(piece))) => match this.left.checked_sub(piece.len() as u64) {
+                Some(left) => {
+                    this.left = left;
+                    Poll::Ready(Some(Ok(piece)))
+                }
+                None => Poll::Ready(Some(Err(BodyError::TooLong { limit: this.limit }))),
+            },
+            other => other,
         }
     }
 }

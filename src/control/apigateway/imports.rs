@@ -3,9 +3,9 @@
 //! The document is read beside the worker that answers calls, then meets the API that there is ([`merge`]), and all
 //! that differs is one edit.
 
-use super::Target;
 use super::merge::{self, Before, Mode, Plan};
 use super::rest_apis::{self, Tags};
+use super::{Target, integrations};
 use crate::control::openapi::import::{self, BasePath, Description, Options, Report};
 use crate::control::wire::{Answer, Error, Members};
 use crate::model::id::{ResourceId, RestApiId};
@@ -72,7 +72,15 @@ impl Target<'_> {
         };
         let body = self.call.body.clone();
         let reading = tokio::task::spawn_blocking(move || import::read(&body, &options)).await;
-        reading.map_err(|_| Error::internal())?.map_err(Error::bad_request)
+        let (description, mut report) = reading.map_err(|_| Error::internal())?.map_err(Error::bad_request)?;
+        let methods = description.paths.iter().flat_map(|(path, methods)| methods.iter().map(move |m| (path, m)));
+        for (path, (verb, method)) in methods {
+            let Some(integration) = &method.integration else { continue };
+            if let Err(error) = integrations::check_timeout(integration, self.control.settings.longest_integration) {
+                report.refuse(format!("Unable to put integration on '{verb}' for resource at path '{path}'"), error);
+            }
+        }
+        Ok((description, report))
     }
 
     async fn finish(&self, status: u16, plan: Plan, report: &Report, tags: Tags) -> Result<Answer, Error> {

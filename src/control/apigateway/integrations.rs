@@ -1,5 +1,7 @@
 //! Integrations: PutIntegration, GetIntegration, UpdateIntegration, DeleteIntegration.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{Place, Target, expressions, integration_responses};
@@ -14,12 +16,15 @@ use crate::model::rest::{
 
 const MISSING: &str = "Invalid Integration identifier specified";
 const DEFAULT_TIMEOUT: u32 = 29_000;
+/// An integration that streams its answers may take so long: AWS's limit.
+const LONGEST_STREAM: Duration = Duration::from_secs(900);
 
 impl Target<'_> {
     pub(super) async fn put_integration(&self, place: &Place) -> Result<Answer, Error> {
         let integration = read(self.body, place.resource.as_str())?;
         let found = self.control.catalog.read(|documents| place.find(documents))?;
         check(&integration, &found.value)?;
+        check_timeout(&integration, self.control.settings.longest_integration)?;
         let mut changed = found.value.clone();
         changed.integration = Some(integration.clone());
         place.update(self.control, &found, &changed).await?;
@@ -49,6 +54,7 @@ impl Target<'_> {
             integration.cache_namespace = place.resource.to_string();
         }
         check(integration, &found.value)?;
+        check_timeout(integration, self.control.settings.longest_integration)?;
         let answer = Answer::json(200, members(integration));
         place.update(self.control, &found, &changed).await?;
         Ok(answer)
@@ -165,13 +171,20 @@ pub(super) fn check(integration: &Integration, method: &Method) -> Result<(), Er
         }
         check_uri(integration.kind, integration.uri.as_deref().unwrap_or_default())?;
     }
-    if !(50..=29_000).contains(&integration.timeout_millis) {
-        return Err(Error::bad_request("Timeout should be between 50 ms and 29000 ms"));
-    }
     for (target, source) in &integration.request_parameters {
         expressions::check_request(target, source, &method.request_parameters)?;
     }
     check_content_types(integration.request_templates.as_ref())
+}
+
+/// How long an integration may take: AWS's 29 s, unless this node was given another limit; one that streams, 15 min.
+pub(super) fn check_timeout(integration: &Integration, longest: Duration) -> Result<(), Error> {
+    let streams = integration.transfer_mode == Some(TransferMode::Stream);
+    let longest = if streams { longest.max(LONGEST_STREAM) } else { longest }.as_millis();
+    if !(50..=longest).contains(&u128::from(integration.timeout_millis)) {
+        return Err(Error::bad_request(format!("Timeout should be between 50 ms and {longest} ms")));
+    }
+    Ok(())
 }
 
 fn check_uri(kind: IntegrationType, uri: &str) -> Result<(), Error> {

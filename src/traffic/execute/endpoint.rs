@@ -1,17 +1,13 @@
 //! First phase: which API, which stage, which side of its canary; and is the request small enough to look at.
 
 use std::borrow::Cow;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use futures_util::Stream;
 use http::StatusCode;
 
 use super::address::{self, Address};
 use super::outcome::Outcome;
-use crate::traffic::message::{Body, BodyError, ByteStream, Refusal, Request};
+use crate::traffic::message::{Body, Refusal, Request};
 use crate::traffic::stage::{CompiledStage, Directory, Place, Served, Side};
 
 /// The most of everything that a request may be; AWS's figures by default.
@@ -23,11 +19,13 @@ pub struct Limits {
     pub headers: usize,
     /// Characters of path and query.
     pub url: usize,
+    /// Bytes of an answer's body, unless its integration streams answers.
+    pub answer: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 10_485_760, headers: 10_240, url: 10_240 }
+        Self { body: 10_485_760, headers: 10_240, url: 10_240, answer: 10_485_760 }
     }
 }
 
@@ -83,7 +81,8 @@ pub(super) fn locate(
     // What says which API is meant is no part of the path that callers use at AWS.
     let shown = by_path.then(|| format!("/{}{path}", stage.name));
     outcome.located(&stage, side, shown);
-    request.body = bounded(request.body, limits.body)?;
+    let body = std::mem::replace(&mut request.body, Body::Empty);
+    request.body = body.bounded(limits.body).map_err(Refusal::body)?;
     Ok(Located { request, stage, side, path })
 }
 
@@ -97,41 +96,5 @@ fn mapped<'a>(served: &'a Served, path: &'a str) -> Result<Address<'a>, Refusal>
     match served.find(path) {
         Some(Place { api, stage, path }) => Ok(Address { api: Cow::Borrowed(api), stage, path, by_host: false }),
         None => Err(Refusal::forbidden("no base path mapping of the domain name covers the path")),
-    }
-}
-
-/// A body that is known to be too long is refused at once; one that turns out to be is cut off.
-fn bounded(body: Body, limit: u64) -> Result<Body, Refusal> {
-    match body {
-        Body::Stream { length: Some(length), .. } if length > limit => Err(Refusal::too_large(limit)),
-        Body::Whole(bytes) if bytes.len() as u64 > limit => Err(Refusal::too_large(limit)),
-        Body::Stream { length: None, bytes } => {
-            Ok(Body::Stream { length: None, bytes: Box::pin(Bounded { bytes, limit, left: limit }) })
-        }
-        body @ (Body::Empty | Body::Whole(_) | Body::Stream { .. }) => Ok(body),
-    }
-}
-
-struct Bounded {
-    bytes: ByteStream,
-    limit: u64,
-    left: u64,
-}
-
-impl Stream for Bounded {
-    type Item = Result<Bytes, BodyError>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        match this.bytes.as_mut().poll_next(context) {
-            Poll::Ready(Some(Ok(piece))) => match this.left.checked_sub(piece.len() as u64) {
-                Some(left) => {
-                    this.left = left;
-                    Poll::Ready(Some(Ok(piece)))
-                }
-                None => Poll::Ready(Some(Err(BodyError::TooLong { limit: this.limit }))),
-            },
-            other => other,
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use tokio::time::Instant;
 
+use super::endpoint::Limits;
 use super::integration_request::{Call, Prepared};
 use super::journal;
 use super::outcome::Outcome;
@@ -11,9 +12,6 @@ use super::rendering::Overrides;
 use super::route::Routed;
 use crate::traffic::integration::http1;
 use crate::traffic::message::{Body, BodyError, Refusal};
-
-/// An answer that is looked into is taken whole, if it has at most so many bytes: AWS's limit of a payload.
-pub(super) const MAX_ANSWER: u64 = 10_485_760;
 
 /// A request with what the integration answered.
 pub(super) struct Answered {
@@ -31,6 +29,7 @@ pub(super) enum Answer {
 pub(super) async fn call(
     prepared: Prepared,
     client: &http1::Client,
+    limits: &Limits,
     outcome: &mut Outcome,
 ) -> Result<Answered, Refusal> {
     let Prepared { routed, call, overrides } = prepared;
@@ -43,8 +42,11 @@ pub(super) async fn call(
             let took = started.elapsed();
             outcome.integrated(took);
             let mut answer = result.map_err(refuse)?;
+            if !routed.method.integration.streams() {
+                answer.body = answer.body.bounded(limits.answer).map_err(broken)?;
+            }
             if outcome.journal().is_some() {
-                answer.body = Body::Whole(answer.body.whole(MAX_ANSWER).await.map_err(broken)?);
+                answer.body = Body::Whole(answer.body.whole(limits.answer).await.map_err(broken)?);
                 journal::answer(outcome, &answer, took);
             }
             Answer::Http(answer)

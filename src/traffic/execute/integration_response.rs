@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::content::{self, Content};
 use super::facts::Facts;
-use super::integration::{Answer, Answered, MAX_ANSWER, broken};
+use super::integration::{Answer, Answered, broken};
 use super::outcome::Outcome;
 use super::rendering;
 use crate::mapping::parameters::{NotJson, ResponseSource, in_body};
@@ -47,7 +47,7 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         )));
     }
     let facts = outcome.facts();
-    let body = body.whole(MAX_ANSWER).await.map_err(broken)?;
+    let body = body.whole(u64::MAX).await.map_err(broken)?;
     let mut mapped = Headers::with_capacity(response.headers.len() + 4);
     for (name, source) in &response.headers {
         let value = value(source, &headers, &body, facts)

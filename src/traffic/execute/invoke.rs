@@ -42,6 +42,7 @@ pub struct Invoker {
     tls: Upstream,
     clock: Clock,
     owner: Arc<Owner>,
+    limits: Limits,
 }
 
 /// What an operator makes up of a request.
@@ -117,8 +118,8 @@ pub enum Malformed {
 
 impl Invoker {
     /// Makes one that trusts backends' certificates as `tls` says.
-    pub fn new(tls: Upstream, clock: Clock, owner: Arc<Owner>) -> Self {
-        Self { tls, clock, owner }
+    pub fn new(tls: Upstream, clock: Clock, owner: Arc<Owner>, limits: Limits) -> Self {
+        Self { tls, clock, owner, limits }
     }
 
     /// Tests a method.
@@ -129,7 +130,7 @@ impl Invoker {
         outcome.located(&routed.stage, Side::Base, None);
         outcome.routed(&routed.request, &routed.method, &Rc::new(path_parameters));
         let client = http1::Client::new(Arc::clone(self.tls.plain()));
-        let run = Box::pin(perform(Admitted(routed), &client, &self.clock, &mut outcome));
+        let run = Box::pin(perform(Admitted(routed), &client, &self.clock, &self.limits, &mut outcome));
         let result = tokio::time::timeout(DEADLINE, run).await.unwrap_or_else(|_| Err(Refusal::timeout()));
         let (reply, headers) = match result {
             Ok(reply) => {

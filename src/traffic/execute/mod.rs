@@ -90,7 +90,7 @@ impl Execute {
         let located = compression::inflate(located, self.limits.body).await?;
         let routed = route::find(located, outcome)?;
         let admitted = throttle::pass(access::admit(routed)?)?;
-        let reply = perform(admitted, &self.client, &self.clock, outcome).await?;
+        let reply = perform(admitted, &self.client, &self.clock, &self.limits, outcome).await?;
         compression::deflate(reply, outcome.facts()).await
     }
 }
@@ -100,6 +100,7 @@ async fn perform(
     admitted: Admitted,
     client: &http1::Client,
     clock: &Clock,
+    limits: &Limits,
     outcome: &mut Outcome,
 ) -> Result<Reply, Refusal> {
     let accepted = method_request::accept(admitted, outcome).await?;
@@ -108,7 +109,7 @@ async fn perform(
         Found::Nothing(accepted, ticket) => (accepted, ticket),
     };
     let prepared = integration_request::prepare(accepted, outcome, clock).await?;
-    let answered = integration::call(prepared, client, outcome).await?;
+    let answered = integration::call(prepared, client, limits, outcome).await?;
     let mapped = integration_response::map(answered, outcome).await?;
     let reply = method_response::finish(mapped, outcome);
     cache::keep(reply, ticket, outcome).await

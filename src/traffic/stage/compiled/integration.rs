@@ -11,7 +11,7 @@ use super::templates::{TemplateChoice, compile_templates};
 use crate::mapping::parameters::{ResponseSource, Source, Target};
 use crate::mapping::template::Template;
 use crate::mapping::uri::Uri;
-use crate::model::rest::{ContentHandling, Integration, IntegrationResponse, IntegrationType, Strings};
+use crate::model::rest::{ContentHandling, Integration, IntegrationResponse, IntegrationType, Strings, TransferMode};
 use crate::traffic::integration::{Kinds, Origin};
 
 /// What a method calls.
@@ -42,6 +42,8 @@ pub struct CompiledHttp {
     pub unmappable: Option<Unmappable>,
     /// How TLS is spoken with the endpoint, where not as usual.
     pub tls: Option<Arc<ClientConfig>>,
+    /// Whether answers of any length are passed on as they come.
+    pub streams: bool,
     /// How long the endpoint may take.
     pub timeout: Duration,
     /// Conversion of the request's body.
@@ -101,6 +103,11 @@ pub struct CompiledResponse {
 }
 
 impl CompiledIntegration {
+    /// Whether answers of any length are passed on as they come.
+    pub fn streams(&self) -> bool {
+        matches!(self, Self::Http(http) if http.streams)
+    }
+
     pub(super) fn new(integration: Option<&Integration>, variables: &Strings, tls: &mut Kinds<'_>) -> Self {
         let Some(integration) = integration else {
             // The control plane deploys no method without an integration; a mock that selects nothing answers 500.
@@ -150,6 +157,7 @@ impl CompiledHttp {
             mapped,
             unmappable,
             tls: tls.get(integration.insecure_skip_verification == Some(true)),
+            streams: integration.transfer_mode == Some(TransferMode::Stream),
             timeout: Duration::from_millis(u64::from(integration.timeout_millis)),
             content_handling: integration.content_handling,
             templates: TemplateChoice::new(integration),
