@@ -4,6 +4,7 @@ mod backup;
 mod cluster;
 mod docs;
 mod env;
+mod explain;
 mod export;
 mod import;
 mod log;
@@ -45,6 +46,8 @@ enum Sub {
     Export(export::Arguments),
     /// Print a link to the documentation of a stage, for a browser.
     Docs(docs::Arguments),
+    /// Show why a request was answered as it was.
+    Explain(explain::Arguments),
     /// Try a mapping template out.
     Template(template::Arguments),
 }
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
         Sub::Import(arguments) => import::run(arguments),
         Sub::Export(arguments) => export::run(&arguments),
         Sub::Docs(arguments) => docs::run(&arguments),
+        Sub::Explain(arguments) => explain::run(&arguments),
         Sub::Template(arguments) => template::run(&arguments),
     };
     match result {

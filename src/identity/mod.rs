@@ -1,4 +1,5 @@
 //! Who is asking, and may they.
 
 pub mod jwt;
+pub mod pass;
 pub mod sigv4;

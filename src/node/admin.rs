@@ -9,8 +9,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::backups;
 use super::listeners::Shared;
+use super::{backups, stories};
 use crate::control::listener;
 use crate::control::wire::{Answer, Call, Error};
 use crate::model::id::{RestApiId, StageName};
@@ -92,6 +92,8 @@ async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
             let token = made.map_err(|error| Error::bad_request(error.to_string()))?;
             Ok(Answer::json(200, json!({"token": token.text(), "expires": token.expires()})))
         }
+        ("GET", ["requests", id]) => stories::find(&shared.cluster, &shared.explain, id).await,
+        ("POST", ["explain"]) => stories::allow(&shared.explain, &call.body),
         // Whether a backup would be taken: asked before all of it is sent.
         ("GET", ["cluster", "restore"]) => backups::may_receive(shared).await,
         ("POST", ["cluster", "members", id, action @ ("promote" | "remove")]) => {

@@ -17,6 +17,7 @@ use super::{Config, Error, admin};
 use crate::control::{Control, listener as control_listener};
 use crate::observe::clock::Clock;
 use crate::observe::process;
+use crate::traffic::execute::explain::Explain;
 use crate::traffic::execute::{Execute, Limits, Owner, address};
 use crate::traffic::ingress::listener as traffic_listener;
 use crate::traffic::integration::Upstream;
@@ -74,6 +75,7 @@ pub(super) struct Shared {
     /// Whose gateway this is.
     pub(super) owner: Arc<Owner>,
     pub(super) limits: Limits,
+    pub(super) explain: Explain,
     pub(super) tls: Upstream,
     pub(super) recorder: PrometheusHandle,
     pub(super) ready: Arc<AtomicBool>,
@@ -169,7 +171,7 @@ impl Worker {
     fn new(shared: Shared) -> Self {
         let (directory, tls, clock) = (shared.directory.clone(), Arc::clone(shared.tls.plain()), shared.clock.clone());
         let owner = Arc::clone(&shared.owner);
-        Self { execute: Execute::new(directory, tls, clock, owner, shared.limits), shared }
+        Self { execute: Execute::new(directory, tls, clock, owner, shared.limits, shared.explain.clone()), shared }
     }
 
     fn of(request: &HttpRequest) -> Rc<Self> {

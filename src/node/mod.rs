@@ -6,6 +6,7 @@ mod config;
 mod credentials;
 mod listeners;
 mod shutdown;
+mod stories;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +113,7 @@ impl Node {
 
         let owner = Arc::new(Owner { account: config.account.clone(), region: config.region.clone() });
         let invoker = Invoker::new(tls.clone(), clock.clone(), Arc::clone(&owner), config.limits);
+        let clock_of_stories = clock.clone();
         let control = Control::new(catalog, clock.clone(), invoker, settings);
         let shared = listeners::Shared {
             control,
@@ -120,6 +122,7 @@ impl Node {
             clock,
             owner,
             limits: config.limits,
+            explain: stories::tell(&cluster, &clock_of_stories),
             tls,
             recorder: recorder.clone(),
             ready: Arc::default(),

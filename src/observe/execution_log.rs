@@ -20,7 +20,8 @@ const CUT: &str = " [TRUNCATED]";
 /// Of a secret so many characters at its end are shown, and never more than half of it.
 const SHOWN: usize = 6;
 /// Header fields whose values are secrets, in small letters.
-const SECRETS: [&str; 4] = ["authorization", "proxy-authorization", "x-amz-security-token", "x-api-key"];
+const SECRETS: [&str; 5] =
+    ["authorization", "proxy-authorization", "x-amz-security-token", "x-api-key", "x-turnpike-explain"];
 
 const TIME: &[BorrowedFormatItem<'_>] =
     format_description!("[weekday repr:short] [month repr:short] [day] [hour]:[minute]:[second] UTC [year]");
@@ -140,6 +141,11 @@ impl ExecutionLog {
         // It fails only when the line is long enough to be cut.
         let _ = write!(text, "{line}");
         self.lines.push((self.clock.seconds(), text.finish()));
+    }
+
+    /// The lines, without their times.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|(_, line)| line.as_str())
     }
 
     /// The whole log, as test invocations show it.

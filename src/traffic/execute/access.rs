@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
+use super::outcome::Outcome;
 use super::route::Routed;
 use crate::model::rest::{AuthorizationType, GatewayResponseType};
 use crate::traffic::message::Refusal;
@@ -14,7 +15,7 @@ use crate::traffic::message::Refusal;
 /// A request whose caller may call.
 pub(super) struct Admitted(pub(super) Routed);
 
-pub(super) fn admit(routed: Routed) -> Result<Admitted, Refusal> {
+pub(super) fn admit(routed: Routed, outcome: &mut Outcome) -> Result<Admitted, Refusal> {
     match routed.method.authorization {
         AuthorizationType::None => {}
         AuthorizationType::AwsIam if routed.request.headers.last_text("authorization").is_none() => {
@@ -48,5 +49,6 @@ pub(super) fn admit(routed: Routed) -> Result<Admitted, Refusal> {
             validation: None,
         });
     }
+    outcome.decided("access", |_| "open to everybody".to_owned());
     Ok(Admitted(routed))
 }

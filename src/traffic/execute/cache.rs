@@ -54,6 +54,7 @@ pub(super) async fn look(accepted: Accepted, outcome: &mut Outcome) -> Result<Fo
     match looked {
         Looked::Hit(entry) => {
             policy.hits.increment(1);
+            outcome.decided("cache", |_| "hit: the endpoint is not asked".to_owned());
             Ok(Found::Answer(Reply {
                 status: entry.status,
                 headers: entry.headers.clone(),
@@ -62,6 +63,7 @@ pub(super) async fn look(accepted: Accepted, outcome: &mut Outcome) -> Result<Fo
         }
         Looked::Miss(ticket) => {
             policy.misses.increment(1);
+            outcome.decided("cache", |_| "miss".to_owned());
             Ok(Found::Nothing(accepted, Some(ticket)))
         }
     }

@@ -51,6 +51,8 @@ pub(super) fn is_taken_off(name: &str) -> bool {
             | "transfer-encoding"
             | "upgrade"
             | "www-authenticate"
+            // Between callers and this gateway alone.
+            | super::explain::HEADER
     )
 }
 

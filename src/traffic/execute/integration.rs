@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use tokio::time::Instant;
 
 use super::endpoint::Limits;
+use super::explain::SHOWN;
 use super::integration_request::{Call, Prepared};
 use super::journal;
 use super::outcome::Outcome;
@@ -45,10 +46,14 @@ pub(super) async fn call(
             if !routed.method.integration.streams() {
                 answer.body = answer.body.bounded(limits.answer).map_err(broken)?;
             }
-            if outcome.journal().is_some() {
+            if outcome.is_told() && !routed.method.integration.streams() {
+                answer.body = answer.body.gathered(SHOWN).await.map_err(broken)?;
+            } else if outcome.journal().is_some() {
                 answer.body = Body::Whole(answer.body.whole(limits.answer).await.map_err(broken)?);
-                journal::answer(outcome, &answer, took);
             }
+            journal::answer(outcome, &answer, took);
+            outcome
+                .decided("integration", |_| format!("status {} after {} ms", answer.status.as_u16(), took.as_millis()));
             Answer::Http(answer)
         }
     };

@@ -66,6 +66,20 @@ pub(super) async fn prepare(accepted: Accepted, outcome: &mut Outcome, clock: &C
             )));
         }
     };
+    outcome.decided("integration request", |_| match &call {
+        Call::Http(call) => {
+            let scheme = if call.origin.secure { "https" } else { "http" };
+            let bytes = match &call.body {
+                Body::Empty => "without a body".to_owned(),
+                Body::Whole(bytes) => format!("{} bytes", bytes.len()),
+                Body::Stream { length: Some(length), .. } => format!("{length} bytes, as they come"),
+                Body::Stream { length: None, .. } => "a body as it comes".to_owned(),
+            };
+            format!("{} {scheme}://{}{}, {bytes}", call.method, call.origin.authority, call.target)
+        }
+        Call::Mock(Some(status)) => format!("MOCK, status {status}"),
+        Call::Mock(None) => "MOCK, without a status".to_owned(),
+    });
     Ok(Prepared { routed, call, overrides })
 }
 

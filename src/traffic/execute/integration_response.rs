@@ -76,10 +76,12 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         None => content.bytes,
     };
     let mut status = response.status;
+    let chosen = response.pattern.as_ref().map_or("the default response", |pattern| pattern.as_str());
     if let Some(overrides) = overrides {
         status = overrides.status().unwrap_or(status);
         rendering::override_headers(&mut mapped, overrides.of_response_headers());
     }
+    outcome.decided("integration response", |_| format!("{chosen}, status {}, {} bytes", status.as_u16(), body.len()));
     Ok(Mapped { status, headers: mapped, body: Body::Whole(body), proxied: false })
 }
 

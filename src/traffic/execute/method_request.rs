@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use super::access::Admitted;
+use super::explain::SHOWN;
 use super::facts::Facts;
 use super::journal;
 use super::outcome::Outcome;
@@ -20,6 +21,10 @@ pub(super) struct Accepted(pub(super) Routed);
 
 pub(super) async fn accept(admitted: Admitted, outcome: &mut Outcome) -> Result<Accepted, Refusal> {
     let mut routed = admitted.0;
+    if outcome.is_told() {
+        let body = std::mem::replace(&mut routed.request.body, Body::Empty);
+        routed.request.body = body.gathered(SHOWN).await.map_err(Refusal::body)?;
+    }
     journal::request(outcome, &routed);
     check_parameters(outcome.facts())?;
     let content_type = routed.request.headers.last_text(CONTENT_TYPE.as_str());
@@ -29,6 +34,14 @@ pub(super) async fn accept(admitted: Admitted, outcome: &mut Outcome) -> Result<
         check_body(&body, outcome.facts())?;
         routed.request.body = if body.is_empty() { Body::Empty } else { Body::Whole(body) };
     }
+    outcome.decided("method request", |facts| {
+        let method = facts.method();
+        let required = method.map_or(0, |method| method.required.len());
+        let is_checked =
+            method.is_some_and(|method| method.model(facts.head().headers.last_text(CONTENT_TYPE.as_str())).is_some());
+        let body = if is_checked { "the body fits its model" } else { "the body is not checked" };
+        format!("{required} required parameters are there, {body}")
+    });
     Ok(Accepted(routed))
 }
 

@@ -10,6 +10,7 @@ mod cache;
 mod compression;
 mod content;
 mod endpoint;
+pub mod explain;
 mod facts;
 mod gateway_response;
 mod headers;
@@ -38,6 +39,7 @@ use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::Directory;
 use access::Admitted;
 use cache::Found;
+use explain::Explain;
 use outcome::Outcome;
 
 pub use endpoint::Limits;
@@ -49,6 +51,7 @@ pub struct Execute {
     clock: Clock,
     owner: Arc<Owner>,
     limits: Limits,
+    explain: Explain,
 }
 
 /// Whose gateway this is, as `$context` and ARNs have it.
@@ -62,8 +65,15 @@ pub struct Owner {
 
 impl Execute {
     /// Makes one that finds stages in `directory` and trusts backends' certificates as `tls` says.
-    pub fn new(directory: Directory, tls: Arc<ClientConfig>, clock: Clock, owner: Arc<Owner>, limits: Limits) -> Self {
-        Self { directory, client: http1::Client::new(tls), clock, owner, limits }
+    pub fn new(
+        directory: Directory,
+        tls: Arc<ClientConfig>,
+        clock: Clock,
+        owner: Arc<Owner>,
+        limits: Limits,
+        explain: Explain,
+    ) -> Self {
+        Self { directory, client: http1::Client::new(tls), clock, owner, limits, explain }
     }
 
     /// The time of day, since 1970.
@@ -75,12 +85,16 @@ impl Execute {
     pub async fn serve(&self, request: Request) -> Reply {
         let mut outcome = Outcome::new(&self.owner, &request, Instant::now());
         let result = self.run(request, &mut outcome).await;
-        let mut reply = result.unwrap_or_else(|refusal| {
-            outcome.refused(&refusal);
-            gateway_response::render(&refusal, outcome.facts())
-        });
+        let (mut reply, refusal) = match result {
+            Ok(reply) => (reply, None),
+            Err(refusal) => {
+                outcome.refused(&refusal);
+                (gateway_response::render(&refusal, outcome.facts()), Some(refusal))
+            }
+        };
         outcome.mark(&mut reply);
         outcome.record(&reply);
+        self.explain.keep(&mut outcome, refusal.as_ref(), &reply);
         reply
     }
 
@@ -88,8 +102,10 @@ impl Execute {
     async fn run(&self, request: Request, outcome: &mut Outcome) -> Result<Reply, Refusal> {
         let located = endpoint::locate(&self.directory, &self.limits, request, outcome)?;
         let located = compression::inflate(located, self.limits.body).await?;
+        self.explain.begin(outcome);
         let routed = route::find(located, outcome)?;
-        let admitted = throttle::pass(access::admit(routed)?)?;
+        let admitted = access::admit(routed, outcome)?;
+        let admitted = throttle::pass(admitted, outcome)?;
         let reply = perform(admitted, &self.client, &self.clock, &self.limits, outcome).await?;
         compression::deflate(reply, outcome.facts()).await
     }

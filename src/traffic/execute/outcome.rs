@@ -12,6 +12,7 @@ use super::facts::Facts;
 use super::{Owner, journal};
 use crate::observe::execution_log::ExecutionLog;
 use crate::observe::metrics;
+use crate::observe::stories::Step;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::{CompiledMethod, CompiledStage, PathParameters, Side};
 
@@ -31,6 +32,8 @@ pub(super) struct Outcome {
     reason: Option<String>,
     /// What happened step by step, where somebody wants to read it.
     journal: Option<Box<ExecutionLog>>,
+    /// What each phase decided, if the request's story is told, and when the last one did.
+    steps: Option<(Vec<Step>, Instant)>,
 }
 
 impl Outcome {
@@ -43,6 +46,7 @@ impl Outcome {
             warning: None,
             reason: None,
             journal: None,
+            steps: None,
         }
     }
 
@@ -50,6 +54,32 @@ impl Outcome {
     pub(super) fn journaled(mut self, log: ExecutionLog) -> Self {
         self.journal = Some(Box::new(log));
         self
+    }
+
+    /// The request's story is told.
+    pub(super) fn told(&mut self, log: ExecutionLog) {
+        self.journal = Some(Box::new(log));
+        self.steps = Some((Vec::new(), self.started));
+    }
+
+    /// Whether the request's story is told.
+    pub(super) fn is_told(&self) -> bool {
+        self.steps.is_some()
+    }
+
+    /// What a phase decided; nothing is made of it that nobody reads.
+    pub(super) fn decided(&mut self, phase: &str, decision: impl FnOnce(&Facts) -> String) {
+        let Some((steps, last)) = &mut self.steps else { return };
+        let now = Instant::now();
+        let took_micros = u64::try_from((now - *last).as_micros()).unwrap_or(u64::MAX);
+        *last = now;
+        steps.push(Step { phase: phase.to_owned(), decision: decision(&self.facts), took_micros });
+    }
+
+    /// The request's log and what its phases decided, if its story is told.
+    pub(super) fn story(&mut self) -> Option<(Box<ExecutionLog>, Vec<Step>)> {
+        let (steps, _) = self.steps.take()?;
+        Some((self.journal.take()?, steps))
     }
 
     /// Where steps are written down; nothing is made for it that nobody reads.
@@ -97,6 +127,7 @@ impl Outcome {
     pub(super) fn refused(&mut self, refusal: &Refusal) {
         self.reason = Some(refusal.reason.clone().into_owned());
         journal::refusal(self, refusal);
+        self.decided("refusal", |_| refusal.reason.to_string());
     }
 
     /// Puts the headers on a reply that every reply has.

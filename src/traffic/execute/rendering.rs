@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use super::facts::{Facts, NAMES};
+use super::headers::is_taken_off;
 use crate::mapping::input::{Input, Parameters};
 use crate::mapping::query::Query;
 use crate::mapping::template::Template;
@@ -113,7 +114,7 @@ fn parameters(facts: &Facts) -> Parameters {
     Parameters {
         path: facts.path_parameters().to_vec(),
         querystring: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        header: head.headers.iter().filter_map(header).collect(),
+        header: head.headers.iter().filter(|(name, _)| !is_taken_off(name.as_str())).filter_map(header).collect(),
     }
 }
 

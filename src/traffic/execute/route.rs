@@ -37,6 +37,11 @@ pub(super) fn find(located: Located, outcome: &mut Outcome) -> Result<Routed, Re
     };
     let method = Arc::clone(found.method);
     outcome.routed(&request, &method, &Rc::new(found.parameters));
+    outcome.decided("route", |facts| {
+        let parameters: Vec<String> =
+            facts.path_parameters().iter().map(|(name, value)| format!(", {name}={value}")).collect();
+        format!("{} {}{}", facts.head().method, facts.context("resourcePath").unwrap_or_default(), parameters.concat())
+    });
     Ok(Routed { request, stage, method, path })
 }
 

@@ -5,14 +5,17 @@ use std::borrow::Cow;
 use http::StatusCode;
 
 use super::access::Admitted;
+use super::outcome::Outcome;
 use crate::model::rest::GatewayResponseType;
 use crate::traffic::message::Refusal;
 
 /// Takes a token for the request. Source: data-plane reference, 7.
-pub(super) fn pass(admitted: Admitted) -> Result<Admitted, Refusal> {
+pub(super) fn pass(admitted: Admitted, outcome: &mut Outcome) -> Result<Admitted, Refusal> {
     let routed = &admitted.0;
     let Some(bucket) = &routed.method.staged.throttle else { return Ok(admitted) };
     if bucket.take() {
+        outcome
+            .decided("throttle", |_| format!("{:.2} a second, {} at once: let through", bucket.rate(), bucket.burst()));
         return Ok(admitted);
     }
     Err(Refusal {

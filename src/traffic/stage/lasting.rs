@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cache::{self, Cache, CachePolicy};
 use super::canary::Side;
 use super::compiled::Staged;
-use super::throttle::Buckets;
+use super::throttle::{Buckets, setting};
 use crate::model::id::{DeploymentId, RestApiId};
 use crate::model::rest::{Flushes, Method, SnapshotResource, Stage, Strings};
 use crate::observe::metrics::{MethodMetrics, of_cache};
@@ -47,7 +47,8 @@ impl Lasting {
             let policy = CachePolicy::of(cache, stage, deployment.as_str(), &resource.path, method, variables)?;
             Some(policy.counted(of_cache(api.as_str(), &name, method.verb.as_str(), &resource.path)))
         });
-        Staged { cache, throttle: self.buckets.of(stage, &resource.path, method.verb), metrics }
+        let is_traced = setting(stage, &resource.path, method.verb).is_some_and(|setting| setting.data_trace_enabled);
+        Staged { is_traced, cache, throttle: self.buckets.of(stage, &resource.path, method.verb), metrics }
     }
 
     /// Forgets what the compiled stage has no use for.

@@ -42,6 +42,8 @@ pub struct CompiledMethod {
 pub struct Staged {
     /// Where requests are counted.
     pub metrics: MethodMetrics,
+    /// Whether the stories of requests are told.
+    pub is_traced: bool,
     /// How answers are kept, if the stage says so.
     pub cache: Option<CachePolicy>,
     /// How many requests are let through, if the stage says so.

@@ -31,6 +31,8 @@ pub struct CompiledStage {
     pub name: StageName,
     /// The deployment that the stage stands for.
     pub base: Deployed,
+    /// Whether the stories of some methods' requests are told.
+    pub is_traced: bool,
     /// The canary's share in percent, and its deployment.
     pub canary: Option<(f64, Deployed)>,
 }
@@ -77,7 +79,8 @@ impl CompiledStage {
         });
         let base = compile(Side::Base, &stage.deployment, base, &stage.variables);
         lasting.tidy();
-        Self { api: api.clone(), name: stage.name.clone(), base, canary }
+        let is_traced = stage.method_settings.values().any(|setting| setting.data_trace_enabled);
+        Self { api: api.clone(), name: stage.name.clone(), base, is_traced, canary }
     }
 
     /// Compiles an API as if it were deployed, for test invocations: nothing of it is counted.
@@ -89,7 +92,9 @@ impl CompiledStage {
                 metrics: MethodMetrics::none(),
                 throttle: None,
                 cache: None,
+                is_traced: false,
             }),
+            is_traced: false,
             canary: None,
         }
     }
