@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// How many APIs to create and deploy, to start on them again; 0 for none
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     apis: u32,
+    /// How many methods each API has
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    methods: u32,
     /// What the APIs do with a call
     #[arg(long, value_enum, default_value = "http-proxy")]
     integration: Kind,
@@ -77,7 +80,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
             Kind::HttpProxy => Integration::HttpProxy(format!("http://{}/", upstream.address)),
             Kind::Mock => Integration::Mock,
         };
-        let apis = create(&node, options.apis, &integration).await?;
+        let apis = create(&node, &options, &integration).await?;
         states.push(state("just deployed", &node, &options).await?);
         // The same command again, ports included, as an operator would.
         launch.listen = node.addresses;
@@ -119,11 +122,16 @@ async fn state(name: &'static str, node: &Node, options: &Options) -> anyhow::Re
     Ok(State { name, start, resident: system::resident(node.process.pid())? })
 }
 
-async fn create(node: &Node, count: u32, integration: &Integration) -> anyhow::Result<Vec<Api>> {
+async fn create(node: &Node, options: &Options, integration: &Integration) -> anyhow::Result<Vec<Api>> {
     let admin = Admin::new(node.addresses.admin)?;
     let mut apis = Vec::new();
+    let count = options.apis;
     for number in 1..=count {
-        let api = admin.create(&format!("bench-{number}"), integration).await?;
+        let name = format!("bench-{number}");
+        let api = match options.methods {
+            1 => admin.create(&name, integration).await?,
+            methods => admin.create_large(&name, integration, methods).await?,
+        };
         admin.deploy(&api).await?;
         apis.push(api);
         if number % 100 == 0 {
@@ -153,8 +161,9 @@ fn report(options: &Options, states: &[State]) -> String {
         })
         .collect();
     format!(
-        "{} APIs, {} workers, memory after {} s of idleness; {}\n\n{}",
+        "{} APIs of {} methods, {} workers, memory after {} s of idleness; {}\n\n{}",
         options.apis,
+        options.methods,
         options.workers,
         options.seconds,
         system::machine(),
@@ -173,6 +182,7 @@ fn document(options: &Options, states: &[State]) -> Value {
     json!({
         "machine": system::machine(),
         "apis": options.apis,
+        "methods": options.methods,
         "workers": options.workers,
         "states": states.collect::<Vec<_>>(),
     })

@@ -1,5 +1,6 @@
 //! Every metric of the node: name, labels, unit and help, in this file and nowhere else.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics::{
@@ -194,17 +195,31 @@ fn class(status: u16) -> usize {
     usize::from((status / 100).clamp(1, 5)) - 1
 }
 
-/// The metrics of one method in one stage, ready to be counted without a look-up.
-pub struct MethodMetrics {
+/// The metrics of one method in one stage: made with its first request, for most methods of most APIs see none for long.
+#[derive(Default)]
+pub struct MethodMetrics(OnceLock<Box<Series>>);
+
+/// Which method of which stage a request was for.
+pub struct Place<'a> {
+    /// The API's id.
+    pub api: &'a str,
+    /// The stage's name.
+    pub stage: &'a str,
+    /// The method's verb.
+    pub method: &'a str,
+    /// The resource's path.
+    pub resource: &'a str,
+}
+
+struct Series {
     requests: [Counter; 5],
     latency: Histogram,
     integration_latency: Histogram,
 }
 
-impl MethodMetrics {
-    /// Finds or makes the series of a method.
-    pub fn new(api: &str, stage: &str, method: &str, resource: &str) -> Self {
-        let labels = labels(api, stage, method, resource);
+impl Series {
+    fn new(place: &Place<'_>) -> Self {
+        let labels = place.labels();
         let requests = CLASSES.map(|class| {
             let mut labels = labels.to_vec();
             labels.push(metrics::Label::new("status", class));
@@ -216,35 +231,31 @@ impl MethodMetrics {
             integration_latency: histogram!(INTEGRATION_LATENCY.name, labels.to_vec()),
         }
     }
+}
 
-    /// Counts nothing: for requests that are none of a stage's.
-    pub fn none() -> Self {
-        Self {
-            requests: std::array::from_fn(|_| Counter::noop()),
-            latency: Histogram::noop(),
-            integration_latency: Histogram::noop(),
+impl MethodMetrics {
+    /// Counts an answered request.
+    pub fn record(&self, place: &Place<'_>, status: u16, latency: Duration, integration: Option<Duration>) {
+        let series = self.0.get_or_init(|| Box::new(Series::new(place)));
+        series.requests[class(status)].increment(1);
+        series.latency.record(latency);
+        if let Some(integration) = integration {
+            series.integration_latency.record(integration);
         }
     }
+}
 
-    /// Counts an answered request.
-    pub fn record(&self, status: u16, latency: Duration, integration: Option<Duration>) {
-        self.requests[class(status)].increment(1);
-        self.latency.record(latency);
-        if let Some(integration) = integration {
-            self.integration_latency.record(integration);
-        }
+impl Place<'_> {
+    fn labels(&self) -> [metrics::Label; 4] {
+        [("api", self.api), ("stage", self.stage), ("method", self.method), ("resource", self.resource)]
+            .map(|(name, value)| metrics::Label::new(name, value.to_owned()))
     }
 }
 
 /// The counters of a method's answers that its stage's cache had, and had not.
-pub fn of_cache(api: &str, stage: &str, method: &str, resource: &str) -> (Counter, Counter) {
-    let labels = labels(api, stage, method, resource);
+pub fn of_cache(place: &Place<'_>) -> (Counter, Counter) {
+    let labels = place.labels();
     (counter!(CACHE_HITS.name, labels.to_vec()), counter!(CACHE_MISSES.name, labels.to_vec()))
-}
-
-fn labels(api: &str, stage: &str, method: &str, resource: &str) -> [metrics::Label; 4] {
-    [("api", api), ("stage", stage), ("method", method), ("resource", resource)]
-        .map(|(name, value)| metrics::Label::new(name, value.to_owned()))
 }
 
 /// Counts a request that was refused before its method was known.

@@ -61,6 +61,41 @@ impl Admin {
         Ok(api)
     }
 
+    /// Creates an API of so many resources with one method GET each.
+    pub(crate) async fn create_large(
+        &self,
+        name: &str,
+        integration: &Integration,
+        methods: u32,
+    ) -> anyhow::Result<Api> {
+        let integration = match integration {
+            Integration::HttpProxy(uri) => json!({ "type": "http_proxy", "httpMethod": "GET", "uri": uri }),
+            Integration::Mock => json!({
+                "type": "mock",
+                "requestTemplates": { "application/json": "{\"statusCode\": 200}" },
+                "responses": { "default": { "statusCode": "200" } },
+            }),
+        };
+        let method = json!({
+            "responses": { "200": { "description": "" } },
+            "x-amazon-apigateway-integration": integration,
+        });
+        let path = |number: u32| if number == 1 { format!("/{PART}") } else { format!("/{PART}-{number}/{{id}}") };
+        let paths = (1..=methods).map(|number| {
+            let parameters = json!([{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }]);
+            let mut method = method.clone();
+            if number > 1 {
+                method["parameters"] = parameters;
+            }
+            (path(number), json!({ "get": method }))
+        });
+        let paths: serde_json::Map<String, Value> = paths.collect();
+        let info = json!({ "title": name, "version": "1" });
+        let description = json!({ "openapi": "3.0.1", "info": info, "paths": paths });
+        // No call of these APIs changes its integration, which the resource is for.
+        Ok(Api { id: self.import(description.to_string()).await?, resource: String::new() })
+    }
+
     /// Sets the integration of the API's method, in place of the one it may have.
     pub(crate) async fn integrate(&self, api: &Api, integration: &Integration) -> anyhow::Result<()> {
         let method = format!("/restapis/{}/resources/{}/methods/GET", api.id, api.resource);

@@ -152,7 +152,17 @@ impl Outcome {
     pub(super) fn record(&self, reply: &Reply) {
         let latency = self.started.elapsed();
         match self.facts.method() {
-            Some(method) => method.staged.metrics.record(reply.status.as_u16(), latency, self.integration),
+            Some(method) => {
+                let (stage, side) = (self.facts.stage(), self.facts.side());
+                let name = stage.zip(side).map(|(stage, side)| side.counted(&stage.name));
+                let place = metrics::Place {
+                    api: stage.map_or("", |stage| stage.api.as_str()),
+                    stage: name.as_deref().unwrap_or_default(),
+                    method: method.verb.as_str(),
+                    resource: &method.resource_path,
+                };
+                method.staged.metrics.record(&place, reply.status.as_u16(), latency, self.integration);
+            }
             None => metrics::record_unrouted(reply.status.as_u16()),
         }
         if tracing::enabled!(tracing::Level::DEBUG) {

@@ -1,6 +1,10 @@
 //! The canary draw: which of a stage's two deployments a request gets.
 
+use std::borrow::Cow;
+
 use rand::Rng;
+
+use crate::model::id::StageName;
 
 /// One side of a stage with a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +13,16 @@ pub enum Side {
     Base,
     /// The deployment on trial.
     Canary,
+}
+
+impl Side {
+    /// The name of a stage under which a side's requests are counted: a canary's apart.
+    pub fn counted(self, stage: &StageName) -> Cow<'_, str> {
+        match self {
+            Self::Base => Cow::Borrowed(stage.as_str()),
+            Self::Canary => Cow::Owned(format!("{stage}/Canary")),
+        }
+    }
 }
 
 /// Draws a side, independently for each request: the canary's with `percent` in a hundred.

@@ -8,7 +8,7 @@ use super::compiled::Staged;
 use super::throttle::{Buckets, setting};
 use crate::model::id::{DeploymentId, RestApiId};
 use crate::model::rest::{Flushes, Method, SnapshotResource, Stage, Strings};
-use crate::observe::metrics::{MethodMetrics, of_cache};
+use crate::observe::metrics::{self, MethodMetrics, of_cache};
 
 /// What a stage keeps.
 #[derive(Default)]
@@ -35,20 +35,24 @@ impl Lasting {
     /// What the stage adds to one of its methods.
     pub(super) fn staged(&mut self, place: &Place<'_>, resource: &SnapshotResource, method: &Method) -> Staged {
         let Place { api, stage, side, deployment, variables } = *place;
-        // What a canary does is counted apart.
-        let name = match side {
-            Side::Base => stage.name.as_str().to_owned(),
-            Side::Canary => format!("{}/Canary", stage.name),
-        };
-        let metrics = MethodMetrics::new(api.as_str(), &name, method.verb.as_str(), &resource.path);
         let is_cached = side == Side::Base || stage.canary.as_ref().is_some_and(|canary| canary.use_stage_cache);
         let cache = self.cache.as_ref().filter(|_| is_cached);
         let cache = cache.and_then(|cache| {
             let policy = CachePolicy::of(cache, stage, deployment.as_str(), &resource.path, method, variables)?;
-            Some(policy.counted(of_cache(api.as_str(), &name, method.verb.as_str(), &resource.path)))
+            Some(policy.counted(of_cache(&metrics::Place {
+                api: api.as_str(),
+                stage: &side.counted(&stage.name),
+                method: method.verb.as_str(),
+                resource: &resource.path,
+            })))
         });
         let is_traced = setting(stage, &resource.path, method.verb).is_some_and(|setting| setting.data_trace_enabled);
-        Staged { is_traced, cache, throttle: self.buckets.of(stage, &resource.path, method.verb), metrics }
+        Staged {
+            is_traced,
+            cache,
+            throttle: self.buckets.of(stage, &resource.path, method.verb),
+            metrics: MethodMetrics::default(),
+        }
     }
 
     /// Forgets what the compiled stage has no use for.

@@ -10,7 +10,7 @@ use super::templates::media_type;
 use crate::mapping::parameters::Source;
 use crate::mapping::schema::{self, Schema};
 use crate::model::id::ResourceId;
-use crate::model::rest::{AuthorizationType, Method, Snapshot, SnapshotResource, Strings};
+use crate::model::rest::{AuthorizationType, Method, Snapshot, SnapshotResource, Strings, Verb};
 use crate::observe::metrics::MethodMetrics;
 use crate::traffic::integration::Kinds;
 use crate::traffic::stage::cache::CachePolicy;
@@ -22,6 +22,8 @@ pub struct CompiledMethod {
     pub resource: ResourceId,
     /// The resource's path.
     pub resource_path: String,
+    /// Its verb, or `ANY`.
+    pub verb: Verb,
     /// How callers are authorized.
     pub authorization: AuthorizationType,
     /// Whether callers need an API key.
@@ -114,6 +116,7 @@ impl CompiledMethod {
         Self {
             resource: resource.id.clone(),
             resource_path: resource.path.clone(),
+            verb: method.verb,
             authorization: method.authorization_type,
             api_key_required: method.api_key_required,
             required: if checks_parameters { required(method) } else { Vec::new() },

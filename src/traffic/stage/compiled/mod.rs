@@ -89,7 +89,7 @@ impl CompiledStage {
             api: snapshot.api.id.clone(),
             name: StageName::new("test-invoke-stage"),
             base: Deployed::new(DeploymentId::new(""), snapshot, variables, (tls, None), |_, _| Staged {
-                metrics: MethodMetrics::none(),
+                metrics: MethodMetrics::default(),
                 throttle: None,
                 cache: None,
                 is_traced: false,
