@@ -91,10 +91,12 @@ def test_the_quickstart_and_what_it_says_to_try(tmp_path, ports):
         assert json.loads(one)["type"] == "cat"
         # The block of the README, in the same directory, as a user would go on.
         assert run(replaced(block("talk"), ports), tmp_path).endswith('["Middlemarch"]')
-        said = run(replaced(block("talk"), ports).splitlines()[0] + "\n" + replaced(block("openapi"), ports), tmp_path)
+        blocks = [replaced(block("talk"), ports).splitlines()[0], replaced(block("openapi"), ports), replaced(block("explain"), ports)]
+        said = run("\n".join(blocks), tmp_path)
         assert '{"sky": "blue"}' in said and "x-amazon-apigateway-integration:" in said
         link = re.search(r"http://\S+/docs/\S+", said).group(0)
         assert "How it is today" in fetch(link).text
+        assert re.search(r"GET /live/today on \w+/live \(base\), node 1: 200 in \d+ µs", said) and "MOCK, status 200" in said
         assert zipfile.is_zipfile(tmp_path / "weather.zip")
         # For other shells, and for Terraform.
         program = pathlib.Path(BINARY).resolve()
@@ -128,4 +130,5 @@ def test_three_nodes_as_the_readme_starts_them(tmp_path, ports):
 def test_the_readme_shows_how_to_set_up_and_test():
     text = README.read_text()
     assert "cargo run --release -- quickstart" in text and "tests/run" in text
-    assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {"talk", "openapi", "three", "backup"}
+    assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {
+        "talk", "openapi", "explain", "three", "backup"}
