@@ -8,6 +8,7 @@ mod deploys;
 mod documents;
 mod failover;
 mod idle;
+mod phases;
 mod proxy;
 
 mod gateway;
@@ -42,6 +43,8 @@ struct Arguments {
 enum Command {
     /// CPU time, throughput and latency of Turnpike and nginx as reverse proxies
     Proxy(proxy::Options),
+    /// CPU time of a method that checks, throttles and maps what comes, beside one that passes it on
+    Phases(phases::Options),
     /// Memory of an idle node, and how fast it starts on many APIs
     Idle(idle::Options),
     /// Deploys in a row on three nodes, each looked for at once on the other two
@@ -78,6 +81,7 @@ async fn main() -> anyhow::Result<()> {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Proxy(options) => Box::pin(proxy::run(options)).await,
+        Command::Phases(options) => Box::pin(phases::run(options)).await,
         Command::Idle(options) => Box::pin(idle::run(options)).await,
         Command::Deploys(options) => Box::pin(deploys::run(options)).await,
         Command::Control(options) => Box::pin(control::run(options)).await,

@@ -59,6 +59,11 @@ def test_a_node_holds_documents_and_starts_on_them():
     assert report["resident_mib"] > 0
 
 
+def test_the_phases_of_a_request():
+    report = measure("phases", "--rounds", "1", "--seconds", "1", "--connections", "4")
+    assert report["plain"]["failures"] == report["full"]["failures"] == 0
+
+
 def test_the_control_plane_reads_and_imports_large_apis():
     report = measure("control", "--resources", "20", "--reads", "2", "--kib", "50", "--imports", "1")
     assert report["get_resources_ms"]["median"] > 0 and report["import_ms"]["median"] > 0

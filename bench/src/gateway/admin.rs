@@ -38,7 +38,12 @@ pub(crate) enum Integration {
 impl Api {
     /// The URL of the resource on a gateway.
     pub(crate) fn url(&self, gateway: SocketAddr) -> String {
-        format!("http://{gateway}/_aws/execute-api/{}/{STAGE}/{PART}", self.id)
+        self.url_of(gateway, PART)
+    }
+
+    /// The URL of a path of the API on a gateway.
+    pub(crate) fn url_of(&self, gateway: SocketAddr, path: &str) -> String {
+        format!("http://{gateway}/_aws/execute-api/{}/{STAGE}/{path}", self.id)
     }
 }
 
@@ -117,6 +122,14 @@ impl Admin {
     pub(crate) async fn deploy(&self, api: &Api) -> anyhow::Result<()> {
         let path = format!("/restapis/{}/deployments", api.id);
         self.call(Method::POST, &path, json!({ "stageName": STAGE })).await?;
+        Ok(())
+    }
+
+    /// Lets each method of the API's stage have so many requests a second.
+    pub(crate) async fn throttle(&self, api: &Api, rate: u32) -> anyhow::Result<()> {
+        let limit = |name: &str| json!({ "op": "replace", "path": format!("/*/*/throttling/{name}"), "value": rate.to_string() });
+        let body = json!({ "patchOperations": [limit("rateLimit"), limit("burstLimit")] });
+        self.call(Method::PATCH, &format!("/restapis/{}/stages/{STAGE}", api.id), body).await?;
         Ok(())
     }
 

@@ -162,7 +162,7 @@ mod tests {
             let last = listener.accept().await.expect("a connection");
             (listener, last)
         });
-        let target = Target::parse(&format!("http://{address}/"), None, &[]).expect("valid");
+        let target = Target::parse(&format!("http://{address}/"), None, &[], None).expect("valid");
         let mut tally = Tally::default();
         // An end that never comes: the test stops when the server has played its part.
         let pace = Pace::free(Instant::now() + Duration::from_secs(3600));
@@ -192,7 +192,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         drop(listener);
-        let target = Arc::new(Target::parse(&url, None, &[]).expect("valid"));
+        let target = Arc::new(Target::parse(&url, None, &[], None).expect("valid"));
         let end = Instant::now() + Duration::from_millis(50);
         let tally = drive(target, Arc::new(Pace::free(end)), end + Duration::from_secs(5)).await;
         assert!((1..=6).contains(&tally.refused), "{}", tally.refused);

@@ -49,11 +49,14 @@ pub(crate) struct Options {
     /// The Host header, if it is not the URL's
     #[arg(long)]
     host: Option<String>,
+    /// A JSON body to post with each request
+    #[arg(long)]
+    body: Option<String>,
 }
 
 /// Sends the load and prints what came back as one JSON document.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    let target = Target::parse(&options.url, options.host.as_deref(), &options.header)?;
+    let target = Target::parse(&options.url, options.host.as_deref(), &options.header, options.body.as_deref())?;
     let start = Instant::now();
     let end = start + Duration::from_secs(options.seconds);
     let pace = Arc::new(options.rate.map_or_else(|| Pace::free(end), |rate| Pace::fixed(rate, start, end)));
@@ -100,11 +103,17 @@ pub(crate) struct Load {
 impl Load {
     /// Runs a load generator in a process of its own on these cores.
     pub(crate) async fn send(self, url: &str, cores: &str) -> anyhow::Result<Found> {
+        self.post(url, None, cores).await
+    }
+
+    /// The same, with a body that is posted with each request.
+    pub(crate) async fn post(self, url: &str, body: Option<&str>, cores: &str) -> anyhow::Result<Found> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = cores::pinned(Path::new(&program), cores);
         command.args(["load", "--url", url]);
         command.args(["--connections", &self.connections.to_string(), "--seconds", &self.seconds.to_string()]);
         command.args(self.rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
+        command.args(body.iter().flat_map(|body| ["--body", body]));
         command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
         let output = command.output().await.context("cannot run the load generator")?;
         anyhow::ensure!(output.status.success(), "the load generator failed: {}", output.status);

@@ -16,7 +16,12 @@ pub(crate) struct Target {
 
 impl Target {
     /// Reads a URL, which must be `http` on a loopback address: this tool loads nobody else's machine.
-    pub(crate) fn parse(url: &str, host: Option<&str>, headers: &[String]) -> anyhow::Result<Target> {
+    pub(crate) fn parse(
+        url: &str,
+        host: Option<&str>,
+        headers: &[String],
+        body: Option<&str>,
+    ) -> anyhow::Result<Target> {
         let parsed = Url::parse(url).with_context(|| format!("{url:?} is not a URL"))?;
         anyhow::ensure!(parsed.scheme() == "http", "only http can be loaded, not {url:?}");
         let name = parsed.host_str().unwrap_or_default();
@@ -31,12 +36,17 @@ impl Target {
 
         let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
         let host = host.map_or_else(|| address.to_string(), str::to_owned);
-        let mut request = format!("GET {}{query} HTTP/1.1\r\nHost: {}\r\n", parsed.path(), line(&host)?);
+        let verb = if body.is_some() { "POST" } else { "GET" };
+        let mut request = format!("{verb} {}{query} HTTP/1.1\r\nHost: {}\r\n", parsed.path(), line(&host)?);
         for header in headers {
             let (name, value) = header.split_once(':').with_context(|| format!("{header:?} is not `Name: value`"))?;
             request.push_str(&format!("{}: {}\r\n", line(name)?, line(value.trim())?));
         }
+        if let Some(body) = body {
+            request.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+        }
         request.push_str("\r\n");
+        request.push_str(body.unwrap_or_default());
         Ok(Target { address, request: request.into_bytes() })
     }
 }
@@ -52,7 +62,7 @@ mod tests {
 
     #[test]
     fn request_has_path_query_host_and_headers() {
-        let target = Target::parse("http://127.0.0.1:81/a?b=1", None, &["X-A: 1".into(), "x-b:2".into()]);
+        let target = Target::parse("http://127.0.0.1:81/a?b=1", None, &["X-A: 1".into(), "x-b:2".into()], None);
         let target = target.expect("valid");
         assert_eq!(target.address, SocketAddr::from((Ipv4Addr::LOCALHOST, 81)));
         let request = String::from_utf8(target.request).expect("text");
@@ -60,16 +70,25 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_posted() {
+        let target = Target::parse("http://127.0.0.1/a", None, &[], Some("{}")).expect("valid");
+        let request = String::from_utf8(target.request).expect("text");
+        let head = "POST /a HTTP/1.1\r\nHost: 127.0.0.1:80\r\nContent-Type: application/json\r\nContent-Length: 2";
+        assert_eq!(request, format!("{head}\r\n\r\n{{}}"));
+    }
+
+    #[test]
     fn host_can_be_another() {
-        let target = Target::parse("http://localhost", Some("api.example"), &[]).expect("valid");
+        let target = Target::parse("http://localhost", Some("api.example"), &[], None).expect("valid");
         assert_eq!(target.address.port(), 80);
         assert_eq!(target.request, b"GET / HTTP/1.1\r\nHost: api.example\r\n\r\n");
-        assert!(Target::parse("http://[::1]:8080/", None, &[]).is_ok());
+        assert!(Target::parse("http://[::1]:8080/", None, &[], None).is_ok());
     }
 
     #[test]
     fn other_machines_other_schemes_and_odd_headers_are_refused() {
-        let message = |url, headers: &[String]| Target::parse(url, None, headers).expect_err("refused").to_string();
+        let message =
+            |url, headers: &[String]| Target::parse(url, None, headers, None).expect_err("refused").to_string();
         assert!(message("http://192.0.2.1/", &[]).contains("loopback"));
         assert!(message("http://example.com/", &[]).contains("loopback"));
         assert!(message("https://127.0.0.1/", &[]).contains("only http"));
