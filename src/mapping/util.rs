@@ -30,9 +30,13 @@ impl Object for Util {
 
     fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {
         let [argument] = arguments else { return Ok(Value::Null) };
-        let text = argument.text();
+        let text = argument.to_text();
         match name {
-            "escapeJavaScript" => Ok(escape_java_script(&text).into()),
+            "escapeJavaScript" => {
+                let mut out = String::with_capacity(text.len() + text.len() / 8);
+                escape_java_script(&text, &mut out);
+                Ok(out.into())
+            }
             "parseJson" => {
                 let json: serde_json::Value =
                     serde_json::from_str(&text).map_err(|error| format!("no JSON: {error}"))?;
@@ -52,6 +56,16 @@ impl Object for Util {
         }
     }
 
+    fn write_call(&self, name: &str, arguments: &[Value], out: &mut String) -> Option<Result<(), String>> {
+        match (name, arguments) {
+            ("escapeJavaScript", [argument]) => {
+                escape_java_script(&argument.to_text(), out);
+                Some(Ok(()))
+            }
+            _ => None,
+        }
+    }
+
     fn text(&self) -> String {
         String::new()
     }
@@ -59,9 +73,15 @@ impl Object for Util {
 
 /// Escapes a text for a JavaScript string as commons-lang does: quotes, slashes, control characters, and everything
 /// outside of ASCII by its UTF-16 code units.
-fn escape_java_script(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
-    for character in text.chars() {
+fn escape_java_script(text: &str, out: &mut String) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\' | b'/');
+    let mut rest = text;
+    // Most of a text stays as it is, and is copied a stretch at a time.
+    while let Some(plain) = rest.bytes().position(|byte| !is_plain(byte)) {
+        out.push_str(&rest[..plain]);
+        let mut characters = rest[plain..].chars();
+        let Some(character) = characters.next() else { break };
+        rest = characters.as_str();
         match character {
             '"' => out.push_str("\\\""),
             '\'' => out.push_str("\\'"),
@@ -72,7 +92,6 @@ fn escape_java_script(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            ' '..='~' => out.push(character),
             other => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
                     write!(out, "\\u{unit:04X}").expect("a string takes all that is written to it");
@@ -80,7 +99,7 @@ fn escape_java_script(text: &str) -> String {
             }
         }
     }
-    out
+    out.push_str(rest);
 }
 
 #[cfg(test)]

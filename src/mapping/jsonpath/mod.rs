@@ -52,6 +52,26 @@ enum Function {
     Keys,
 }
 
+/// A JSON value in whatever form it is kept, as far as definite paths need it.
+pub(super) trait Tree: Copy {
+    /// The member of this name.
+    fn member(self, name: &str) -> Option<Self>;
+
+    /// The item at this place; negative numbers count from the end.
+    fn item(self, at: i64) -> Option<Self>;
+}
+
+impl Tree for &Value {
+    fn member(self, name: &str) -> Option<Self> {
+        self.as_object()?.get(name)
+    }
+
+    fn item(self, at: i64) -> Option<Self> {
+        let items = self.as_array()?;
+        items.get(from_end(at, items.len())?)
+    }
+}
+
 /// Why a path can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid JSONPath {path}: {message} at character {at}")]
@@ -78,6 +98,9 @@ impl Path {
 
     /// What the path finds. An indefinite path finds a list, in any case; a definite one what is there, or nothing.
     pub fn find<'v>(&self, root: &'v Value) -> Option<Cow<'v, Value>> {
+        if self.is_plain() {
+            return self.follow(root).map(Cow::Borrowed);
+        }
         let found = self.walk(root, root);
         if let Some(function) = self.function {
             return function.apply(self.is_definite(), &found).map(Cow::Owned);
@@ -86,6 +109,20 @@ impl Path {
             return found.first().map(|value| Cow::Borrowed(*value));
         }
         Some(Cow::Owned(Value::Array(found.into_iter().cloned().collect())))
+    }
+
+    /// Whether the path is definite and finds a value as it is: one that [`follow`](Self::follow) finds.
+    pub(super) fn is_plain(&self) -> bool {
+        self.function.is_none() && self.is_definite()
+    }
+
+    /// What a plain path finds.
+    pub(super) fn follow<T: Tree>(&self, root: T) -> Option<T> {
+        self.steps.iter().try_fold(root, |value, step| match step {
+            Step::Members(names) => value.member(names.first()?),
+            Step::Items(places) => value.item(*places.first()?),
+            Step::Slice(..) | Step::All | Step::Deep | Step::Filter(_) => None,
+        })
     }
 
     fn walk<'v>(&self, start: &'v Value, root: &'v Value) -> Vec<&'v Value> {

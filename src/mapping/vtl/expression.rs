@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::parser::Parser;
-use super::syntax::{Binary, Expression, Node, Reference, Shown, Step};
+use super::syntax::{Binary, Call, Expression, Node, Reference, Shown, Step};
 use super::{Constant, Error};
+use crate::mapping::jsonpath::Path;
 
 /// Operators from those that bind least to those that bind most; the longer of two that start alike comes first.
 const OPERATORS: &[&[(&str, Binary)]] = &[
@@ -77,12 +78,22 @@ impl<'s> Parser<'s> {
                     return Ok(steps);
                 };
                 let name: Arc<str> = name.into();
-                let step = if self.eat("(") { Step::Call(name, self.list(")")?) } else { Step::Property(name) };
+                let step = if self.eat("(") { Step::Call(self.call_of(name)?) } else { Step::Property(name) };
                 steps.push(step);
             } else {
                 return Ok(steps);
             }
         }
+    }
+
+    /// Reads what a method is given, up to the parenthesis. Paths are read here, and not when they are followed.
+    fn call_of(&mut self, name: Arc<str>) -> Result<Call, Error> {
+        let arguments = self.list(")")?;
+        let path = match arguments.as_slice() {
+            [Expression::Literal(Constant::Text(path))] if matches!(&*name, "json" | "path") => Path::parse(path).ok(),
+            _ => None,
+        };
+        Ok(Call { name, arguments, path })
     }
 
     /// Reads expressions with commas between them, up to `end`.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::value::{List, Map, Object, Style, Value};
+use super::containers::{List, Map};
+use super::value::{Object, Style, Value};
 use super::{arithmetic, text};
 
 /// A list grows to at most so many items.
@@ -26,8 +27,8 @@ pub(super) fn index(value: &Value, index: &Value) -> Result<Value, String> {
             let items = list.items();
             place(*at, items.len()).map(|at| items[at].clone())
         }
-        (Value::Map(map), key) => Ok(map.get(&key.text())),
-        (Value::Object(object), key) => Ok(object.property(&key.text())),
+        (Value::Map(map), key) => Ok(map.get(&key.to_text())),
+        (Value::Object(object), key) => Ok(object.property(&key.to_text())),
         _ => Ok(Value::Null),
     }
 }
@@ -44,7 +45,7 @@ pub(super) fn set(holder: &Value, key: &Value, value: Value) -> Result<(), Strin
         (Value::Map(map), key) => {
             map.put(key.text(), value);
         }
-        (Value::Object(object), key) => object.set(&key.text(), value),
+        (Value::Object(object), key) => object.set(&key.to_text(), value),
         (Value::List(list), Value::Int(at)) => {
             let length = list.items().len();
             let at = place(*at, length)?;
@@ -162,8 +163,8 @@ fn call_map(map: &Map, name: &str, arguments: &[Value]) -> Value {
     match (name, arguments) {
         ("size", []) => Value::Int(map.entries().len() as i64),
         ("isEmpty", []) => Value::Bool(map.entries().is_empty()),
-        ("get", [key]) => map.get(&key.text()),
-        ("getOrDefault", [key, default]) => match map.get(&key.text()) {
+        ("get", [key]) => map.get(&key.to_text()),
+        ("getOrDefault", [key, default]) => match map.get(&key.to_text()) {
             Value::Null => default.clone(),
             found => found,
         },
@@ -173,14 +174,14 @@ fn call_map(map: &Map, name: &str, arguments: &[Value]) -> Value {
             map.entries_mut().extend(others);
             Value::Null
         }
-        ("remove", [key]) => map.entries_mut().shift_remove(&key.text()).unwrap_or(Value::Null),
+        ("remove", [key]) => map.entries_mut().shift_remove(&*key.to_text()).unwrap_or(Value::Null),
         ("clear", []) => {
             map.entries_mut().clear();
             Value::Null
         }
-        ("containsKey", [key]) => Value::Bool(map.entries().contains_key(&key.text())),
+        ("containsKey", [key]) => Value::Bool(map.entries().contains_key(&*key.to_text())),
         ("containsValue", [value]) => Value::Bool(map.entries().values().any(|known| same(known, value))),
-        ("keySet", []) => Value::List(List::new(map.entries().keys().cloned().map(Value::Text).collect(), Style::Java)),
+        ("keySet", []) => Value::List(List::new(map.keys(), Style::Java)),
         ("values", []) => Value::List(List::new(map.entries().values().cloned().collect(), Style::Java)),
         ("entrySet", []) => {
             let entries = map.entries();

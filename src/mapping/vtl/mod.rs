@@ -12,6 +12,7 @@
 //! Nothing here can stop a node: steps, iterations, depth and output are bounded ([`Limits`]).
 
 mod arithmetic;
+mod containers;
 mod directives;
 mod evaluator;
 mod expression;
@@ -26,8 +27,12 @@ mod writing;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-pub use value::{List, Map, Object, Style, Value};
+pub(super) use containers::FEW;
+pub use containers::{Entries, Found, List, Map, Origin};
+pub use value::{Object, Style, Value};
+pub(super) use writing::write_json_text;
 
 use syntax::{Block, Macro, Slot};
 
@@ -42,8 +47,14 @@ pub struct Template {
     source: String,
     body: Block,
     macros: HashMap<String, Macro>,
-    /// The places of the variables, by their names.
-    slots: HashMap<String, Slot>,
+    /// The variables' names, in alphabetical order, and their places.
+    slots: Vec<(String, Slot)>,
+    /// Where `$foreach` is, if the template names it.
+    foreach: Option<Slot>,
+    /// Where `$velocityCount` is, if the template names it.
+    velocity_count: Option<Slot>,
+    /// How long an output became, for the room that the next one is given.
+    room: AtomicUsize,
 }
 
 /// A value that stands in a template's text.
@@ -124,7 +135,8 @@ impl Template {
 
     /// The place of a variable, if the template names it.
     fn slot(&self, name: &str) -> Option<Slot> {
-        self.slots.get(name).copied()
+        let at = self.slots.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+        Some(self.slots[at].1)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::syntax::{At, Block, Macro, Node, Shown, Slot};
 use super::{Error, MAX_NESTING, Template};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicUsize;
 
 /// Reads a template.
 pub(super) fn parse(source: &str) -> Result<Template, Error> {
@@ -12,8 +13,11 @@ pub(super) fn parse(source: &str) -> Result<Template, Error> {
         return Err(parser.error("there is no directive open that this could belong to"));
     }
     let Parser { slots, macros, .. } = parser;
-    let slots = slots.into_iter().map(|(name, slot)| (name.to_owned(), slot)).collect();
-    Ok(Template { source: source.to_owned(), body, macros, slots })
+    let (foreach, velocity_count) = (slots.get("foreach").copied(), slots.get("velocityCount").copied());
+    let mut slots: Vec<_> = slots.into_iter().map(|(name, slot)| (name.to_owned(), slot)).collect();
+    slots.sort_unstable();
+    let room = AtomicUsize::new(0);
+    Ok(Template { source: source.to_owned(), body, macros, slots, foreach, velocity_count, room })
 }
 
 /// A position in a text, and what was learned on the way there.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::mapping::jsonpath::Path;
+
 /// A place in the template's text, in bytes from its start.
 pub(super) type At = usize;
 /// A variable's place among a rendering's variables.
@@ -60,9 +62,20 @@ pub(super) enum Step {
     /// `.name`
     Property(Arc<str>),
     /// `.name(…)`
-    Call(Arc<str>, Vec<Expression>),
+    Call(Call),
     /// `[…]`
     Index(Expression),
+}
+
+/// A call of a method.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// The method.
+    pub(super) name: Arc<str>,
+    /// What it is given.
+    pub(super) arguments: Vec<Expression>,
+    /// Its one argument as a JSONPath, where that stands there as a text and is one.
+    pub(super) path: Option<Path>,
 }
 
 /// Something with a value.

@@ -143,6 +143,37 @@ fn values_that_are_nested_deep_are_taken_apart() {
     }
 }
 
+/// Workers render the same template at the same time.
+#[test]
+fn templates_are_shared_between_threads() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Template>();
+}
+
+/// What is made when it is looked into is the same for all who look, before and after.
+#[test]
+fn lists_and_maps_that_are_made_late_are_shared() {
+    let body = r#"{"a": {"b": {"c": 1}}, "l": [{"d": 2}], "n": null, "t": "x"}"#;
+    let parameters = r#"{"querystring": {"q": "1", "r": "2"}, "header": {"H": "h"}}"#;
+    for (template, expected) in [
+        ("#set($x = $j.a.b.put('e', 3))$j.a.b.e $j", r#"3 {a={b={c=1, e=3}}, l=[{"d":2}], n=null, t=x}"#),
+        ("#set($a = $j.a)#set($x = $j.keySet())#set($a.b = 4)$j.a", "{b=4}"),
+        ("#set($a = $j.a)#set($j.a = 5)$j.a $a", "5 {b={c=1}}"),
+        ("#set($x = $j.l.add($j.a))$j.l.size() $j.l[1].b.c $j.l", r#"2 1 [{"d":2},{"b":{"c":1}}]"#),
+        ("#foreach($i in $j.l)#set($i.d = 6)#end$j.l $input.path('$.l')", r#"[{"d":6}] [{"d":2}]"#),
+        ("$j.size() $j.isEmpty() $j.containsKey('n') $j.keySet() $!j.n$!j.o", "4 false true [a, l, n, t] "),
+        ("$input.params().querystring.keySet() $input.params().querystring.size()", "[q, r] 2"),
+        ("#set($x = $input.params().querystring.put('s', '3'))$input.params().querystring", "{q=1, r=2, s=3}"),
+        ("$input.params()", "{path={}, querystring={q=1, r=2}, header={H=h}}"),
+        ("$input.params().header.get('H')$!input.params().header.get('h')$!input.params().cookie", "h"),
+        ("#foreach($i in ['a', 'b'])#if($i == 'a')#set($f = $foreach)#end$f.index#end$f.hasNext", "00true"),
+        ("#foreach($i in ['a', 'b'])#set($f = $foreach)#set($foreach = 0)#end$f.index", "1"),
+    ] {
+        let template = format!("#set($j = $input.path('$')){template}");
+        assert_eq!(render(&template, &variables(body, parameters), &Limits::default()).as_deref(), Ok(expected));
+    }
+}
+
 #[test]
 fn nothing_holds_itself() {
     for template in [
@@ -157,8 +188,12 @@ fn nothing_holds_itself() {
         "#set($x = {\"a\": {\"b\": $m}})$m.putAll($x)",
         "#set($foreach = $m)#foreach($i in $l)#set($m.loop = $foreach)#end",
         "#set($j = $input.path('$'))#set($j.self = $j)",
+        "#set($j = $input.path('$.o'))#set($a = $j.a)#set($a.up = $j)",
+        "#set($j = $input.path('$.o'))#set($a = $j.a)#set($x = $a.put(\"up\", [$j]))",
+        "#set($p = $input.params())#set($p.input = $input)",
     ] {
-        let error = render(template, &variables(r#"{"a": []}"#, ""), &Limits::default()).expect_err(template);
+        let body = r#"{"a": [], "o": {"a": {}}}"#;
+        let error = render(template, &variables(body, ""), &Limits::default()).expect_err(template);
         assert_eq!(error.message, "a list or map can't hold itself", "{template}");
     }
     for template in ["$l.addAll($l)", "$m.putAll($m)", "#set($m.l2 = $m.l)#set($m.x = [$l, $l])$m.put(\"y\", $m.x)"] {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
-use super::value::{List, Style, Value};
+use super::containers::List;
+use super::value::{Style, Value};
 use crate::mapping::PATTERN_SIZE;
 
 /// Patterns that a thread keeps compiled.
@@ -28,18 +29,18 @@ pub(super) fn call(text: &Arc<str>, name: &str, arguments: &[Value], limit: usiz
         ("toUpperCase", []) => Ok(text.to_uppercase().into()),
         ("trim" | "strip", []) => Ok(text.trim().into()),
         ("hashCode", []) => Ok(Value::Int(i64::from(hash(text)))),
-        ("concat", [other]) => Ok(format!("{text}{}", other.text()).into()),
-        ("contains", [part]) => flag(text.contains(&*part.text())),
-        ("startsWith", [start]) => flag(text.starts_with(&*start.text())),
-        ("endsWith", [end]) => flag(text.ends_with(&*end.text())),
+        ("concat", [other]) => Ok(format!("{text}{}", other.to_text()).into()),
+        ("contains", [part]) => flag(text.contains(&*part.to_text())),
+        ("startsWith", [start]) => flag(text.starts_with(&*start.to_text())),
+        ("endsWith", [end]) => flag(text.ends_with(&*end.to_text())),
         ("equalsIgnoreCase", [other]) => flag(text.to_lowercase() == other.text().to_lowercase()),
-        ("compareTo", [other]) => Ok(Value::Int(text.as_ref().cmp(&*other.text()) as i64)),
-        ("indexOf", [part]) => Ok(position(text, text.find(&*part.text()))),
+        ("compareTo", [other]) => Ok(Value::Int(text.as_ref().cmp(&*other.to_text()) as i64)),
+        ("indexOf", [part]) => Ok(position(text, text.find(&*part.to_text()))),
         ("indexOf", [part, Value::Int(from)]) => {
             let start = offset(text, (*from).max(0)).unwrap_or(text.len());
-            Ok(position(text, text[start..].find(&*part.text()).map(|at| at + start)))
+            Ok(position(text, text[start..].find(&*part.to_text()).map(|at| at + start)))
         }
-        ("lastIndexOf", [part]) => Ok(position(text, text.rfind(&*part.text()))),
+        ("lastIndexOf", [part]) => Ok(position(text, text.rfind(&*part.to_text()))),
         ("charAt", [Value::Int(at)]) => substring(text, *at, *at + 1),
         ("substring", [Value::Int(from)]) => substring(text, *from, length(text)),
         ("substring", [Value::Int(from), Value::Int(to)]) => substring(text, *from, *to),
@@ -53,7 +54,7 @@ pub(super) fn call(text: &Arc<str>, name: &str, arguments: &[Value], limit: usiz
             }
             Ok(text.repeat(count).into())
         }
-        ("matches", [pattern]) => flag(compiled(&format!("^(?:{})$", pattern.text()))?.is_match(text)),
+        ("matches", [pattern]) => flag(compiled(&format!("^(?:{})$", pattern.to_text()))?.is_match(text)),
         ("split", [pattern]) => split(text, &pattern.text(), 0),
         ("split", [pattern, Value::Int(limit)]) => split(text, &pattern.text(), *limit),
         ("toCharArray", []) => {

@@ -1,14 +1,14 @@
 //! Values of a rendering: Java's, as far as templates can tell.
 
-use std::cell::{Ref, RefCell, RefMut};
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
 use super::MAX_TEXT;
+use super::containers::{List, Map};
 use super::syntax::Block;
 use super::writing::Writing;
+use crate::mapping::jsonpath::Path;
 
 /// A value. Lists and maps are shared: who changes one changes it for all.
 #[derive(Clone)]
@@ -50,6 +50,26 @@ pub trait Object {
     /// Calls a method; there may be none of this name, and its arguments may be wrong.
     fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String>;
 
+    /// Calls a method and writes the text that it gives behind `out`, as [`call`](Self::call) and showing its result
+    /// would. Nothing for methods that are not written so.
+    fn write_call(&self, name: &str, arguments: &[Value], out: &mut String) -> Option<Result<(), String>> {
+        let _ = (name, arguments, out);
+        None
+    }
+
+    /// Calls a method with a JSONPath that stands in the template as its one argument, and was read with it. Nothing
+    /// for methods that take no path: they are called with its text.
+    fn find(&self, name: &str, path: &Path) -> Option<Value> {
+        let _ = (name, path);
+        None
+    }
+
+    /// Writes what [`find`](Self::find) finds behind `out`, and says whether it did.
+    fn write_found(&self, name: &str, path: &Path, out: &mut String) -> bool {
+        let _ = (name, path, out);
+        false
+    }
+
     /// How many bytes a call of this method looks at, about: it is counted in steps.
     fn cost(&self, name: &str) -> usize {
         let _ = name;
@@ -75,110 +95,6 @@ pub enum Style {
     Json,
     /// As nothing: the maps in `$context`.
     Silent,
-}
-
-/// A list.
-#[derive(Clone, Default)]
-pub struct List {
-    items: Rc<RefCell<Vec<Value>>>,
-    pub(super) style: Style,
-}
-
-/// A map.
-#[derive(Clone, Default)]
-pub struct Map {
-    entries: Rc<RefCell<IndexMap<Arc<str>, Value>>>,
-    pub(super) style: Style,
-}
-
-impl List {
-    /// A list of these.
-    pub fn new(items: Vec<Value>, style: Style) -> Self {
-        Self { items: Rc::new(RefCell::new(items)), style }
-    }
-
-    /// The items.
-    pub fn items(&self) -> Ref<'_, Vec<Value>> {
-        self.items.borrow()
-    }
-
-    pub(super) fn items_mut(&self) -> RefMut<'_, Vec<Value>> {
-        self.items.borrow_mut()
-    }
-}
-
-impl Map {
-    /// A map of these.
-    pub fn new(entries: impl IntoIterator<Item = (Arc<str>, Value)>, style: Style) -> Self {
-        Self { entries: Rc::new(RefCell::new(entries.into_iter().collect())), style }
-    }
-
-    /// The entries.
-    pub fn entries(&self) -> Ref<'_, IndexMap<Arc<str>, Value>> {
-        self.entries.borrow()
-    }
-
-    /// The value of a key, or nothing.
-    pub fn get(&self, key: &str) -> Value {
-        self.entries.borrow().get(key).cloned().unwrap_or(Value::Null)
-    }
-
-    /// Writes an entry; gives what was there before.
-    pub fn put(&self, key: Arc<str>, value: Value) -> Value {
-        self.entries.borrow_mut().insert(key, value).unwrap_or(Value::Null)
-    }
-
-    pub(super) fn entries_mut(&self) -> RefMut<'_, IndexMap<Arc<str>, Value>> {
-        self.entries.borrow_mut()
-    }
-}
-
-thread_local! {
-    /// What is in lists and maps that are gone, and whether it is being taken apart.
-    static GONE: RefCell<(Vec<Value>, bool)> = const { RefCell::new((Vec::new(), false)) };
-}
-
-/// Takes values apart one after the other: those that are nested as deep as a template likes would otherwise be taken
-/// apart in as many calls in each other.
-fn dismantle(values: impl Iterator<Item = Value>) {
-    let mut nesting =
-        values.filter(|value| matches!(value, Value::List(_) | Value::Map(_) | Value::Object(_))).peekable();
-    if nesting.peek().is_none() {
-        return;
-    }
-    // A thread that ends has no such place any more; what is left then is taken apart as usual.
-    let first = GONE.try_with(|gone| {
-        let mut gone = gone.borrow_mut();
-        gone.0.extend(&mut nesting);
-        !std::mem::replace(&mut gone.1, true)
-    });
-    if first != Ok(true) {
-        return;
-    }
-    while let Ok(Some(value)) = GONE.try_with(|gone| {
-        let mut gone = gone.borrow_mut();
-        let next = gone.0.pop();
-        gone.1 = next.is_some();
-        next
-    }) {
-        drop(value);
-    }
-}
-
-impl Drop for List {
-    fn drop(&mut self) {
-        if let Some(items) = Rc::get_mut(&mut self.items) {
-            dismantle(std::mem::take(items.get_mut()).into_iter());
-        }
-    }
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        if let Some(entries) = Rc::get_mut(&mut self.entries) {
-            dismantle(std::mem::take(entries.get_mut()).into_values());
-        }
-    }
 }
 
 impl From<&str> for Value {
@@ -253,6 +169,18 @@ impl Value {
         }
     }
 
+    /// The value as a text, borrowed where it is one.
+    pub fn to_text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            other => {
+                let mut out = String::new();
+                other.write(&mut out);
+                Cow::Owned(out)
+            }
+        }
+    }
+
     /// Whether other values are in it.
     pub(super) fn is_container(&self) -> bool {
         matches!(self, Self::List(_) | Self::Map(_))
@@ -263,10 +191,10 @@ impl Value {
         let mut pending = vec![self.clone()];
         while let Some(value) = pending.pop() {
             let held: Vec<Value> = match (&value, holder) {
-                (Self::List(list), Self::List(holder)) if Rc::ptr_eq(&list.items, &holder.items) => return Some(true),
-                (Self::Map(map), Self::Map(holder)) if Rc::ptr_eq(&map.entries, &holder.entries) => return Some(true),
-                (Self::List(list), _) => list.items().clone(),
-                (Self::Map(map), _) => map.entries().values().cloned().collect(),
+                (Self::List(list), Self::List(holder)) if list.is(holder) => return Some(true),
+                (Self::Map(map), Self::Map(holder)) if map.is(holder) => return Some(true),
+                (Self::List(list), _) => list.held(),
+                (Self::Map(map), _) => map.held(),
                 (Self::Object(object), _) => object.held(),
                 _ => Vec::new(),
             };

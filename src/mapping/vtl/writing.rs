@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use super::containers::{List, Map};
 use super::number;
-use super::value::{List, Map, Style, Value};
+use super::value::{Style, Value};
 
 /// Values are rendered at most so deep: one that holds itself ends.
 const MAX_DEPTH: usize = 100;
@@ -76,7 +77,7 @@ impl Writing<'_> {
                 self.out.push('{');
                 for (at, (key, value)) in map.entries().iter().enumerate() {
                     self.out.push_str(if at == 0 { "" } else { "," });
-                    self.json_text(key);
+                    write_json_text(self.out, key);
                     self.out.push(':');
                     self.json(value, depth + 1);
                 }
@@ -85,12 +86,33 @@ impl Writing<'_> {
             Value::Null | Value::Block(_) => self.out.push_str("null"),
             Value::Bool(_) | Value::Int(_) | Value::Double(_) => self.java(value, depth),
             Value::Text(_) | Value::Object(_) if self.out.len() > self.until => {}
-            Value::Text(text) => self.json_text(text),
-            Value::Object(object) => self.json_text(&object.text()),
+            Value::Text(text) => write_json_text(self.out, text),
+            Value::Object(object) => write_json_text(self.out, &object.text()),
         }
     }
+}
 
-    fn json_text(&mut self, text: &str) {
-        self.out.push_str(&serde_json::Value::from(text).to_string());
+/// Appends a text as JSON has it, in quotes.
+pub(in crate::mapping) fn write_json_text(out: &mut String, text: &str) {
+    out.push('"');
+    let mut written = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.push_str(&text[written..at]);
+        written = at + 1;
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            8 => out.push_str("\\b"),
+            12 => out.push_str("\\f"),
+            other => write!(out, "\\u{other:04x}").expect("a string takes all that is written to it"),
+        }
     }
+    out.push_str(&text[written..]);
+    out.push('"');
 }

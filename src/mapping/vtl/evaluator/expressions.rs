@@ -1,11 +1,13 @@
 //! The values of expressions and references, and assignments to them.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
-use super::super::syntax::{At, Binary, Expression, Reference, Step};
-use super::super::value::{List, Map, Style, Value};
-use super::super::{Constant, Error, arithmetic, methods};
-use super::Rendering;
+use super::super::containers::{List, Map};
+use super::super::syntax::{At, Binary, Call, Expression, Reference, Slot, Step};
+use super::super::value::{Object, Style, Value};
+use super::super::{Constant, arithmetic, methods};
+use super::{Failure, Rendering};
 
 /// A text counts as one more step for each so many bytes.
 pub(super) const BYTES_PER_STEP: usize = 256;
@@ -15,7 +17,7 @@ const ITEMS_PER_STEP: usize = 64;
 const COMPARISON: u64 = 256;
 
 impl<'t> Rendering<'t> {
-    pub(super) fn value(&mut self, expression: &'t Expression) -> Result<Value, Error> {
+    pub(super) fn value(&mut self, expression: &'t Expression) -> Result<Value, Failure> {
         match expression {
             Expression::Literal(constant) => Ok(match constant {
                 Constant::Bool(flag) => Value::Bool(*flag),
@@ -27,7 +29,7 @@ impl<'t> Rendering<'t> {
         }
     }
 
-    fn composed(&mut self, expression: &'t Expression) -> Result<Value, Error> {
+    fn composed(&mut self, expression: &'t Expression) -> Result<Value, Failure> {
         Ok(match expression {
             Expression::Literal(_) => Value::Null,
             Expression::Interpolated(block) => {
@@ -51,11 +53,11 @@ impl<'t> Rendering<'t> {
         })
     }
 
-    fn values(&mut self, expressions: &'t [Expression]) -> Result<Vec<Value>, Error> {
+    fn values(&mut self, expressions: &'t [Expression]) -> Result<Vec<Value>, Failure> {
         expressions.iter().map(|expression| self.value(expression)).collect()
     }
 
-    fn range(&mut self, at: At, ends: &'t (Expression, Expression)) -> Result<Value, Error> {
+    fn range(&mut self, at: At, ends: &'t (Expression, Expression)) -> Result<Value, Failure> {
         let (Value::Int(first), Value::Int(last)) = (self.value(&ends.0)?, self.value(&ends.1)?) else {
             return Ok(Value::Null);
         };
@@ -70,7 +72,7 @@ impl<'t> Rendering<'t> {
 
     /// Whether a condition holds. Velocity asks only references, truth values and comparisons; everything else, a text
     /// or a number as it stands there, is not true.
-    pub(super) fn truth(&mut self, expression: &'t Expression) -> Result<bool, Error> {
+    pub(super) fn truth(&mut self, expression: &'t Expression) -> Result<bool, Failure> {
         Ok(match expression {
             Expression::Literal(Constant::Bool(flag)) => *flag,
             Expression::Reference(reference) => self.reference(reference)?.is_true(),
@@ -87,7 +89,7 @@ impl<'t> Rendering<'t> {
     }
 
     /// A chain of values, from left to right. `and` and `or` stop where their result is certain.
-    fn chain(&mut self, first: &'t Expression, others: &'t [(Binary, Expression)]) -> Result<Value, Error> {
+    fn chain(&mut self, first: &'t Expression, others: &'t [(Binary, Expression)]) -> Result<Value, Failure> {
         if let Some((operator @ (Binary::Or | Binary::And), _)) = others.first() {
             let decided = *operator == Binary::Or;
             if self.truth(first)? == decided {
@@ -108,7 +110,7 @@ impl<'t> Rendering<'t> {
         Ok(left)
     }
 
-    fn combine(&mut self, operator: Binary, left: &Value, right: &Value) -> Result<Value, Error> {
+    fn combine(&mut self, operator: Binary, left: &Value, right: &Value) -> Result<Value, Failure> {
         if matches!(operator, Binary::Equal | Binary::NotEqual) && (left.is_container() || right.is_container()) {
             self.charge(COMPARISON)?;
         }
@@ -130,16 +132,20 @@ impl<'t> Rendering<'t> {
     }
 
     /// Counts the steps of a text that was made, and refuses one that is too long.
-    fn weigh(&mut self, made: &Value) -> Result<(), Error> {
+    fn weigh(&mut self, made: &Value) -> Result<(), Failure> {
         let Value::Text(text) = made else { return Ok(()) };
-        if text.len() > self.limits.output {
+        self.weigh_text(text.len())
+    }
+
+    fn weigh_text(&mut self, bytes: usize) -> Result<(), Failure> {
+        if bytes > self.limits.output {
             return Err(self.error(self.here, format!("a text has more than {} bytes", self.limits.output)));
         }
-        self.charge((text.len() / BYTES_PER_STEP) as u64)
+        self.charge((bytes / BYTES_PER_STEP) as u64)
     }
 
     /// Refuses to put a list or map into itself: it would never be given back.
-    fn keep_apart(&mut self, holder: &Value, value: &Value) -> Result<(), Error> {
+    fn keep_apart(&mut self, holder: &Value, value: &Value) -> Result<(), Failure> {
         if !holder.is_container() || !(value.is_container() || matches!(value, Value::Object(_))) {
             return Ok(());
         }
@@ -153,11 +159,11 @@ impl<'t> Rendering<'t> {
     }
 
     /// Counts the steps of a call by what it is given; what it makes is weighed after it.
-    fn charge_call(&mut self, receiver: &Value, name: &str, arguments: &[Value]) -> Result<(), Error> {
+    fn charge_call(&mut self, receiver: &Value, name: &str, arguments: &[Value]) -> Result<(), Failure> {
         let own = match receiver {
             Value::Text(text) => text.len() / BYTES_PER_STEP,
-            Value::List(list) => list.items().len() / ITEMS_PER_STEP,
-            Value::Map(map) => map.entries().len() / ITEMS_PER_STEP,
+            Value::List(list) => list.size() / ITEMS_PER_STEP,
+            Value::Map(map) => map.size() / ITEMS_PER_STEP,
             Value::Object(object) => object.cost(name) / BYTES_PER_STEP,
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Double(_) | Value::Block(_) => 0,
         };
@@ -175,55 +181,166 @@ impl<'t> Rendering<'t> {
         self.charge(steps)
     }
 
-    pub(super) fn reference(&mut self, reference: &'t Reference) -> Result<Value, Error> {
+    pub(super) fn reference(&mut self, reference: &'t Reference) -> Result<Value, Failure> {
         self.step(reference.at)?;
-        let value = self.slots[reference.slot].clone();
-        self.walk(reference.at, value, &reference.steps)
+        self.walk_from(reference.at, reference.slot, &reference.steps)
     }
 
-    fn walk(&mut self, at: At, mut value: Value, steps: &'t [Step]) -> Result<Value, Error> {
-        for step in steps {
-            value = match step {
-                Step::Property(name) => {
-                    let found = methods::property(&value, name);
-                    if matches!(value, Value::Object(_)) {
-                        self.weigh(&found)?;
-                    }
-                    found
-                }
-                Step::Index(index) => {
-                    let index = self.value(index)?;
-                    methods::index(&value, &index).map_err(|message| self.error(at, message))?
-                }
-                Step::Call(name, arguments) => {
-                    let arguments = self.values(arguments)?;
-                    self.charge_call(&value, name, &arguments)?;
-                    for inserted in methods::inserted(&value, name, &arguments) {
-                        self.keep_apart(&value, &inserted)?;
-                    }
-                    let called = methods::call(&value, name, &arguments, self.limits.output);
-                    let made = called.map_err(|message| self.error(at, message))?;
-                    self.weigh(&made)?;
-                    made
-                }
-            };
+    /// Goes from a variable's value on; where a property comes first, only that is taken.
+    fn walk_from(&mut self, at: At, slot: Slot, steps: &'t [Step]) -> Result<Value, Failure> {
+        let found = match (&self.slots[slot], steps) {
+            (Value::Map(map), [Step::Property(name), ..]) => map.get(name),
+            (Value::Object(object), [Step::Property(name), ..]) => {
+                let found = object.property(name);
+                self.weigh(&found)?;
+                found
+            }
+            (value, steps) => {
+                let value = value.clone();
+                return self.walk(at, value, steps);
+            }
+        };
+        if matches!(found, Value::Null) { Ok(found) } else { self.walk(at, found, &steps[1..]) }
+    }
+
+    fn walk(&mut self, at: At, mut value: Value, steps: &'t [Step]) -> Result<Value, Failure> {
+        let Some((last, way)) = steps.split_last() else { return Ok(value) };
+        for step in way {
+            value = self.take(at, &value, step)?;
             if matches!(value, Value::Null) {
                 // The rest can't be resolved either, and its arguments are not looked at.
                 return Ok(Value::Null);
             }
         }
-        Ok(value)
+        self.take(at, &value, last)
+    }
+
+    /// Takes one step from a value to another.
+    fn take(&mut self, at: At, value: &Value, step: &'t Step) -> Result<Value, Failure> {
+        match step {
+            Step::Property(name) => {
+                let found = methods::property(value, name);
+                if matches!(value, Value::Object(_)) {
+                    self.weigh(&found)?;
+                }
+                Ok(found)
+            }
+            Step::Index(index) => {
+                let index = self.value(index)?;
+                methods::index(value, &index).map_err(|message| self.error(at, message))
+            }
+            Step::Call(call) => self.call(at, value, call),
+        }
+    }
+
+    /// What a reference refers to, to be shown; nothing, if it was written behind `out` at once, which spares a value.
+    pub(super) fn reference_or_write(
+        &mut self,
+        reference: &'t Reference,
+        out: &mut String,
+    ) -> Result<Option<Value>, Failure> {
+        let Some((Step::Call(call), way)) = reference.steps.split_last() else {
+            return self.reference(reference).map(Some);
+        };
+        self.step(reference.at)?;
+        let receiver = self.walk_from(reference.at, reference.slot, way)?;
+        if matches!(receiver, Value::Null) && !way.is_empty() {
+            return Ok(Some(Value::Null));
+        }
+        let Value::Object(object) = &receiver else {
+            return self.call(reference.at, &receiver, call).map(Some);
+        };
+        let before = out.len();
+        if let Some(path) = &call.path {
+            self.charge_path(object, call)?;
+            if object.write_found(&call.name, path, out) {
+                self.weigh_text(out.len() - before)?;
+                return Ok(None);
+            }
+            return self.found(reference.at, &receiver, call).map(Some);
+        }
+        self.call_with(call, |rendering, arguments| {
+            rendering.charge_call(&receiver, &call.name, arguments)?;
+            match object.write_call(&call.name, arguments, out) {
+                Some(written) => {
+                    written.map_err(|message| rendering.error(reference.at, message))?;
+                    rendering.weigh_text(out.len() - before)?;
+                    Ok(None)
+                }
+                None => rendering.apply(reference.at, &receiver, call, arguments).map(Some),
+            }
+        })
+    }
+
+    /// Calls a method of a value.
+    fn call(&mut self, at: At, receiver: &Value, call: &'t Call) -> Result<Value, Failure> {
+        if let (Some(_), Value::Object(object)) = (&call.path, receiver) {
+            self.charge_path(object, call)?;
+            return self.found(at, receiver, call);
+        }
+        self.call_with(call, |rendering, arguments| {
+            rendering.charge_call(receiver, &call.name, arguments)?;
+            rendering.apply(at, receiver, call, arguments)
+        })
+    }
+
+    /// Calls a method with a path that stands in the template.
+    fn found(&mut self, at: At, receiver: &Value, call: &'t Call) -> Result<Value, Failure> {
+        if let (Some(path), Value::Object(object)) = (&call.path, receiver)
+            && let Some(found) = object.find(&call.name, path)
+        {
+            self.weigh(&found)?;
+            return Ok(found);
+        }
+        self.call_with(call, |rendering, arguments| rendering.apply(at, receiver, call, arguments))
+    }
+
+    /// Evaluates a call's arguments for `run`; few of them need no memory of their own.
+    fn call_with<T>(
+        &mut self,
+        call: &'t Call,
+        run: impl FnOnce(&mut Self, &[Value]) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match call.arguments.as_slice() {
+            [] => run(self, &[]),
+            [one] => {
+                let one = self.value(one)?;
+                run(self, &[one])
+            }
+            more => {
+                let values = self.values(more)?;
+                run(self, &values)
+            }
+        }
+    }
+
+    fn apply(&mut self, at: At, receiver: &Value, call: &Call, arguments: &[Value]) -> Result<Value, Failure> {
+        for inserted in methods::inserted(receiver, &call.name, arguments) {
+            self.keep_apart(receiver, &inserted)?;
+        }
+        let called = methods::call(receiver, &call.name, arguments, self.limits.output);
+        let made = called.map_err(|message| self.error(at, message))?;
+        self.weigh(&made)?;
+        Ok(made)
+    }
+
+    /// Counts the steps of a call with a path that stands in the template, as those of any other.
+    fn charge_path(&mut self, object: &Rc<dyn Object>, call: &Call) -> Result<(), Failure> {
+        let path = match call.arguments.first() {
+            Some(Expression::Literal(Constant::Text(path))) => path.len(),
+            _ => 0,
+        };
+        self.charge(1 + (object.cost(&call.name) / BYTES_PER_STEP + path / BYTES_PER_STEP) as u64)
     }
 
     /// Assigns to a variable, or to a property or key of what it holds. There is nothing to assign to where that is
     /// nothing.
-    pub(super) fn assign(&mut self, target: &'t Reference, value: Value) -> Result<(), Error> {
+    pub(super) fn assign(&mut self, target: &'t Reference, value: Value) -> Result<(), Failure> {
         let Some((last, way)) = target.steps.split_last() else {
             self.slots[target.slot] = value;
             return Ok(());
         };
-        let holder = self.slots[target.slot].clone();
-        let holder = self.walk(target.at, holder, way)?;
+        let holder = self.walk_from(target.at, target.slot, way)?;
         self.keep_apart(&holder, &value)?;
         let assigned = match last {
             Step::Property(name) => methods::set(&holder, &Value::Text(name.clone()), value),

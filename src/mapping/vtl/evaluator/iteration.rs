@@ -1,11 +1,13 @@
 //! What `#foreach` goes through, and `$foreach`.
 
+use std::cell::Cell;
+
 use super::super::value::{Object, Value};
 
 /// What `#foreach` goes through: a list's items, a map's values; nothing of anything else.
-pub(super) fn items(list: &Value) -> Vec<Value> {
+pub(super) fn items(list: Value) -> Vec<Value> {
     match list {
-        Value::List(list) => list.items().clone(),
+        Value::List(list) => list.into_items(),
         Value::Map(map) => map.entries().values().cloned().collect(),
         _ => Vec::new(),
     }
@@ -13,19 +15,20 @@ pub(super) fn items(list: &Value) -> Vec<Value> {
 
 /// `$foreach`: where a loop is.
 pub(super) struct Iteration {
-    pub(super) index: usize,
+    pub(super) index: Cell<usize>,
     pub(super) length: usize,
     pub(super) parent: Value,
 }
 
 impl Object for Iteration {
     fn property(&self, name: &str) -> Value {
+        let index = self.index.get();
         match name {
-            "index" => Value::Int(self.index as i64),
-            "count" => Value::Int(self.index as i64 + 1),
-            "hasNext" => Value::Bool(self.index + 1 < self.length),
-            "first" => Value::Bool(self.index == 0),
-            "last" => Value::Bool(self.index + 1 == self.length),
+            "index" => Value::Int(index as i64),
+            "count" => Value::Int(index as i64 + 1),
+            "hasNext" => Value::Bool(index + 1 < self.length),
+            "first" => Value::Bool(index == 0),
+            "last" => Value::Bool(index + 1 == self.length),
             "parent" => self.parent.clone(),
             _ => Value::Null,
         }

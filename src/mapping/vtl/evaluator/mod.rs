@@ -3,13 +3,18 @@
 mod expressions;
 mod iteration;
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use self::expressions::BYTES_PER_STEP;
 use self::iteration::{Iteration, items};
 use super::syntax::{At, Block, Expression, Node, Shown, Slot};
 use super::value::{Defined, Value};
 use super::{Error, Limits, Template};
+
+/// An output is given room for at most so many bytes before it needs them.
+const MAX_ROOM: usize = 64 * 1024;
 
 /// Renders a template with these variables.
 pub(super) fn render(template: &Template, variables: &[(&str, Value)], limits: &Limits) -> Result<String, Error> {
@@ -19,20 +24,19 @@ pub(super) fn render(template: &Template, variables: &[(&str, Value)], limits: &
             slots[slot] = value.clone();
         }
     }
-    let mut rendering = Rendering {
-        template,
-        limits,
-        slots,
-        foreach: template.slot("foreach"),
-        velocity_count: template.slot("velocityCount"),
-        steps: 0,
-        depth: 0,
-        here: 0,
-    };
-    let mut out = String::new();
-    rendering.block(&template.body, &mut out)?;
+    let mut rendering = Rendering { template, limits, slots, steps: 0, depth: 0, here: 0 };
+    let room = template.room.load(Ordering::Relaxed);
+    let mut out = String::with_capacity(room.min(MAX_ROOM));
+    rendering.block(&template.body, &mut out).map_err(|error| *error)?;
+    // Written only if it grew: workers share it.
+    if out.len() > room {
+        template.room.store(out.len(), Ordering::Relaxed);
+    }
     Ok(out)
 }
+
+/// Why a rendering ends. Every step gives a result: they are small if this is.
+type Failure = Box<Error>;
 
 /// Where a rendering goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +51,6 @@ struct Rendering<'t> {
     limits: &'t Limits,
     /// The variables.
     slots: Vec<Value>,
-    /// Where `$foreach` is, if the template names it.
-    foreach: Option<Slot>,
-    /// Where `$velocityCount` is, if the template names it.
-    velocity_count: Option<Slot>,
     steps: u64,
     depth: usize,
     /// The place that was reached last.
@@ -58,17 +58,18 @@ struct Rendering<'t> {
 }
 
 impl<'t> Rendering<'t> {
-    fn error(&self, at: At, message: impl Into<String>) -> Error {
-        Error::at(&self.template.source, at, message)
+    #[cold]
+    fn error(&self, at: At, message: impl Into<String>) -> Failure {
+        Box::new(Error::at(&self.template.source, at, message))
     }
 
-    fn step(&mut self, at: At) -> Result<(), Error> {
+    fn step(&mut self, at: At) -> Result<(), Failure> {
         self.here = at;
         self.charge(1)
     }
 
     /// Counts steps: what is done at once may take as long as many.
-    fn charge(&mut self, steps: u64) -> Result<(), Error> {
+    fn charge(&mut self, steps: u64) -> Result<(), Failure> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > self.limits.steps {
             return Err(self.error(self.here, format!("the template takes more than {} steps", self.limits.steps)));
@@ -76,7 +77,7 @@ impl<'t> Rendering<'t> {
         Ok(())
     }
 
-    fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Failure> {
         if self.depth == self.limits.depth {
             return Err(self.too_deep());
         }
@@ -86,22 +87,22 @@ impl<'t> Rendering<'t> {
         result
     }
 
-    fn too_deep(&self) -> Error {
+    fn too_deep(&self) -> Failure {
         self.error(self.here, format!("more than {} blocks and expressions in each other", self.limits.depth))
     }
 
-    fn check_output(&self, at: At, out: &str) -> Result<(), Error> {
+    fn check_output(&self, at: At, out: &str) -> Result<(), Failure> {
         if out.len() > self.limits.output {
             return Err(self.error(at, format!("the output has more than {} bytes", self.limits.output)));
         }
         Ok(())
     }
 
-    fn block(&mut self, block: &'t Block, out: &mut String) -> Result<Flow, Error> {
+    fn block(&mut self, block: &'t Block, out: &mut String) -> Result<Flow, Failure> {
         self.deeper(|rendering| rendering.nodes(block, out))
     }
 
-    fn nodes(&mut self, block: &'t Block, out: &mut String) -> Result<Flow, Error> {
+    fn nodes(&mut self, block: &'t Block, out: &mut String) -> Result<Flow, Failure> {
         for node in block {
             let flow = match node {
                 Node::Text(text) => {
@@ -139,7 +140,7 @@ impl<'t> Rendering<'t> {
         branches: &'t [(Expression, Block)],
         otherwise: &'t Block,
         out: &mut String,
-    ) -> Result<Flow, Error> {
+    ) -> Result<Flow, Failure> {
         for (condition, body) in branches {
             if self.truth(condition)? {
                 return self.block(body, out);
@@ -155,26 +156,34 @@ impl<'t> Rendering<'t> {
         list: &'t Expression,
         body: &'t Block,
         out: &mut String,
-    ) -> Result<Flow, Error> {
-        let list = self.value(list)?;
-        let items = items(&list);
+    ) -> Result<Flow, Failure> {
+        let items = items(self.value(list)?);
         if items.len() > self.limits.iterations {
             return Err(self.error(at, format!("a `#foreach` runs at most {} times", self.limits.iterations)));
         }
-        let places = [Some(variable), self.foreach, self.velocity_count];
+        let places = [Some(variable), self.template.foreach, self.template.velocity_count];
         let before = places.map(|place| place.map(|slot| self.slots[slot].clone()));
         let parent = before[1].clone().unwrap_or(Value::Null);
+        let length = items.len();
+        let mut last: Option<Rc<Iteration>> = None;
         let mut flow = Flow::Next;
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in items.into_iter().enumerate() {
             self.step(at)?;
-            if let Some(slot) = self.foreach {
-                self.slots[slot] =
-                    Value::Object(Rc::new(Iteration { index, length: items.len(), parent: parent.clone() }));
+            if let Some(slot) = self.template.foreach {
+                self.slots[slot] = Value::Null;
+                // One that the template kept stays where it was; otherwise one serves all iterations.
+                let now = match last.take().filter(|last| Rc::strong_count(last) == 1) {
+                    Some(last) => last,
+                    None => Rc::new(Iteration { index: Cell::new(index), length, parent: parent.clone() }),
+                };
+                now.index.set(index);
+                self.slots[slot] = Value::Object(now.clone());
+                last = Some(now);
             }
-            if let Some(slot) = self.velocity_count {
+            if let Some(slot) = self.template.velocity_count {
                 self.slots[slot] = Value::Int(index as i64 + 1);
             }
-            self.slots[variable] = item.clone();
+            self.slots[variable] = item;
             flow = self.block(body, out)?;
             self.check_output(at, out)?;
             if flow != Flow::Next {
@@ -189,7 +198,13 @@ impl<'t> Rendering<'t> {
         Ok(if flow == Flow::Stop { Flow::Stop } else { Flow::Next })
     }
 
-    fn call_macro(&mut self, at: At, name: &str, arguments: &'t [Expression], out: &mut String) -> Result<Flow, Error> {
+    fn call_macro(
+        &mut self,
+        at: At,
+        name: &str,
+        arguments: &'t [Expression],
+        out: &mut String,
+    ) -> Result<Flow, Failure> {
         self.step(at)?;
         let Some(called) = self.template.macros.get(name) else { return Ok(Flow::Next) };
         let mut values = Vec::with_capacity(called.parameters.len());
@@ -211,15 +226,24 @@ impl<'t> Rendering<'t> {
 
     /// Renders a reference. What it refers to is shown as it is written if a backslash escapes it: without the
     /// backslash if there is something, with it if there is nothing.
-    fn show(&mut self, shown: &'t Shown, out: &mut String) -> Result<(), Error> {
+    fn show(&mut self, shown: &'t Shown, out: &mut String) -> Result<(), Failure> {
         let at = shown.reference.at;
         let before = out.len();
-        let value = self.reference(&shown.reference)?;
         if shown.escapes == 0 {
-            self.write(&value, out)?;
+            if let ([], Value::Text(text)) = (shown.reference.steps.as_slice(), &self.slots[shown.reference.slot]) {
+                let length = text.len();
+                out.push_str(text);
+                self.step(at)?;
+                self.charge((length / BYTES_PER_STEP) as u64)?;
+                return self.check_output(at, out);
+            }
+            if let Some(value) = self.reference_or_write(&shown.reference, out)? {
+                self.write(&value, out)?;
+            }
             self.charge(((out.len() - before) / BYTES_PER_STEP) as u64)?;
             return self.check_output(at, out);
         }
+        let value = self.reference(&shown.reference)?;
         let nothing = matches!(value, Value::Null);
         let prefix = "\\".repeat(shown.escapes / 2);
         out.push_str(&prefix);
@@ -235,7 +259,7 @@ impl<'t> Rendering<'t> {
     }
 
     /// Renders a value; a block of `#define` is rendered here.
-    fn write(&mut self, value: &Value, out: &mut String) -> Result<(), Error> {
+    fn write(&mut self, value: &Value, out: &mut String) -> Result<(), Failure> {
         match value {
             Value::Block(Defined(body)) => {
                 let body = body.clone();
@@ -248,7 +272,7 @@ impl<'t> Rendering<'t> {
     }
 
     /// A block of `#define` belongs to the template as well, but is held by the value that names it.
-    fn defined(&mut self, body: &Block) -> Result<String, Error> {
+    fn defined(&mut self, body: &Block) -> Result<String, Failure> {
         let template = self.template;
         let slots = std::mem::take(&mut self.slots);
         let mut inner = Rendering { template, limits: self.limits, slots, ..*self };
