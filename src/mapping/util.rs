@@ -71,13 +71,23 @@ impl Object for Util {
     }
 }
 
+/// The bytes that stay as they are in a JavaScript string.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = !matches!(byte, b'"' | b'\'' | b'\\' | b'/');
+        byte += 1;
+    }
+    plain
+};
+
 /// Escapes a text for a JavaScript string as commons-lang does: quotes, slashes, control characters, and everything
 /// outside of ASCII by its UTF-16 code units.
 fn escape_java_script(text: &str, out: &mut String) {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\' | b'/');
     let mut rest = text;
     // Most of a text stays as it is, and is copied a stretch at a time.
-    while let Some(plain) = rest.bytes().position(|byte| !is_plain(byte)) {
+    while let Some(plain) = rest.bytes().position(|byte| !PLAIN[usize::from(byte)]) {
         out.push_str(&rest[..plain]);
         let mut characters = rest[plain..].chars();
         let Some(character) = characters.next() else { break };
