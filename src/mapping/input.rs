@@ -118,6 +118,13 @@ impl Object for Input {
         }
     }
 
+    fn write_property(&self, name: &str, out: &mut String) -> bool {
+        if name == "body" {
+            out.push_str(&self.body());
+        }
+        name == "body"
+    }
+
     fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {
         match (name, arguments) {
             ("json", [path]) => Ok(self.json(&parsed(path)?)),

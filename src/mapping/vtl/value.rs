@@ -42,6 +42,12 @@ pub trait Object {
     /// A property.
     fn property(&self, name: &str) -> Value;
 
+    /// Writes the text of a property behind `out`, which spares a value; says whether it did.
+    fn write_property(&self, name: &str, out: &mut String) -> bool {
+        let _ = (name, out);
+        false
+    }
+
     /// Sets a property, if it has any that can be set.
     fn set(&self, name: &str, value: Value) {
         let _ = (name, value);

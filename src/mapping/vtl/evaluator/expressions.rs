@@ -239,8 +239,10 @@ impl<'t> Rendering<'t> {
         reference: &'t Reference,
         out: &mut String,
     ) -> Result<Option<Value>, Failure> {
-        let Some((Step::Call(call), way)) = reference.steps.split_last() else {
-            return self.reference(reference).map(Some);
+        let (call, way) = match reference.steps.split_last() {
+            Some((Step::Call(call), way)) => (call, way),
+            Some((last @ Step::Property(name), way)) => return self.property_or_write(reference, way, last, name, out),
+            Some((Step::Index(_), _)) | None => return self.reference(reference).map(Some),
         };
         self.step(reference.at)?;
         let receiver = self.walk_from(reference.at, reference.slot, way)?;
@@ -270,6 +272,30 @@ impl<'t> Rendering<'t> {
                 None => rendering.apply(reference.at, &receiver, call, arguments).map(Some),
             }
         })
+    }
+
+    /// The same for a reference that ends with a property.
+    fn property_or_write(
+        &mut self,
+        reference: &'t Reference,
+        way: &'t [Step],
+        last: &'t Step,
+        name: &str,
+        out: &mut String,
+    ) -> Result<Option<Value>, Failure> {
+        if way.is_empty() && !matches!(self.slots[reference.slot], Value::Object(_)) {
+            return self.reference(reference).map(Some);
+        }
+        self.step(reference.at)?;
+        let receiver = self.walk_from(reference.at, reference.slot, way)?;
+        let before = out.len();
+        if let Value::Object(object) = &receiver
+            && object.write_property(name, out)
+        {
+            self.weigh_text(out.len() - before)?;
+            return Ok(None);
+        }
+        self.take(reference.at, &receiver, last).map(Some)
     }
 
     /// Calls a method of a value.
