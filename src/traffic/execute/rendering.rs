@@ -154,6 +154,12 @@ impl Object for Context {
         }
     }
 
+    fn write_property(&self, name: &str, out: &mut String) -> bool {
+        // Those with points in their names belong to the maps; what is no text shows as nothing.
+        let value = if name.contains('.') { None } else { self.facts.context(name) };
+        value.inspect(|value| out.push_str(value)).is_some()
+    }
+
     fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {
         Ok(match (name, arguments) {
             ("get", [key]) => self.property(&key.text()),

@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn no_token_is_taken_twice() {
-        let bucket = Bucket::new(1e-9, 1000);
+        let bucket = Bucket::new(1e-4, 1000);
         let took = std::thread::scope(|scope| {
             let takers: Vec<_> =
                 (0..4).map(|_| scope.spawn(|| (0..1000).filter(|_| bucket.take_at(0)).count())).collect();
