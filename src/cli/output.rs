@@ -15,6 +15,12 @@ pub(super) fn say_exactly(text: &str) {
     print!("{text}{end}");
 }
 
+/// Prints a line beside an answer.
+#[expect(clippy::print_stderr, reason = "this is where people are told what happens")]
+pub(super) fn mention(line: impl AsRef<str>) {
+    eprintln!("{}", line.as_ref());
+}
+
 /// Prints an error with its causes.
 #[expect(clippy::print_stderr, reason = "this is where errors are printed")]
 pub(super) fn complain(error: &anyhow::Error) {

@@ -11,7 +11,7 @@ use serde_json::{Map as Members, Value as Json};
 use super::output;
 use crate::mapping::input::{Input, Parameters};
 use crate::mapping::util::Util;
-use crate::mapping::vtl::{Error, Limits, Map, Style, Template, Value};
+use crate::mapping::vtl::{Error, Limits, Map, Style, Template, Traced, Value, What};
 
 /// Of a long line of a template so many characters before an error are shown, and as many behind it.
 const SHOWN: usize = 60;
@@ -48,6 +48,9 @@ struct Eval {
     /// A file with further variables by their names, as JSON.
     #[arg(long)]
     variables: Option<PathBuf>,
+    /// Show each step with its value, on standard error, before the output.
+    #[arg(long)]
+    trace: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -55,9 +58,24 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let source = read(&arguments.template)?;
     let variables = variables(arguments)?;
     let variables: Vec<(&str, Value)> = variables.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    let rendered = Template::parse(&source).and_then(|template| template.render(&variables, &Limits::default()));
+    let rendered = Template::parse(&source).and_then(|template| match arguments.trace {
+        true => template.render_traced(&variables, &Limits::default(), &mut show_step),
+        false => template.render(&variables, &Limits::default()),
+    });
     output::say_exactly(&rendered.map_err(|error| anyhow!(pointed_at(&source, &error)))?);
     Ok(())
+}
+
+/// One step of a rendering, for people.
+fn show_step(step: Traced<'_>) {
+    let what = match step.what {
+        What::Shown => "shows",
+        What::Set => "sets",
+        What::Condition => "asks",
+        What::Item => "takes",
+    };
+    let place = format!("{}:{}", step.line, step.column);
+    output::mention(format!("{place:<8} {what:<6} {}", step.value.escape_debug()));
 }
 
 /// The variables that the template sees.

@@ -59,6 +59,20 @@ def test_eval_reads_a_file_and_prints_exactly_what_comes_out(tmp_path):
         assert (done.returncode, done.stdout, done.stderr) == (0, expected, b"")
 
 
+def test_eval_shows_the_steps_of_a_rendering():
+    template = """#set($x = $input.path('$.n'))
+#foreach($i in [1..2])#if($i == 2)$x#end#end
+#define($d)$x#end$d"""
+    done = evaluate(template, "--trace", "--stage-variables", "{}")
+    assert done.returncode == 0 and done.stdout.decode().strip() == ""
+    steps = [line.split(maxsplit=2) for line in done.stderr.decode().splitlines()]
+    assert [step[:2] for step in steps] == [
+        ["1:6", "sets"], ["2:1", "takes"], ["2:27", "asks"], ["2:1", "takes"], ["2:27", "asks"], ["2:35", "shows"],
+        ["3:12", "shows"], ["3:18", "shows"],
+    ]
+    assert [step[2:] for step in steps[1:5]] == [["1"], ["false"], ["2"], ["true"]]
+
+
 @pytest.mark.parametrize(
     "template, told",
     [

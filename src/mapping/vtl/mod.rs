@@ -88,6 +88,32 @@ impl Default for Limits {
     }
 }
 
+/// A step of a rendering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traced<'a> {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in the line, from 1.
+    pub column: usize,
+    /// What was done.
+    pub what: What,
+    /// What came of it.
+    pub value: &'a str,
+}
+
+/// What a step of a rendering does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A reference is shown.
+    Shown,
+    /// A variable is set.
+    Set,
+    /// A condition is asked.
+    Condition,
+    /// A `#foreach` takes its next item.
+    Item,
+}
+
 /// Why a template can't be parsed or rendered, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -130,7 +156,21 @@ impl Template {
 
     /// Renders the template with these variables.
     pub fn render(&self, variables: &[(&str, Value)], limits: &Limits) -> Result<String, Error> {
-        evaluator::render(self, variables, limits)
+        evaluator::render(self, variables, limits, None)
+    }
+
+    /// Renders the template with these variables, and tells `trace` of each step.
+    pub fn render_traced(
+        &self,
+        variables: &[(&str, Value)],
+        limits: &Limits,
+        trace: &mut dyn FnMut(Traced<'_>),
+    ) -> Result<String, Error> {
+        let mut tell = |at: usize, what: What, value: &str| {
+            let Error { line, column, .. } = Error::at(&self.source, at, "");
+            trace(Traced { line, column, what, value });
+        };
+        evaluator::render(self, variables, limits, Some(&mut tell))
     }
 
     /// The place of a variable, if the template names it.

@@ -11,20 +11,30 @@ use self::expressions::BYTES_PER_STEP;
 use self::iteration::{Iteration, items};
 use super::syntax::{At, Block, Expression, Node, Shown, Slot};
 use super::value::{Defined, Value};
-use super::{Error, Limits, Template};
+use super::{Error, Limits, Template, What};
 
+/// Of a value so many bytes are told, about.
+const MAX_TOLD: usize = 1024;
 /// An output is given room for at most so many bytes before it needs them.
 const MAX_ROOM: usize = 64 * 1024;
 
-/// Renders a template with these variables.
-pub(super) fn render(template: &Template, variables: &[(&str, Value)], limits: &Limits) -> Result<String, Error> {
+/// Told of each step: where it stands, and what came of it.
+pub(super) type Trace<'t> = &'t mut dyn FnMut(At, What, &str);
+
+/// Renders a template with these variables; `trace` is told of each step, if there is one.
+pub(super) fn render<'t>(
+    template: &'t Template,
+    variables: &[(&str, Value)],
+    limits: &'t Limits,
+    trace: Option<Trace<'t>>,
+) -> Result<String, Error> {
     let mut slots = vec![Value::Null; template.slots.len()];
     for (name, value) in variables {
         if let Some(slot) = template.slot(name) {
             slots[slot] = value.clone();
         }
     }
-    let mut rendering = Rendering { template, limits, slots, steps: 0, depth: 0, here: 0 };
+    let mut rendering = Rendering { template, limits, slots, steps: 0, depth: 0, here: 0, trace };
     let room = template.room.load(Ordering::Relaxed);
     let mut out = String::with_capacity(room.min(MAX_ROOM));
     rendering.block(&template.body, &mut out).map_err(|error| *error)?;
@@ -55,9 +65,17 @@ struct Rendering<'t> {
     depth: usize,
     /// The place that was reached last.
     here: At,
+    trace: Option<Trace<'t>>,
 }
 
 impl<'t> Rendering<'t> {
+    /// Tells of a step, if anybody listens.
+    fn tell(&mut self, at: At, what: What, value: &Value) {
+        if let Some(trace) = &mut self.trace {
+            trace(at, what, &value.beginning(MAX_TOLD));
+        }
+    }
+
     #[cold]
     fn error(&self, at: At, message: impl Into<String>) -> Failure {
         Box::new(Error::at(&self.template.source, at, message))
@@ -110,11 +128,16 @@ impl<'t> Rendering<'t> {
                     Flow::Next
                 }
                 Node::Reference(shown) => {
+                    let before = out.len();
                     self.show(shown, out)?;
+                    if let Some(trace) = &mut self.trace {
+                        trace(shown.reference.at, What::Shown, &out[before..]);
+                    }
                     Flow::Next
                 }
                 Node::Set { target, value } => {
                     let value = self.value(value)?;
+                    self.tell(target.at, What::Set, &value);
                     self.assign(target, value)?;
                     Flow::Next
                 }
@@ -142,7 +165,9 @@ impl<'t> Rendering<'t> {
         out: &mut String,
     ) -> Result<Flow, Failure> {
         for (condition, body) in branches {
-            if self.truth(condition)? {
+            let holds = self.truth(condition)?;
+            self.tell(self.here, What::Condition, &Value::Bool(holds));
+            if holds {
                 return self.block(body, out);
             }
         }
@@ -183,6 +208,7 @@ impl<'t> Rendering<'t> {
             if let Some(slot) = self.template.velocity_count {
                 self.slots[slot] = Value::Int(index as i64 + 1);
             }
+            self.tell(at, What::Item, &item);
             self.slots[variable] = item;
             flow = self.block(body, out)?;
             self.check_output(at, out)?;
@@ -275,11 +301,17 @@ impl<'t> Rendering<'t> {
     fn defined(&mut self, body: &Block) -> Result<String, Failure> {
         let template = self.template;
         let slots = std::mem::take(&mut self.slots);
-        let mut inner = Rendering { template, limits: self.limits, slots, ..*self };
+        let Self { limits, steps, depth, here, .. } = *self;
+        let trace: Option<Trace<'_>> = match &mut self.trace {
+            Some(trace) => Some(&mut **trace),
+            None => None,
+        };
+        let mut inner = Rendering { template, limits, slots, steps, depth, here, trace };
         let mut out = String::new();
         let result = inner.block(body, &mut out);
-        self.steps = inner.steps;
-        self.slots = inner.slots;
+        let Rendering { steps, slots, .. } = inner;
+        self.steps = steps;
+        self.slots = slots;
         result.map(|_| out)
     }
 }
