@@ -1,6 +1,7 @@
 //! `phases`: what a method costs that checks, throttles and maps what comes, beside one that passes it on.
 //!
-//! Both are methods of one API on one node, in front of one upstream that answers 1 KB. They take turns.
+//! Both are methods of one API on one node, in front of one upstream that answers 1 KB, and get the same requests. They
+//! take turns.
 
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ use crate::table;
 use crate::upstream::Upstream;
 use crate::values::{Spread, round};
 
-/// What is posted to the method that does everything: about a kilobyte.
+/// What is posted: about a kilobyte.
 const ITEMS: usize = 12;
 
 /// Options of `phases`.
@@ -76,8 +77,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let (mut plain, mut full) = (Series::default(), Series::default());
     let body = body();
     for _ in 0..options.rounds {
-        turn(&node, load, &api, "plain", None, &cores, &mut plain).await?;
-        turn(&node, load, &api, "full?id=it%27s", Some(&body), &cores, &mut full).await?;
+        turn(&node, load, &api, "plain?id=it%27s", &body, &cores, &mut plain).await?;
+        turn(&node, load, &api, "full?id=it%27s", &body, &cores, &mut full).await?;
     }
     match options.output {
         Format::Table => output::print(&report(&options, &plain, &full)),
@@ -93,13 +94,13 @@ async fn turn(
     load: Load,
     api: &Api,
     path: &str,
-    body: Option<&str>,
+    body: &str,
     cores: &Cores,
     series: &mut Series,
 ) -> anyhow::Result<()> {
     let url = api.url_of(node.addresses.gateway, path);
     let before = system::cpu_time(node.process.pid())?;
-    let found = load.post(&url, body, &cores.load).await?;
+    let found = load.post(&url, Some(body), &cores.load).await?;
     let cpu = system::cpu_time(node.process.pid())?.saturating_sub(before);
     series.cpu.push(cpu.as_secs_f64() * 1e6 / found.answers.max(1) as f64);
     series.rate.push(found.rate);
@@ -132,8 +133,8 @@ fn description(endpoint: &str) -> String {
         },
         "components": { "schemas": { "Items": model } },
         "paths": {
-            "/plain": { "get": {
-                "x-amazon-apigateway-integration": { "type": "http_proxy", "httpMethod": "GET", "uri": endpoint },
+            "/plain": { "post": {
+                "x-amazon-apigateway-integration": { "type": "http_proxy", "httpMethod": "POST", "uri": endpoint },
             } },
             "/full": { "post": {
                 "parameters": [{ "name": "id", "in": "query", "required": true, "schema": { "type": "string" } }],
@@ -144,7 +145,7 @@ fn description(endpoint: &str) -> String {
                 "x-amazon-apigateway-request-validator": "all",
                 "x-amazon-apigateway-integration": {
                     "type": "http",
-                    "httpMethod": "GET",
+                    "httpMethod": "POST",
                     "uri": endpoint,
                     "requestTemplates": { "application/json": request },
                     "responses": { "default": {

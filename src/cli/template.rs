@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
@@ -91,7 +92,7 @@ fn variables(arguments: &Eval) -> anyhow::Result<Vec<(String, Value)>> {
     };
     let parameters = parameters(&object(&arguments.parameters)?)?;
     let mut variables = vec![
-        ("input".to_owned(), Input::value(Bytes::from(body), parameters)),
+        ("input".to_owned(), Input::value(Bytes::from(body), Rc::new(parameters))),
         ("util".to_owned(), Util::value()),
         ("context".to_owned(), plain(&Json::Object(object(&arguments.context)?))),
         ("stageVariables".to_owned(), plain(&Json::Object(stage_variables))),

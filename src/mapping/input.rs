@@ -37,10 +37,10 @@ pub struct Input {
 
 impl Input {
     /// The input of one rendering.
-    pub fn value(body: Bytes, parameters: Parameters) -> Value {
+    pub fn value(body: Bytes, parameters: Rc<Parameters>) -> Value {
         Value::Object(Rc::new(Self {
             body,
-            parameters: Rc::new(parameters),
+            parameters,
             document: OnceCell::new(),
             json: OnceCell::new(),
             all: OnceCell::new(),

@@ -31,6 +31,8 @@ pub use listeners::Addresses;
 
 pub use crate::traffic::execute::Limits;
 
+/// Stages are compiled by at most so many threads.
+const MAX_COMPILING: usize = 4;
 /// A node waits so long at its start for what the cluster has committed meanwhile; then it serves what it has.
 const CATCH_UP: Duration = Duration::from_secs(15);
 /// Figures that are asked for rather than counted are refreshed so often, and histograms folded.
@@ -40,7 +42,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 pub struct Node {
     cluster: Cluster,
     servers: listeners::Servers,
-    stages: Arbiter,
+    stages: Vec<Arbiter>,
     /// The root credentials, and whether this start has made them.
     pub root: Root,
     /// Where it listens.
@@ -97,7 +99,7 @@ impl Node {
         }
         let root = credentials::root(&config, &catalog).await?;
         let directory = Directory::default();
-        let stages = Arbiter::new();
+        let stages: Vec<_> = (0..config.workers.clamp(1, MAX_COMPILING)).map(|_| Arbiter::new()).collect();
         let tls = Upstream::of_this_machine()?;
         wait_until_served(&catalog, &directory, &tls, &stages).await;
         let (gateway_port, edge_port) = sockets.ports()?;
@@ -147,7 +149,9 @@ impl Node {
         // First of all, so that writes elsewhere go on while this node finishes its requests.
         self.cluster.hand_over().await;
         self.servers.stop().await;
-        self.stages.stop();
+        for thread in &self.stages {
+            thread.stop();
+        }
         let id = self.cluster.id();
         self.cluster.stop().await;
         if removed { Err(Error::Removed(id)) } else { Ok(()) }
@@ -160,11 +164,17 @@ impl Node {
 }
 
 /// Starts the keeper of the stages and waits until it has published all that was committed until now.
-async fn wait_until_served(catalog: &Catalog, directory: &Directory, tls: &Upstream, arbiter: &Arbiter) {
-    let (keeper, mut reached): (Keeper, watch::Receiver<u64>) =
-        Keeper::new(catalog.clone(), directory.clone(), tls.clone());
+async fn wait_until_served(catalog: &Catalog, directory: &Directory, tls: &Upstream, threads: &[Arbiter]) {
+    let Some((first, others)) = threads.split_first() else { return };
+    let (keeper, mut reached): (Keeper, watch::Receiver<u64>) = Keeper::new(
+        catalog.clone(),
+        directory.clone(),
+        tls.clone(),
+        first.handle(),
+        others.iter().map(Arbiter::handle),
+    );
     let index = catalog.read(|documents| documents.index());
-    arbiter.spawn(keeper.run());
+    first.spawn(keeper.run());
     if tokio::time::timeout(CATCH_UP, reached.wait_for(|known| *known >= index)).await.is_err() {
         tracing::warn!("stages are still being compiled after {CATCH_UP:?}; those that are ready are served");
     }

@@ -2,15 +2,20 @@
 //! responses.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::{HeaderName, HeaderValue};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use super::Owner;
-use crate::traffic::message::{Head, Request};
+use super::headers::is_taken_off;
+use crate::mapping::input::Parameters;
+use crate::mapping::query::Query;
+use crate::traffic::message::{Head, Request, spelled};
 use crate::traffic::stage::{CompiledMethod, CompiledStage, Deployed, PathParameters, Side};
 
 /// When a request arrived, in the common log format.
@@ -48,11 +53,20 @@ pub(super) struct Facts {
     /// The request's path with its stage, if the request itself has another.
     path: Option<Rc<str>>,
     method: Option<(Arc<CompiledMethod>, Rc<PathParameters>)>,
+    /// What `$input.params()` is made of, for all templates of the request.
+    parameters: OnceCell<Rc<Parameters>>,
 }
 
 impl Facts {
     pub(super) fn new(owner: &Arc<Owner>, request: &Request) -> Self {
-        Self { owner: Arc::clone(owner), head: Rc::clone(request.head()), stage: None, path: None, method: None }
+        Self {
+            owner: Arc::clone(owner),
+            head: Rc::clone(request.head()),
+            stage: None,
+            path: None,
+            method: None,
+            parameters: OnceCell::new(),
+        }
     }
 
     /// The stage that was found, and the path by which callers know it, if the request has another.
@@ -91,6 +105,22 @@ impl Facts {
     /// The parameters of the path, still encoded.
     pub(super) fn path_parameters(&self) -> &[(String, String)] {
         self.method.as_ref().map_or(&[], |(_, path)| path.as_slice())
+    }
+
+    /// What `$input.params()` is made of; asked for when the method is known.
+    pub(super) fn parameters(&self) -> &Rc<Parameters> {
+        self.parameters.get_or_init(|| {
+            let query = Query::parse(self.head.uri.query().unwrap_or_default());
+            let header = |(name, value): &(HeaderName, HeaderValue)| {
+                Some((spelled(name.as_str()).into_owned(), value.to_str().ok()?.to_owned()))
+            };
+            let headers = self.head.headers.iter().filter(|(name, _)| !is_taken_off(name.as_str()));
+            Rc::new(Parameters {
+                path: self.path_parameters().to_vec(),
+                querystring: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                header: headers.filter_map(header).collect(),
+            })
+        })
     }
 
     /// The value of a `$context` variable, for example `identity.sourceIp`.

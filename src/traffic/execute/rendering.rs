@@ -7,13 +7,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use super::facts::{Facts, NAMES};
-use super::headers::is_taken_off;
-use crate::mapping::input::{Input, Parameters};
-use crate::mapping::query::Query;
+use crate::mapping::input::Input;
 use crate::mapping::template::Template;
 use crate::mapping::util::Util;
 use crate::mapping::vtl::{Map, Object, Style, Value};
-use crate::traffic::message::{Headers, spelled};
+use crate::traffic::message::Headers;
 
 /// What `$context.identity` has, whoever calls.
 const IDENTITY: [&str; 2] = ["sourceIp", "userAgent"];
@@ -96,26 +94,12 @@ pub(super) fn render<'t>(
     let variables = facts.deployed().map(|deployed| &deployed.variables);
     let variables = variables.into_iter().flatten().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
     let variables = [
-        ("input", Input::value(body.clone(), parameters(facts))),
+        ("input", Input::value(body.clone(), Rc::clone(facts.parameters()))),
         ("util", Util::value()),
         ("context", Value::Object(Rc::new(Context { facts: facts.clone(), overrides }))),
         ("stageVariables", Value::Map(Map::new(variables, Style::Java))),
     ];
     language.render(&variables, &Template::LIMITS).map(Cow::Owned).map_err(|error| error.to_string())
-}
-
-/// What `$input.params()` is made of.
-fn parameters(facts: &Facts) -> Parameters {
-    let head = facts.head();
-    let query = Query::parse(head.uri.query().unwrap_or_default());
-    let header = |(name, value): &(HeaderName, HeaderValue)| {
-        Some((spelled(name.as_str()).into_owned(), value.to_str().ok()?.to_owned()))
-    };
-    Parameters {
-        path: facts.path_parameters().to_vec(),
-        querystring: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        header: head.headers.iter().filter(|(name, _)| !is_taken_off(name.as_str())).filter_map(header).collect(),
-    }
 }
 
 /// `$context`.

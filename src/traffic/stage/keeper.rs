@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use actix::{Actor, Addr};
+use actix::{Actor, Addr, ArbiterHandle};
+use futures_util::StreamExt;
+use futures_util::future::ready;
+use futures_util::stream;
 use tokio::sync::watch;
 use turnpike_cluster::WatchError;
 
@@ -18,23 +21,36 @@ use crate::model::id::{RestApiId, StageName};
 use crate::model::rest::{BasePathMapping, DomainName};
 use crate::traffic::integration::Upstream;
 
+/// So many stages are being compiled at a time, at most.
+const AT_A_TIME: usize = 64;
+
 /// Keeps the stage actors of this node.
 pub struct Keeper {
     catalog: Catalog,
     directory: Directory,
     upstream: Upstream,
+    /// Where actors run; at least one.
+    threads: Vec<ArbiterHandle>,
     actors: HashMap<(RestApiId, StageName), Addr<StageActor>>,
     reached: watch::Sender<u64>,
 }
 
 impl Keeper {
-    /// A keeper without actors yet; the receiver tells up to which commit all stages are published.
-    pub fn new(catalog: Catalog, directory: Directory, upstream: Upstream) -> (Self, watch::Receiver<u64>) {
+    /// A keeper without actors yet, which will run in `first` and the other threads; the receiver tells up to which commit
+    /// all stages are published.
+    pub fn new(
+        catalog: Catalog,
+        directory: Directory,
+        upstream: Upstream,
+        first: ArbiterHandle,
+        others: impl IntoIterator<Item = ArbiterHandle>,
+    ) -> (Self, watch::Receiver<u64>) {
         let (reached, receiver) = watch::channel(0);
-        (Self { catalog, directory, upstream, actors: HashMap::new(), reached }, receiver)
+        let threads = std::iter::once(first).chain(others).collect();
+        (Self { catalog, directory, upstream, threads, actors: HashMap::new(), reached }, receiver)
     }
 
-    /// Follows the catalog until the cluster stops. Runs where the actors shall run: in an actix arbiter.
+    /// Follows the catalog until the cluster stops. Runs in an actix arbiter.
     pub async fn run(mut self) {
         loop {
             let index = self.load().await;
@@ -83,9 +99,7 @@ impl Keeper {
         }
         let fresh: Vec<_> = wanted.iter().filter(|stage| !self.actors.contains_key(stage)).cloned().collect();
         self.open(fresh);
-        for stage in &wanted {
-            self.compile(stage).await;
-        }
+        self.compile_all(wanted).await;
         self.load_names();
         index
     }
@@ -154,9 +168,23 @@ impl Keeper {
     fn open(&mut self, stages: Vec<(RestApiId, StageName)>) {
         let slots = self.directory.open(stages.iter().cloned());
         for ((api, stage), slot) in stages.into_iter().zip(slots) {
-            let actor =
-                StageActor::new(self.catalog.clone(), self.upstream.clone(), api.clone(), stage.clone(), slot).start();
+            let actor = StageActor::new(self.catalog.clone(), self.upstream.clone(), api.clone(), stage.clone(), slot);
+            let thread = &self.threads[self.actors.len() % self.threads.len()];
+            let actor = StageActor::start_in_arbiter(thread, |_| actor);
             self.actors.insert((api, stage), actor);
+        }
+    }
+
+    /// Has all of these stages compiled, many at a time: the actors' threads share the work.
+    async fn compile_all(&mut self, stages: impl IntoIterator<Item = (RestApiId, StageName)>) {
+        let asked = stages.into_iter().filter_map(|stage| {
+            let actor = self.actors.get(&stage)?.clone();
+            Some(async move { (stage, actor.send(Compile).await.is_ok()) })
+        });
+        let gone =
+            stream::iter(asked).buffer_unordered(AT_A_TIME).filter_map(|(stage, done)| ready((!done).then_some(stage)));
+        for stage in gone.collect::<Vec<_>>().await {
+            self.compile(&stage).await;
         }
     }
 
