@@ -2,17 +2,14 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
-use anyhow::{Context, anyhow, bail};
-use bytes::Bytes;
+use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::{Map as Members, Value as Json};
 
 use super::output;
-use crate::mapping::input::{Input, Parameters};
-use crate::mapping::util::Util;
-use crate::mapping::vtl::{Error, Limits, Map, Style, Template, Traced, Value, What};
+use crate::mapping::trial::{self, Step, Trial};
+use crate::mapping::vtl::Error;
 
 /// Of a long line of a template so many characters before an error are shown, and as many behind it.
 const SHOWN: usize = 60;
@@ -57,78 +54,41 @@ struct Eval {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Sub::Eval(arguments) = &arguments.command;
     let source = read(&arguments.template)?;
-    let variables = variables(arguments)?;
-    let variables: Vec<(&str, Value)> = variables.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    let rendered = Template::parse(&source).and_then(|template| match arguments.trace {
-        true => template.render_traced(&variables, &Limits::default(), &mut show_step),
-        false => template.render(&variables, &Limits::default()),
-    });
+    let trial = trial(arguments)?;
+    let variables = trial.variables().context("--parameters")?;
+    let rendered = match arguments.trace {
+        true => trial::render(&source, &variables, Some(&mut |step| show(&step))),
+        false => trial::render(&source, &variables, None),
+    };
     output::say_exactly(&rendered.map_err(|error| anyhow!(pointed_at(&source, &error)))?);
     Ok(())
 }
 
 /// One step of a rendering, for people.
-fn show_step(step: Traced<'_>) {
-    let what = match step.what {
-        What::Shown => "shows",
-        What::Set => "sets",
-        What::Condition => "asks",
-        What::Item => "takes",
-    };
+fn show(step: &Step) {
     let place = format!("{}:{}", step.line, step.column);
-    output::mention(format!("{place:<8} {what:<6} {}", step.value.escape_debug()));
+    output::mention(format!("{place:<8} {:<6} {}", step.what, step.value.escape_debug()));
 }
 
-/// The variables that the template sees.
-fn variables(arguments: &Eval) -> anyhow::Result<Vec<(String, Value)>> {
+/// What the template sees.
+fn trial(arguments: &Eval) -> anyhow::Result<Trial> {
     let object = |file: &Option<PathBuf>| file.as_deref().map_or_else(|| Ok(Members::new()), object_of);
-    let body = match &arguments.input {
-        Some(file) => std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?,
-        None => Vec::new(),
-    };
-    let stage_variables = match &arguments.stage_variables {
-        Some(text) => members(text).context("--stage-variables")?,
-        None => Members::new(),
-    };
-    let parameters = parameters(&object(&arguments.parameters)?)?;
-    let mut variables = vec![
-        ("input".to_owned(), Input::value(Bytes::from(body), Rc::new(parameters))),
-        ("util".to_owned(), Util::value()),
-        ("context".to_owned(), plain(&Json::Object(object(&arguments.context)?))),
-        ("stageVariables".to_owned(), plain(&Json::Object(stage_variables))),
-    ];
-    let more = object(&arguments.variables)?;
-    variables.extend(more.iter().map(|(name, value)| (name.clone(), plain(value))));
-    Ok(variables)
-}
-
-/// A value whose lists and maps are Java's own.
-fn plain(json: &Json) -> Value {
-    match json {
-        Json::Array(items) => Value::list(items.iter().map(plain).collect(), Style::Java),
-        Json::Object(members) => {
-            let entries = members.iter().map(|(name, value)| (name.as_str().into(), plain(value)));
-            Value::Map(Map::new(entries, Style::Java))
-        }
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Value::from(json),
-    }
-}
-
-fn parameters(described: &Members<String, Json>) -> anyhow::Result<Parameters> {
-    let mut parameters = Parameters::default();
-    for (place, values) in described {
-        let pairs = match place.as_str() {
-            "path" => &mut parameters.path,
-            "querystring" => &mut parameters.querystring,
-            "header" => &mut parameters.header,
-            other => bail!("--parameters has {other}; it may have path, querystring and header"),
-        };
-        for (name, value) in values.as_object().with_context(|| format!("--parameters: {place} is no object"))? {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            pairs.push((name.clone(), value));
-        }
-    }
-    Ok(parameters)
+    Ok(Trial {
+        body: match &arguments.input {
+            Some(file) => {
+                let body = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
+                String::from_utf8_lossy(&body).into_owned()
+            }
+            None => String::new(),
+        },
+        context: object(&arguments.context)?,
+        parameters: object(&arguments.parameters)?,
+        stage_variables: match &arguments.stage_variables {
+            Some(text) => members(text).context("--stage-variables")?,
+            None => Members::new(),
+        },
+        variables: object(&arguments.variables)?,
+    })
 }
 
 fn object_of(file: &Path) -> anyhow::Result<Members<String, Json>> {
@@ -160,6 +120,7 @@ fn pointed_at(source: &str, error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::vtl::Template;
 
     #[test]
     fn errors_point_at_their_place() {

@@ -10,6 +10,7 @@ pub mod query;
 pub mod schema;
 pub mod substitution;
 pub mod template;
+pub mod trial;
 pub mod uri;
 pub mod util;
 pub mod vtl;

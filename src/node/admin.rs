@@ -13,7 +13,11 @@ use super::listeners::Shared;
 use super::{backups, stories};
 use crate::control::listener;
 use crate::control::wire::{Answer, Call, Error};
+use crate::mapping::trial::{self, Trial};
 use crate::model::id::{RestApiId, StageName};
+
+/// Of a template that is tried out so many steps are told.
+const MAX_STEPS: usize = 1000;
 
 /// Answers what is the node's own; `None` for everything else.
 pub(super) async fn handle(request: &HttpRequest, payload: Payload, shared: &Shared) -> Result<HttpResponse, Payload> {
@@ -73,6 +77,49 @@ async fn page(call: &Call, shared: &Shared) -> Result<Answer, Error> {
     }
 }
 
+/// A template to be tried out, and what it sees.
+#[derive(Deserialize)]
+struct TemplateRequest {
+    template: String,
+    /// Whether each step is told.
+    #[serde(default)]
+    trace: bool,
+    #[serde(flatten)]
+    sees: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Renders a template as a request would. One that fails is no fault of the call: the answer says what is wrong, and
+/// where.
+fn try_template(body: &[u8]) -> Result<Answer, Error> {
+    let malformed = |error: serde_json::Error| Error::bad_request(error.to_string());
+    let asked: TemplateRequest = serde_json::from_slice(body).map_err(malformed)?;
+    let trial: Trial = serde_json::from_value(asked.sees.into()).map_err(malformed)?;
+    let variables = trial.variables().map_err(|error| Error::bad_request(error.to_string()))?;
+    let mut steps = Vec::new();
+    let rendered = match asked.trace {
+        true => trial::render(
+            &asked.template,
+            &variables,
+            Some(&mut |step| {
+                if steps.len() < MAX_STEPS {
+                    steps.push(step);
+                }
+            }),
+        ),
+        false => trial::render(&asked.template, &variables, None),
+    };
+    let mut answer = match rendered {
+        Ok(output) => json!({ "output": output }),
+        Err(error) => json!({
+            "error": { "message": error.message, "line": error.line, "column": error.column },
+        }),
+    };
+    if asked.trace {
+        answer["steps"] = json!(steps);
+    }
+    Ok(Answer::json(200, answer))
+}
+
 async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
     let segments = call.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -94,6 +141,7 @@ async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
         }
         ("GET", ["requests", id]) => stories::find(&shared.cluster, &shared.explain, id).await,
         ("POST", ["explain"]) => stories::allow(&shared.explain, &call.body),
+        ("POST", ["templates", "eval"]) => try_template(&call.body),
         // Whether a backup would be taken: asked before all of it is sent.
         ("GET", ["cluster", "restore"]) => backups::may_receive(shared).await,
         ("POST", ["cluster", "members", id, action @ ("promote" | "remove")]) => {

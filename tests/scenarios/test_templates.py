@@ -5,9 +5,12 @@ import pathlib
 import shutil
 import subprocess
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import pytest
 
-from conftest import BINARY
+from conftest import BINARY, KEY, SECRET, fetch
 
 TESTS = pathlib.Path(__file__).parent.parent
 TEMPLATES = TESTS / "templates"
@@ -73,6 +76,25 @@ def test_eval_shows_the_steps_of_a_rendering():
     assert [step[2:] for step in steps[1:5]] == [["1"], ["false"], ["2"], ["true"]]
 
 
+def test_the_control_plane_renders_templates_too(one):
+    def evaluate_there(**asked):
+        request = botocore.awsrequest.AWSRequest(
+            "POST", one.admin + "/_turnpike/templates/eval", data=json.dumps(asked).encode(), headers={"Content-Type": "application/json"})
+        credentials = botocore.credentials.Credentials(KEY, SECRET)
+        botocore.auth.SigV4Auth(credentials, "apigateway", "us-east-1").add_auth(request)
+        answer = fetch(request.url, method="POST", body=request.data, headers=dict(request.headers))
+        return answer.status, answer.json()
+
+    status, answer = evaluate_there(template="#set($x = $input.path('$.n'))$x $context.stage", body='{"n": 3}',
+                                    context={"stage": "s"}, trace=True)
+    assert (status, answer["output"]) == (200, "3 s")
+    assert answer["steps"][0] == {"line": 1, "column": 6, "what": "sets", "value": "3"}
+    status, answer = evaluate_there(template="a\n#if(")
+    assert status == 200 and (answer["error"]["line"], "output" in answer) == (2, False)
+    assert evaluate_there(template="x", nonsense={})[0] == 400
+    assert fetch(one.admin + "/_turnpike/templates/eval", method="POST", body=b"{}").status == 403
+
+
 @pytest.mark.parametrize(
     "template, told",
     [
@@ -91,7 +113,7 @@ def test_eval_points_at_errors(template, told):
     [
         (["--context", "/nowhere/context.json"], "can't read /nowhere/context.json: No such file or directory (os error 2)"),
         (["--stage-variables", "[]"], "--stage-variables: a JSON object is wanted"),
-        (["--parameters", "FILE"], "--parameters has nonsense; it may have path, querystring and header"),
+        (["--parameters", "FILE"], "--parameters: there are no parameters of nonsense; there may be some of path, querystring and header"),
     ],
 )
 def test_eval_says_which_argument_is_wrong(arguments, told, tmp_path):
