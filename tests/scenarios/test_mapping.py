@@ -395,3 +395,49 @@ def test_refusals_look_as_the_api_wants(one, backend):
     assert (answer.status, answer.json()["message"]) == (422, "Missing required request parameters: [q]")
     answer = fetch(url("/never"))
     assert (answer.status, answer.text) == (415, "Unsupported Media Type on /never")
+
+
+def test_headers_that_cannot_be_mapped_break_the_method_or_are_not_sent(one, backend):
+    proxy = lambda header: {
+        "type": "http_proxy", "httpMethod": "GET", "uri": f"http://{backend}/echo",
+        "requestParameters": {f"integration.request.header.{header}": "'value'"},
+    }
+    breaking = ["Content-Length", "Transfer-Encoding", "X-Amzn-Trace-Id", "x-amzn-apigateway-api-id"]
+    silent = ["Connection", "Expect", "Proxy-Authenticate", "TE", "Via"]
+    paths = {f"/{header}": {"GET": (proxy(header), {})} for header in breaking + silent}
+    url = serve(one, paths)
+    for header in breaking:
+        answer = fetch(url(f"/{header}"))
+        assert (answer.status, answer.body) == (500, b'{"message": "Internal server error"}'), header
+    for header in silent:
+        seen = {name.lower(): values for name, values in fetch(url(f"/{header}")).json()["headers"].items()}
+        assert "value" not in seen.get(header.lower(), []), header
+
+
+def test_the_trace_header_comes_back_where_the_gateway_made_the_call(one, backend):
+    proxy = {"type": "http_proxy", "httpMethod": "POST", "uri": f"http://{backend}/echo"}
+    url = serve(one, {"/http": {"POST": (http(backend), {})}, "/mock": {"POST": (mock(), {})},
+                      "/proxy": {"POST": (proxy, {})}, "/broken": {"POST": (http(backend, template="#end"), {})}})
+    sent = "Root=1-67891233-abcdef012345678912345678"
+    for path, returned in [("/http", True), ("/broken", True), ("/mock", False), ("/proxy", False), ("/none", False)]:
+        answer = post(url(path), **{"X-Amzn-Trace-Id": sent})
+        assert (answer.headers["X-Amzn-Trace-Id"] is not None) == returned, path
+        if returned:
+            assert answer.headers["X-Amzn-Trace-Id"].startswith(sent)
+    assert fetch(url("/http"), method="POST").headers["X-Amzn-Trace-Id"].startswith("Root=1-")
+
+
+def test_mapped_queries_stand_behind_those_of_the_uri_and_of_the_caller(one, backend):
+    """The recorded case: what is mapped is appended to what is there, and a placeholder is filled only by a mapping."""
+    proxy = {
+        "type": "http_proxy", "httpMethod": "GET", "uri": f"http://{backend}/echo?testVar={{pathVar}}&testQs={{qsVar}}",
+        "requestParameters": {
+            "integration.request.path.pathVar": "method.request.path.value",
+            "integration.request.path.qsVar": "method.request.querystring.qs",
+            "integration.request.querystring.testQs": "method.request.querystring.again",
+        },
+    }
+    declared = {"parameters": [parameter("path", "value"), parameter("query", "qs"), parameter("query", "again")]}
+    url = serve(one, {"/{value}": {"GET": (proxy, declared)}})
+    seen = fetch(url("/foobar?testVar=bar&qs=bar&again=foo")).json()["path"]
+    assert seen == "/echo?testVar=foobar&testQs=bar&testVar=bar&qs=bar&again=foo&testQs=foo"
