@@ -286,7 +286,7 @@ thread_local! {
 
 /// Takes values apart one after the other: those that are nested as deep as a template likes would otherwise be taken
 /// apart in as many calls in each other.
-fn dismantle(values: impl Iterator<Item = Value>) {
+pub(super) fn dismantle(values: impl Iterator<Item = Value>) {
     let mut nesting = values.filter(Value::is_nesting).peekable();
     if nesting.peek().is_none() {
         return;

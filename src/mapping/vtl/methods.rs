@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::containers::{List, Map};
+use super::containers::{List, Map, dismantle};
 use super::value::{Object, Style, Value};
-use super::{arithmetic, text};
+use super::{MAX_TEXT, arithmetic, text};
 
 /// A list grows to at most so many items.
-const MAX_ITEMS: usize = 1_000_000;
+pub(super) const MAX_ITEMS: usize = 1_000_000;
 
 /// `value.name`
 pub(super) fn property(value: &Value, name: &str) -> Value {
@@ -75,6 +75,16 @@ pub(super) fn call(value: &Value, name: &str, arguments: &[Value], limit: usize)
 /// Whether a method compares what it is given with what there is.
 pub(super) fn compares(name: &str) -> bool {
     matches!(name, "equals" | "contains" | "indexOf" | "remove" | "containsValue" | "containsKey" | "get")
+}
+
+/// How many items a call copies from one list or map to another.
+pub(super) fn copied(receiver: &Value, name: &str, arguments: &[Value]) -> usize {
+    match (receiver, name, arguments) {
+        (Value::Map(map), "keySet" | "values" | "entrySet", []) => map.size(),
+        (Value::Map(_), "putAll", [Value::Map(others)]) => others.size(),
+        (Value::List(_), "addAll", [Value::List(others)]) => others.size(),
+        _ => 0,
+    }
 }
 
 /// The values that a call puts into the list or map that it is made on.
@@ -174,7 +184,11 @@ fn call_map(map: &Map, name: &str, arguments: &[Value]) -> Value {
             map.entries_mut().extend(others);
             Value::Null
         }
-        ("remove", [key]) => map.entries_mut().shift_remove(&*key.to_text()).unwrap_or(Value::Null),
+        ("remove", [key]) => {
+            // The key may be this very map.
+            let key = key.to_text();
+            map.entries_mut().shift_remove(&*key).unwrap_or(Value::Null)
+        }
         ("clear", []) => {
             map.entries_mut().clear();
             Value::Null
@@ -241,6 +255,18 @@ impl Object for Entry {
     }
 
     fn text(&self) -> String {
-        format!("{}={}", self.key, self.value.text())
+        self.text_within(0, MAX_TEXT)
+    }
+
+    fn text_within(&self, depth: usize, until: usize) -> String {
+        let mut out = format!("{}=", self.key);
+        self.value.write_within(&mut out, depth, until);
+        out
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        dismantle(std::iter::once(std::mem::replace(&mut self.value, Value::Null)));
     }
 }

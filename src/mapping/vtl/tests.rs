@@ -201,6 +201,93 @@ fn nothing_holds_itself() {
     }
 }
 
+/// Twice as deep as a stack goes.
+#[test]
+fn values_that_hold_each_other_in_a_long_row_are_rendered_and_taken_apart() {
+    let over_and_over = |body: &str| format!("#foreach($i in [1..1000])#foreach($j in [1..40]){body}#end#end");
+    for wrapped in [
+        "#set($x = {'a': $v})#set($v = $x.entrySet().get(0))",
+        "#set($x = {'a': $v})#set($v = $x.entrySet())",
+        "#set($foreach = $v)#foreach($k in [1])#set($v = $foreach)#end",
+    ] {
+        for shown in ["", "$v", "$v.toString().length()", "$n.equals($v)", "$m.put($v, 1)"] {
+            let template = format!("{}{shown}", over_and_over(wrapped));
+            render(&template, &variables("", ""), &Limits::default()).expect(&template);
+        }
+    }
+    // Lists of a body render as JSON, and what is in them as JSON texts.
+    let wrapped =
+        "#set($x = {'a': $v})#set($l = $util.parseJson('[]'))#set($y = $l.add($x.entrySet().get(0)))#set($v = $l)";
+    let template = format!("#foreach($i in [1..1000]){wrapped}#end$v");
+    render(&template, &variables("", ""), &Limits::default()).expect(&template);
+}
+
+#[test]
+fn a_map_may_be_its_own_key() {
+    for template in ["$m.remove($m)", "$m.put($m, 1)$m.get($m)", "#set($m[$m] = 1)", "$l.remove($l)", "$l.contains($l)"]
+    {
+        render(template, &variables("", ""), &Limits::default()).expect(template);
+    }
+}
+
+#[test]
+fn places_at_the_end_of_all_numbers_are_none() {
+    for template in ["$s.charAt(9223372036854775807)", "$s.substring(9223372036854775807)", "$l[-9223372036854775808]"]
+    {
+        render(template, &variables("", ""), &Limits::default()).expect_err(template);
+    }
+}
+
+#[test]
+fn large_values_are_no_cheap_keys() {
+    let limits = Limits { steps: 20_000, ..Limits::default() };
+    for used in [
+        "$m[$v]",
+        "$m.get($v)",
+        "$m.getOrDefault($v, 1)",
+        "$m.put($v, 1)",
+        "$m.remove($v)",
+        "$s.startsWith($v)",
+        "$s.equalsIgnoreCase($v)",
+        "$s.replace('x', $v)",
+        "$util.noSuch($v)",
+        "#set($x = {$v: 1})",
+        "#set($m[$v] = 1)",
+    ] {
+        // 150 kB as a text.
+        let template =
+            format!("#foreach($i in [1..15])#set($v = [$v, $v])#end#foreach($i in [1..900])#if($i > 0){used}#end#end");
+        let error = render(&template, &variables("", ""), &limits).expect_err(used);
+        assert_eq!(error.message, "the template takes more than 20000 steps", "{used}");
+    }
+}
+
+#[test]
+fn steps_bound_the_memory() {
+    let limits = Limits { steps: 50_000, ..Limits::default() };
+    let large =
+        "#set($t = $s.repeat(20000))#set($x = $t.split(''))#set($y = {})#foreach($i in [1..1000])$y.put($i, 1)#end";
+    for made in ["$t.split('')", "$t.split('(?:)')", "$t.toCharArray()", "$y.entrySet()", "$y.keySet()", "$y.values()"]
+    {
+        let template = format!("{large}#foreach($i in [1..1000])#set($kept = $l.add({made}))#end");
+        let error = render(&template, &variables("", ""), &limits).expect_err(made);
+        assert_eq!(error.message, "the template takes more than 50000 steps", "{made}");
+    }
+    let template = "#set($t = $s.repeat(2000000))#set($x = $t.split(''))";
+    let error = render(template, &variables("", ""), &Limits::default()).expect_err(template);
+    assert_eq!(error.message, "a list has more than 1000000 items");
+}
+
+#[test]
+fn no_output_is_longer_than_its_limit() {
+    let limits = Limits { output: 10, ..Limits::default() };
+    for template in ["eleven sign", "#if(true)eleven#end sign", "$n eleven si"] {
+        let error = render(template, &variables("", ""), &limits).expect_err(template);
+        assert!(error.message.ends_with("has more than 10 bytes"), "{error}");
+    }
+    assert_eq!(render("ten signs!", &variables("", ""), &limits).as_deref(), Ok("ten signs!"));
+}
+
 #[test]
 fn templates_that_are_too_large_or_deep_are_refused() {
     let nested = |open: &str, inner: &str, close: &str, depth: usize| {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 
 use super::containers::List;
+use super::methods::MAX_ITEMS;
 use super::value::{Style, Value};
 use crate::mapping::PATTERN_SIZE;
 
@@ -41,7 +42,7 @@ pub(super) fn call(text: &Arc<str>, name: &str, arguments: &[Value], limit: usiz
             Ok(position(text, text[start..].find(&*part.to_text()).map(|at| at + start)))
         }
         ("lastIndexOf", [part]) => Ok(position(text, text.rfind(&*part.to_text()))),
-        ("charAt", [Value::Int(at)]) => substring(text, *at, *at + 1),
+        ("charAt", [Value::Int(at)]) => substring(text, *at, at.saturating_add(1)),
         ("substring", [Value::Int(from)]) => substring(text, *from, length(text)),
         ("substring", [Value::Int(from), Value::Int(to)]) => substring(text, *from, *to),
         ("replace", [from, to]) => replace_plain(text, &from.text(), &to.text(), usize::MAX, limit),
@@ -57,12 +58,18 @@ pub(super) fn call(text: &Arc<str>, name: &str, arguments: &[Value], limit: usiz
         ("matches", [pattern]) => flag(compiled(&format!("^(?:{})$", pattern.to_text()))?.is_match(text)),
         ("split", [pattern]) => split(text, &pattern.text(), 0),
         ("split", [pattern, Value::Int(limit)]) => split(text, &pattern.text(), *limit),
-        ("toCharArray", []) => {
-            let characters = text.chars().map(|character| character.to_string().into());
-            Ok(Value::List(List::new(characters.collect(), Style::Java)))
-        }
+        ("toCharArray", []) => list(text.chars().map(|character| character.to_string().into())),
         _ => Ok(Value::Null),
     }
+}
+
+/// A list of a text's parts.
+fn list(parts: impl Iterator<Item = Value>) -> Result<Value, String> {
+    let parts: Vec<Value> = parts.take(MAX_ITEMS + 1).collect();
+    if parts.len() > MAX_ITEMS {
+        return Err(format!("a list has more than {MAX_ITEMS} items"));
+    }
+    Ok(Value::List(List::new(parts, Style::Java)))
 }
 
 fn length(text: &str) -> i64 {
@@ -213,5 +220,5 @@ fn split(text: &str, pattern: &str, limit: i64) -> Result<Value, String> {
             parts.pop();
         }
     }
-    Ok(Value::List(List::new(parts.into_iter().map(Value::from).collect(), Style::Java)))
+    list(parts.into_iter().map(Value::from))
 }

@@ -89,6 +89,12 @@ pub trait Object {
 
     /// How it renders.
     fn text(&self) -> String;
+
+    /// How it renders inside of so many other values, where no more than about `until` bytes are of use.
+    fn text_within(&self, depth: usize, until: usize) -> String {
+        let _ = (depth, until);
+        self.text()
+    }
 }
 
 /// How a list or a map renders.
@@ -212,7 +218,12 @@ impl Value {
 
     /// Renders the value.
     pub fn write(&self, out: &mut String) {
-        Writing { out, until: MAX_TEXT }.java(self, 0);
+        self.write_within(out, 0, MAX_TEXT);
+    }
+
+    /// Renders the value inside of so many others, and little more once `out` has more bytes than `until`.
+    pub(super) fn write_within(&self, out: &mut String, depth: usize, until: usize) {
+        Writing { out, until: until.min(MAX_TEXT) }.java(self, depth);
     }
 
     /// The value's text, which ends somewhere behind so many bytes if it is longer.

@@ -4,10 +4,12 @@ use std::fmt::Write;
 
 use super::containers::{List, Map};
 use super::number;
-use super::value::{Style, Value};
+use super::value::{Object, Style, Value};
 
 /// Values are rendered at most so deep: one that holds itself ends.
 const MAX_DEPTH: usize = 100;
+/// An object in a value counts for so many levels: its text is made apart, and then copied into that of the value.
+const OBJECT_LEVELS: usize = 8;
 
 /// Texts of values under construction. Values that hold themselves many times over end as well: each that is looked
 /// into writes something, and nothing is written behind `until`.
@@ -18,7 +20,7 @@ pub(super) struct Writing<'o> {
 
 impl Writing<'_> {
     fn is_full(&self, depth: usize) -> bool {
-        depth == MAX_DEPTH || self.out.len() > self.until
+        depth >= MAX_DEPTH || self.out.len() > self.until
     }
 
     pub(super) fn java(&mut self, value: &Value, depth: usize) {
@@ -49,7 +51,11 @@ impl Writing<'_> {
             Value::Int(number) => write!(self.out, "{number}").expect("a string takes all that is written to it"),
             Value::Double(number) => number::write_double(self.out, *number),
             Value::Text(text) => self.out.push_str(text),
-            Value::Object(object) => self.out.push_str(&object.text()),
+            Value::Object(_) if self.is_full(depth) => {}
+            Value::Object(object) => {
+                let text = self.text_of(object.as_ref(), depth);
+                self.out.push_str(&text);
+            }
         }
     }
 
@@ -64,7 +70,7 @@ impl Writing<'_> {
 
     fn json(&mut self, value: &Value, depth: usize) {
         match value {
-            Value::List(_) | Value::Map(_) if self.is_full(depth) => self.out.push_str("null"),
+            Value::List(_) | Value::Map(_) | Value::Object(_) if self.is_full(depth) => self.out.push_str("null"),
             Value::List(list) => {
                 self.out.push('[');
                 for (at, item) in list.items().iter().enumerate() {
@@ -85,10 +91,21 @@ impl Writing<'_> {
             }
             Value::Null | Value::Block(_) => self.out.push_str("null"),
             Value::Bool(_) | Value::Int(_) | Value::Double(_) => self.java(value, depth),
-            Value::Text(_) | Value::Object(_) if self.out.len() > self.until => {}
+            Value::Text(_) if self.out.len() > self.until => {}
             Value::Text(text) => write_json_text(self.out, text),
-            Value::Object(object) => write_json_text(self.out, &object.text()),
+            Value::Object(object) => {
+                let text = self.text_of(object.as_ref(), depth);
+                write_json_text(self.out, &text);
+            }
         }
+    }
+
+    /// An object's text, not much more of it than there is room for.
+    fn text_of(&self, object: &dyn Object, depth: usize) -> String {
+        let room = self.until.saturating_sub(self.out.len());
+        let mut text = object.text_within(depth + OBJECT_LEVELS, room);
+        text.truncate(text.floor_char_boundary(room.saturating_add(4)));
+        text
     }
 }
 

@@ -13,6 +13,8 @@ use super::{Failure, Rendering};
 pub(super) const BYTES_PER_STEP: usize = 256;
 /// A list or map counts as one more step for each so many items.
 const ITEMS_PER_STEP: usize = 64;
+/// A list or map that is made counts as one more step for each so many items: steps bound the memory as well.
+const MADE_ITEMS_PER_STEP: usize = 4;
 /// Steps that a comparison of a list or map counts for.
 const COMPARISON: u64 = 256;
 
@@ -43,7 +45,9 @@ impl<'t> Rendering<'t> {
             Expression::Map(entries) => {
                 let map = Map::default();
                 for (key, value) in entries {
-                    let key = self.value(key)?.text();
+                    let key = self.value(key)?;
+                    self.charge_text(&key)?;
+                    let key = key.text();
                     map.put(key, self.value(value)?);
                 }
                 Value::Map(map)
@@ -158,6 +162,16 @@ impl<'t> Rendering<'t> {
         }
     }
 
+    /// Counts the steps of making a text of a list or map, for which it is no use to be a key or a part of a text.
+    fn charge_text(&mut self, value: &Value) -> Result<(), Failure> {
+        match value {
+            Value::List(_) | Value::Map(_) | Value::Object(_) => {
+                self.weigh_text(value.beginning(self.limits.output).len())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Counts the steps of a call by what it is given; what it makes is weighed after it.
     fn charge_call(&mut self, receiver: &Value, name: &str, arguments: &[Value]) -> Result<(), Failure> {
         let own = match receiver {
@@ -167,7 +181,15 @@ impl<'t> Rendering<'t> {
             Value::Object(object) => object.cost(name) / BYTES_PER_STEP,
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Double(_) | Value::Block(_) => 0,
         };
-        let mut steps = 1 + own as u64;
+        let as_texts = match receiver {
+            Value::Text(_) | Value::Object(_) => arguments.len(),
+            Value::Map(_) if !matches!(name, "putAll" | "containsValue") => 1,
+            _ => 0,
+        };
+        for argument in arguments.iter().take(as_texts) {
+            self.charge_text(argument)?;
+        }
+        let mut steps = 1 + own as u64 + (methods::copied(receiver, name, arguments) / MADE_ITEMS_PER_STEP) as u64;
         for argument in arguments {
             match argument {
                 Value::Text(text) => steps += (text.len() / BYTES_PER_STEP) as u64,
@@ -227,6 +249,7 @@ impl<'t> Rendering<'t> {
             }
             Step::Index(index) => {
                 let index = self.value(index)?;
+                self.charge_text(&index)?;
                 methods::index(value, &index).map_err(|message| self.error(at, message))
             }
             Step::Call(call) => self.call(at, value, call),
@@ -347,6 +370,9 @@ impl<'t> Rendering<'t> {
         let called = methods::call(receiver, &call.name, arguments, self.limits.output);
         let made = called.map_err(|message| self.error(at, message))?;
         self.weigh(&made)?;
+        if let (Value::Text(_), Value::List(list)) = (receiver, &made) {
+            self.charge((list.size() / MADE_ITEMS_PER_STEP) as u64)?;
+        }
         Ok(made)
     }
 
@@ -372,6 +398,7 @@ impl<'t> Rendering<'t> {
             Step::Property(name) => methods::set(&holder, &Value::Text(name.clone()), value),
             Step::Index(index) => {
                 let index = self.value(index)?;
+                self.charge_text(&index)?;
                 methods::set(&holder, &index, value)
             }
             Step::Call(..) => Err("what a method gives can't be set".to_owned()),

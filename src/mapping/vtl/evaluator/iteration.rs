@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::super::containers::dismantle;
 use super::super::value::{Object, Value};
 
 /// What `#foreach` goes through: a list's items, a map's values; nothing of anything else.
@@ -18,6 +19,12 @@ pub(super) struct Iteration {
     pub(super) index: Cell<usize>,
     pub(super) length: usize,
     pub(super) parent: Value,
+}
+
+impl Drop for Iteration {
+    fn drop(&mut self) {
+        dismantle(std::iter::once(std::mem::replace(&mut self.parent, Value::Null)));
+    }
 }
 
 impl Object for Iteration {

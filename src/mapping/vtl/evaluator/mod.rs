@@ -125,6 +125,7 @@ impl<'t> Rendering<'t> {
             let flow = match node {
                 Node::Text(text) => {
                     out.push_str(text);
+                    self.check_output(self.here, out)?;
                     Flow::Next
                 }
                 Node::Reference(shown) => {
@@ -292,7 +293,7 @@ impl<'t> Rendering<'t> {
                 let text = self.defined(&body)?;
                 out.push_str(&text);
             }
-            other => other.write(out),
+            other => other.write_within(out, 0, self.limits.output),
         }
         Ok(())
     }
