@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use regex::Regex;
 use serde_json::Value;
 
-use super::Path;
+use super::{Path, Work};
 
 /// A condition on an item.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,10 +81,10 @@ impl Operand {
         Self::Pattern(regex)
     }
 
-    fn find<'v>(&'v self, item: &'v Value, root: &'v Value) -> Option<Cow<'v, Value>> {
+    fn find<'v>(&'v self, item: &'v Value, root: &'v Value, work: &Work) -> Option<Cow<'v, Value>> {
         match self {
-            Self::Item(path) => path.find(item),
-            Self::Root(path) => path.find(root),
+            Self::Item(path) => path.find_within(item, item, work),
+            Self::Root(path) => path.find_within(root, root, work),
             Self::Value(value) => Some(Cow::Borrowed(value)),
             Self::Pattern(_) => None,
         }
@@ -93,17 +93,23 @@ impl Operand {
 
 impl Filter {
     /// Whether an item fits.
-    pub(super) fn accepts(&self, item: &Value, root: &Value) -> bool {
+    pub(super) fn accepts(&self, item: &Value, root: &Value, work: &Work) -> bool {
+        if work.is_over() {
+            return false;
+        }
         match self {
-            Self::Any(filters) => filters.iter().any(|filter| filter.accepts(item, root)),
-            Self::All(filters) => filters.iter().all(|filter| filter.accepts(item, root)),
-            Self::Not(filter) => !filter.accepts(item, root),
-            Self::Exists(operand) => operand.find(item, root).is_some(),
+            Self::Any(filters) => filters.iter().any(|filter| filter.accepts(item, root, work)),
+            Self::All(filters) => filters.iter().all(|filter| filter.accepts(item, root, work)),
+            Self::Not(filter) => !filter.accepts(item, root, work),
+            Self::Exists(operand) => operand.find(item, root, work).is_some(),
             Self::Compare(left, Comparison::Matches, Operand::Pattern(pattern)) => {
-                left.find(item, root).is_some_and(|text| text.as_str().is_some_and(|text| pattern.is_match(text)))
+                let found = left.find(item, root, work);
+                found.iter().for_each(|text| work.weigh(text));
+                found.is_some_and(|text| text.as_str().is_some_and(|text| pattern.is_match(text)))
             }
             Self::Compare(left, comparison, right) => {
-                let (left, right) = (left.find(item, root), right.find(item, root));
+                let (left, right) = (left.find(item, root, work), right.find(item, root, work));
+                [&left, &right].into_iter().flatten().for_each(|value| work.weigh(value));
                 compare(left.as_deref(), *comparison, right.as_deref())
             }
         }

@@ -7,6 +7,7 @@ mod filter;
 mod parser;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use serde_json::{Number, Value};
 
@@ -16,6 +17,10 @@ use filter::Filter;
 pub const MAX_PATH: usize = 4096;
 /// A path finds at most so many values; one that would find more finds none.
 const MAX_FOUND: usize = 100_000;
+/// A path looks at, compares and copies at most so many values, or 16 bytes of texts; one that would do more finds none.
+/// A filter in a filter would otherwise look at all values for each value, and values that hold each other would be
+/// copied once for each that is found.
+const MAX_WORK: usize = 4_000_000;
 /// `..` goes at most so deep.
 const MAX_DEPTH: usize = 128;
 
@@ -98,10 +103,21 @@ impl Path {
 
     /// What the path finds. An indefinite path finds a list, in any case; a definite one what is there, or nothing.
     pub fn find<'v>(&self, root: &'v Value) -> Option<Cow<'v, Value>> {
+        self.find_within(root, root, &Work(Cell::new(MAX_WORK)))
+    }
+
+    fn find_within<'v>(&self, start: &'v Value, root: &'v Value, work: &Work) -> Option<Cow<'v, Value>> {
         if self.is_plain() {
-            return self.follow(root).map(Cow::Borrowed);
+            work.spend(1 + self.steps.len());
+            return self.follow(start).map(Cow::Borrowed);
         }
-        let found = self.walk(root, root);
+        let mut found = self.walk(start, root, work);
+        if self.function.is_none() && !self.is_definite() {
+            found.iter().for_each(|value| work.weigh(value));
+        }
+        if work.is_over() {
+            found.clear();
+        }
         if let Some(function) = self.function {
             return function.apply(self.is_definite(), &found).map(Cow::Owned);
         }
@@ -125,13 +141,15 @@ impl Path {
         })
     }
 
-    fn walk<'v>(&self, start: &'v Value, root: &'v Value) -> Vec<&'v Value> {
+    fn walk<'v>(&self, start: &'v Value, root: &'v Value, work: &Work) -> Vec<&'v Value> {
         let mut found = vec![start];
         for step in &self.steps {
             let mut next = Vec::new();
             for value in found {
-                step.take(value, root, &mut next);
-                if next.len() > MAX_FOUND {
+                let before = next.len();
+                step.take(value, root, &mut next, work);
+                work.spend(1 + next.len() - before);
+                if next.len() > MAX_FOUND || work.is_over() {
                     return Vec::new();
                 }
             }
@@ -141,8 +159,38 @@ impl Path {
     }
 }
 
+/// What a path may still do.
+struct Work(Cell<usize>);
+
+impl Work {
+    fn spend(&self, work: usize) {
+        self.0.set(self.0.get().saturating_sub(work));
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.get() == 0
+    }
+
+    /// Spends what it takes to look at a value with all that is in it.
+    fn weigh(&self, value: &Value) {
+        if self.is_over() {
+            return;
+        }
+        self.spend(1);
+        match value {
+            Value::String(text) => self.spend(text.len() / 16),
+            Value::Array(items) => items.iter().for_each(|item| self.weigh(item)),
+            Value::Object(members) => members.iter().for_each(|(name, member)| {
+                self.spend(name.len() / 16);
+                self.weigh(member);
+            }),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
 impl Step {
-    fn take<'v>(&self, value: &'v Value, root: &'v Value, found: &mut Vec<&'v Value>) {
+    fn take<'v>(&self, value: &'v Value, root: &'v Value, found: &mut Vec<&'v Value>, work: &Work) {
         match (self, value) {
             (Self::Members(names), Value::Object(members)) => {
                 found.extend(names.iter().filter_map(|name| members.get(name)));
@@ -162,9 +210,9 @@ impl Step {
             (Self::All, Value::Object(members)) => found.extend(members.values()),
             (Self::Deep, _) => deep(value, found, 0),
             (Self::Filter(filter), Value::Array(items)) => {
-                found.extend(items.iter().filter(|item| filter.accepts(item, root)));
+                found.extend(items.iter().filter(|item| filter.accepts(item, root, work)));
             }
-            (Self::Filter(filter), Value::Object(_)) if filter.accepts(value, root) => found.push(value),
+            (Self::Filter(filter), Value::Object(_)) if filter.accepts(value, root, work) => found.push(value),
             _ => {}
         }
     }
@@ -213,7 +261,7 @@ impl Function {
             },
             Self::Min => number(numbers().reduce(f64::min)?),
             Self::Max => number(numbers().reduce(f64::max)?),
-            Self::Sum => number(numbers().sum()),
+            Self::Sum => number(numbers().reduce(|sum, other| sum + other)?),
             Self::Avg => match numbers().count() {
                 0 => None,
                 count => number(numbers().sum::<f64>() / count as f64),
@@ -270,6 +318,8 @@ mod tests {
             ("$.store.book[?(@.price == 99)]", Some("[]")),
             ("$.store.book.length()", Some("3")),
             ("$['odd name'].sum()", Some("6.0")),
+            ("$.nothing.sum()", None),
+            ("$..isbn.sum()", None),
             ("$['odd name'].max()", Some("3.0")),
             ("$['odd name'].min()", Some("1.0")),
             ("$['odd name'].avg()", Some("2.0")),
@@ -279,6 +329,31 @@ mod tests {
         ] {
             assert_eq!(found(path, store).as_deref(), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn no_path_takes_forever() {
+        let filters = |depth: usize| format!("$..{}x{}", "[?(@..".repeat(depth), ")]".repeat(depth));
+        let nested = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+        let long: Vec<usize> = (0..100_000).collect();
+        let long = serde_json::json!({ "a": long, "b": "x".repeat(1_000_000) }).to_string();
+        let large = format!("{}\"{}\"{}", "{\"a\":".repeat(100), "x".repeat(1_000_000), "}".repeat(100));
+        for (path, body) in [
+            (filters(20).as_str(), &nested),
+            ("$.a[?(@ in $.a)]", &long),
+            ("$.a[?($.a == $.a)]", &long),
+            ("$.a[?($.a[*] == $.a[*])]", &long),
+            ("$.a[?($.b =~ /.*y/)]", &long),
+            // What is found would be a hundred times the body.
+            ("$..a", &large),
+        ] {
+            let body: Value = serde_json::from_str(body).expect("JSON");
+            let path = Path::parse(path).expect("a path");
+            assert!(path.find(&body).as_deref() == Some(&Value::Array(Vec::new())), "{path:?}");
+        }
+        // What is large only once is found.
+        assert_eq!(found("$.a.length()", &long).as_deref(), Some("100000"));
+        assert!(found("$['b','a']", &long).is_some_and(|found| found.len() > 1_400_000));
     }
 
     #[test]
