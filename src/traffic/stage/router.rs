@@ -104,7 +104,7 @@ impl<T> Node<T> {
             parameters.push((name.clone(), segment.to_owned()));
             return Some(found);
         }
-        let (name, methods) = self.greedy.as_deref()?;
+        let (name, methods) = self.greedy.as_deref().filter(|_| !rest.is_empty())?;
         let found = pick(methods, verb)?;
         parameters.push((name.clone(), rest.to_owned()));
         Some(found)
@@ -190,5 +190,7 @@ mod tests {
         check(&api, ("GET", "/q/x/"), Some(("GET /q/{id}", &[("id", "x")])));
         check(&api, ("GET", "/Q/x"), None);
         check(&api, ("GET", "/q//"), None);
+        check(&api, ("GET", "/p//"), None);
+        check(&api, ("GET", "/p///"), Some(("GET /p/{x+}", &[("x", "/")])));
     }
 }
