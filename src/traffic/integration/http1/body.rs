@@ -158,15 +158,17 @@ impl Reading {
 
     async fn chunk_size(&mut self) -> Result<u64, Error> {
         loop {
+            // A line without a number would be read as 0.
+            let is_number = self.connection.buffer.first().is_none_or(u8::is_ascii_hexdigit);
             match httparse::parse_chunk_size(&self.connection.buffer) {
-                Ok(httparse::Status::Complete((line, size))) => {
+                Ok(httparse::Status::Complete((line, size))) if is_number && line <= MAX_CHUNK_LINE => {
                     self.connection.buffer.advance(line);
                     return Ok(size);
                 }
                 Ok(httparse::Status::Partial) if self.connection.buffer.len() <= MAX_CHUNK_LINE => {
                     self.connection.read_more().await?;
                 }
-                Ok(httparse::Status::Partial) | Err(_) => return Err(Error::Malformed("a chunk's size can't be read")),
+                Ok(_) | Err(_) => return Err(Error::Malformed("a chunk's size can't be read")),
             }
         }
     }
@@ -184,6 +186,7 @@ impl Reading {
 
     /// Trailers are dropped, as API Gateway does.
     async fn skip_trailers(&mut self) -> Result<(), Error> {
+        let too_long = || Error::Malformed("its trailers are too long");
         let mut read = 0;
         loop {
             match self.connection.buffer.iter().position(|byte| *byte == b'\n') {
@@ -191,14 +194,15 @@ impl Reading {
                     let empty = self.connection.buffer[..end].iter().all(|byte| *byte == b'\r');
                     self.connection.buffer.advance(end + 1);
                     read += end + 1;
+                    if read > MAX_CHUNK_LINE {
+                        return Err(too_long());
+                    }
                     if empty {
                         return Ok(());
                     }
                 }
+                None if read + self.connection.buffer.len() > MAX_CHUNK_LINE => return Err(too_long()),
                 None => self.connection.read_more().await?,
-            }
-            if read + self.connection.buffer.len() > MAX_CHUNK_LINE {
-                return Err(Error::Malformed("its trailers are too long"));
             }
         }
     }

@@ -135,14 +135,21 @@ pub(super) async fn read_head(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut BytesMut,
 ) -> Result<wire::Head, Error> {
+    let too_long = || Error::Malformed("its head is too long");
     loop {
+        let mut before = buffer.len();
         while let Some(head) = wire::read_head(buffer)? {
+            // Also where all of it came at once.
+            if before - buffer.len() > MAX_HEAD {
+                return Err(too_long());
+            }
+            before = buffer.len();
             if !head.status.is_informational() {
                 return Ok(head);
             }
         }
         if buffer.len() > MAX_HEAD {
-            return Err(Error::Malformed("its head is too long"));
+            return Err(too_long());
         }
         buffer.reserve(BUFFER);
         if stream.read_buf(buffer).await.map_err(Error::Network)? == 0 {
