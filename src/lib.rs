@@ -12,3 +12,6 @@ pub mod mapping;
 pub mod observe;
 
 pub mod model;
+
+#[cfg(test)]
+mod fuzz;

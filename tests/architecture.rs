@@ -15,6 +15,7 @@ const ROOMS: &[&[&str]] = &[
     &["catalog"],
     &["mapping", "identity", "observe"],
     &["model"],
+    &["fuzz"],
 ];
 
 /// The rooms of `src/traffic/`, in the same way.

@@ -17,3 +17,6 @@ pub mod vtl;
 
 /// A regular expression of a template or a path, compiled, has at most so many bytes.
 const PATTERN_SIZE: usize = 1 << 20;
+
+#[cfg(test)]
+mod fuzz;

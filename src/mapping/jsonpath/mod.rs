@@ -4,6 +4,8 @@
 //! `[?(@.price < 10 && @.type == 'x')]`, and the functions `length() min() max() avg() sum() keys()` at the end.
 
 mod filter;
+#[cfg(test)]
+mod fuzz;
 mod parser;
 
 use std::borrow::Cow;

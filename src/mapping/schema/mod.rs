@@ -113,4 +113,6 @@ impl Schema {
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -181,4 +181,6 @@ impl Template {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

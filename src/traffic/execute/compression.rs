@@ -23,7 +23,7 @@ const PIECE: usize = 64 * 1024;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
+pub(super) enum Coding {
     Gzip,
     Deflate,
 }
@@ -91,7 +91,7 @@ impl Write for Taken {
     }
 }
 
-fn inflated(body: &[u8], coding: Coding, limit: u64) -> Result<Bytes, Refusal> {
+pub(super) fn inflated(body: &[u8], coding: Coding, limit: u64) -> Result<Bytes, Refusal> {
     let taken = Taken { bytes: Vec::new(), limit, is_over: false };
     let refuse = |taken: &Taken| if taken.is_over { Refusal::too_large(limit) } else { unsupported() };
     macro_rules! inflate {

@@ -12,6 +12,8 @@ mod content;
 mod endpoint;
 pub mod explain;
 mod facts;
+#[cfg(test)]
+mod fuzz;
 mod gateway_response;
 mod headers;
 mod integration;

@@ -11,6 +11,9 @@ mod names;
 mod router;
 mod throttle;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use actor::Observed;
 pub use cache::{CachePolicy, Looked, MAX_ENTRY, Ticket};
 pub use canary::Side;

@@ -16,7 +16,7 @@ use super::{Error, take};
 use crate::traffic::message::BodyError;
 
 /// A chunk's size line, with its extensions, may take so many bytes; trailers together as well.
-const MAX_CHUNK_LINE: usize = 8 * 1024;
+pub(super) const MAX_CHUNK_LINE: usize = 8 * 1024;
 
 /// Where a body ends.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Room for a typical answer, head and body.
 const BUFFER: usize = 8 * 1024;
 /// The head of an answer may take so many bytes.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 pub(super) struct Connection {
     pub(super) stream: Stream,
@@ -34,6 +34,9 @@ pub(super) struct Connection {
 pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// Bytes in memory, for tests.
+    #[cfg(test)]
+    Memory(super::fuzz::Pieces),
     /// The stream is lent out, or was lost while it was.
     Gone,
 }
@@ -86,6 +89,8 @@ impl Connection {
         let plain = match &self.stream {
             Stream::Plain(stream) => stream,
             Stream::Tls(stream) => stream.get_ref().0,
+            #[cfg(test)]
+            Stream::Memory(pieces) => return self.buffer.is_empty() && pieces.is_quiet(),
             Stream::Gone => return false,
         };
         let mut byte = [0];
@@ -163,6 +168,8 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            #[cfg(test)]
+            Self::Memory(pieces) => Pin::new(pieces).poll_read(context, buffer),
             Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -173,6 +180,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            #[cfg(test)]
+            Self::Memory(pieces) => Pin::new(pieces).poll_write(context, bytes),
             Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -185,6 +194,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            #[cfg(test)]
+            Self::Memory(pieces) => Pin::new(pieces).poll_write_vectored(context, slices),
             Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -197,6 +208,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            #[cfg(test)]
+            Self::Memory(pieces) => Pin::new(pieces).poll_flush(context),
             Self::Gone => Poll::Ready(Ok(())),
         }
     }
@@ -205,6 +218,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            #[cfg(test)]
+            Self::Memory(pieces) => Pin::new(pieces).poll_shutdown(context),
             Self::Gone => Poll::Ready(Ok(())),
         }
     }

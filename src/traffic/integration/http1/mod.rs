@@ -5,6 +5,8 @@
 
 mod body;
 mod connection;
+#[cfg(test)]
+mod fuzz;
 mod pool;
 mod wire;
 
