@@ -263,6 +263,19 @@ fn large_values_are_no_cheap_keys() {
 }
 
 #[test]
+fn patterns_that_look_often_cost_more() {
+    let limits = Limits { steps: 20_000, ..Limits::default() };
+    let body = "a".repeat(200_000);
+    for (pattern, expected) in [("(a{100}){100}", false), ("a{2}", true), ("[a-c]+", true), ("a{b}{", true)] {
+        let template = format!("#set($x = $body.replaceAll('{pattern}', 'b'))");
+        let template = Template::parse(&template).expect("a template");
+        let rendered = template.render(&[("body", body.as_str().into())], &limits);
+        let is_too_much = rendered.is_err_and(|error| error.message.contains("more than 20000 steps"));
+        assert_eq!(!is_too_much, expected, "{pattern}");
+    }
+}
+
+#[test]
 fn steps_bound_the_memory() {
     let limits = Limits { steps: 50_000, ..Limits::default() };
     let large =

@@ -63,6 +63,11 @@ pub(super) fn call(text: &Arc<str>, name: &str, arguments: &[Value], limit: usiz
     }
 }
 
+/// A pattern that writes more than so much out is too large to be compiled.
+const MAX_WRITTEN_OUT: u64 = 100_000;
+/// A byte that is looked at so often costs about what looking at it once does otherwise.
+const WRITTEN_OUT_AT_ONCE: u64 = 4;
+
 /// A list of a text's parts.
 fn list(parts: impl Iterator<Item = Value>) -> Result<Value, String> {
     let parts: Vec<Value> = parts.take(MAX_ITEMS + 1).collect();
@@ -100,6 +105,18 @@ fn substring(text: &str, from: i64, to: i64) -> Result<Value, String> {
 
 fn too_long(limit: usize) -> String {
     format!("a text has more than {limit} bytes")
+}
+
+/// How much of a text with so many bytes a pattern makes the machine look at, in bytes: counted repetitions are written
+/// out when a pattern is compiled, so that `(a{100}){100}` looks at each byte ten thousand times.
+pub(super) fn looked_at(bytes: usize, pattern: &str) -> u64 {
+    let mut times: u64 = 1;
+    for part in pattern.split('{').skip(1) {
+        let counts = part.split('}').next().unwrap_or_default();
+        let most = counts.split(',').filter_map(|count| count.trim().parse::<u64>().ok()).max();
+        times = times.saturating_mul(most.unwrap_or(1).max(1));
+    }
+    (bytes as u64).saturating_mul(times.min(MAX_WRITTEN_OUT)) / WRITTEN_OUT_AT_ONCE
 }
 
 /// What a pattern matches if it is plain text, possibly with escaped signs: the commonest of all is `\\'`.

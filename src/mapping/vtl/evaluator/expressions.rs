@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::super::containers::{List, Map};
 use super::super::syntax::{At, Binary, Call, Expression, Reference, Slot, Step};
+use super::super::text;
 use super::super::value::{Object, Style, Value};
 use super::super::{Constant, arithmetic, methods};
 use super::{Failure, Rendering};
@@ -190,6 +191,11 @@ impl<'t> Rendering<'t> {
             self.charge_text(argument)?;
         }
         let mut steps = 1 + own as u64 + (methods::copied(receiver, name, arguments) / MADE_ITEMS_PER_STEP) as u64;
+        if let (Value::Text(text), "matches" | "replaceAll" | "replaceFirst" | "split", [Value::Text(pattern), ..]) =
+            (receiver, name, arguments)
+        {
+            steps = steps.saturating_add(text::looked_at(text.len(), pattern) / BYTES_PER_STEP as u64);
+        }
         for argument in arguments {
             match argument {
                 Value::Text(text) => steps += (text.len() / BYTES_PER_STEP) as u64,
