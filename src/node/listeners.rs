@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::http::KeepAlive;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::web::{self, Payload};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpStream;
 use turnpike_cluster::Cluster;
 
 use super::{Config, Error, admin};
@@ -19,12 +22,22 @@ use crate::observe::clock::Clock;
 use crate::observe::process;
 use crate::traffic::execute::explain::Explain;
 use crate::traffic::execute::{Execute, Limits, Owner, address};
+use crate::traffic::ingress::guard::{Guard, Patience, Turn};
 use crate::traffic::ingress::listener as traffic_listener;
 use crate::traffic::integration::Upstream;
 use crate::traffic::stage::Directory;
 
 /// A caller has so long to send the head of its request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// A caller of an API that sends nothing of its request's body for so long is cut off.
+const BODY_IDLE: Duration = Duration::from_secs(15);
+/// A caller of an API has so long to send its request, head and body.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+/// An operator that sends nothing for so long is cut off. Backups are as long as they are, and each room of the control
+/// plane has a deadline of its own that is shorter, with words to go with it.
+const OPERATOR_IDLE: Duration = Duration::from_secs(60);
+/// A connection ends so long after the answer to a request whose body nobody wanted.
+const DISCONNECT: Duration = Duration::from_secs(1);
 /// A connection without a request is kept for so long; a little under AWS's 310 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(300);
 /// Connections of one worker.
@@ -107,21 +120,58 @@ impl Servers {
     }
 }
 
-/// An actix-web server whose every request goes to one handler; each worker thread has a [`Worker`] of its own.
+/// How long callers of APIs may take.
+const CALLERS: Patience = Patience { head: HEAD_DEADLINE, idle: BODY_IDLE, whole: Some(REQUEST_DEADLINE) };
+/// How long operators may take.
+const OPERATORS: Patience = Patience { head: HEAD_DEADLINE, idle: OPERATOR_IDLE, whole: None };
+
+/// An actix-web server whose every request goes to one handler, and whose every connection is guarded; each worker
+/// thread has a [`Worker`] of its own.
+///
+/// It is put together here, from the same parts as actix-web's `HttpServer`, because that one has no place for a guard.
 macro_rules! server {
-    ($listener:expr, $workers:expr, $drain:expr, $shared:expr, $handler:ident) => {{
-        let shared: Shared = $shared.clone();
-        let factory =
-            move || App::new().app_data(Rc::new(Worker::new(shared.clone()))).default_service(web::to($handler));
-        HttpServer::new(factory)
+    ($listener:expr, $workers:expr, $patience:expr, $drain:expr, $shared:expr, $handler:ident) => {{
+        let (listener, shared): (TcpListener, Shared) = ($listener, $shared.clone());
+        let builder = Server::build()
             .workers($workers)
-            .max_connections(CONNECTIONS)
-            .client_request_timeout(HEAD_DEADLINE)
-            .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+            .max_concurrent_connections(CONNECTIONS)
             .shutdown_timeout($drain)
-            .disable_signals()
-            .listen($listener)
-            .map(|server| start(server.run()))
+            .disable_signals();
+        let stopping = builder.graceful_shutdown_signal();
+        listener.local_addr().and_then(|address| {
+            let factory = move || {
+                let worker = Rc::new(Worker::new(shared.clone(), address.port()));
+                let app = App::new().app_data(worker).default_service(web::to(async |request, payload| {
+                    let turn = Turn::of(&request).cloned();
+                    let response = $handler(request, payload).await;
+                    if let Some(turn) = turn {
+                        turn.pass();
+                    }
+                    response
+                }));
+                let app = app.into_factory().map_err(|error| error.error_response());
+                let stopping = stopping.clone();
+                let stopping = move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                };
+                let http = HttpService::build()
+                    .graceful_shutdown_signal(stopping)
+                    .client_request_timeout(HEAD_DEADLINE)
+                    .client_disconnect_timeout(DISCONNECT)
+                    .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+                    .on_connect_ext(|guard: &Guard<TcpStream>, data| {
+                        data.insert(guard.turn());
+                    })
+                    .finish(map_config(app, |()| AppConfig::default()));
+                let guarded = fn_service(async |stream: TcpStream| {
+                    let peer = stream.peer_addr().ok();
+                    Ok::<_, DispatchError>((Guard::new(stream, $patience), Protocol::Http1, peer))
+                });
+                guarded.and_then(http)
+            };
+            builder.listen(stringify!($handler), listener, factory).map(|builder| start(builder.run()))
+        })
     }};
 }
 
@@ -149,14 +199,14 @@ pub(super) fn serve(sockets: Sockets, shared: Shared, config: &Config) -> Result
         edge: sockets.edge.as_ref().map(address).transpose().map_err(failed("both planes", "edge"))?,
     };
     let drain = config.drain.as_secs();
-    let gateway = server!(sockets.gateway, config.workers, drain, shared, gateway);
+    let gateway = server!(sockets.gateway, config.workers, CALLERS, drain, shared, gateway);
     let mut traffic = vec![gateway.map_err(failed("APIs", "gateway"))?];
     if let Some(socket) = sockets.edge {
-        let both = server!(socket, 1, drain, shared, edge);
+        let both = server!(socket, 1, CALLERS, drain, shared, edge);
         traffic.push(both.map_err(failed("both planes", "edge"))?);
     }
-    let admin = server!(sockets.admin, 1, drain, shared, admin);
-    let metrics = server!(sockets.metrics, 1, drain, shared, metrics);
+    let admin = server!(sockets.admin, 1, OPERATORS, drain, shared, admin);
+    let metrics = server!(sockets.metrics, 1, OPERATORS, drain, shared, metrics);
     let others = vec![admin.map_err(failed("control plane", "admin"))?, metrics.map_err(failed("metrics", "metrics"))?];
     Ok((Servers { traffic, others, ready: shared.ready }, addresses))
 }
@@ -165,13 +215,16 @@ pub(super) fn serve(sockets: Sockets, shared: Shared, config: &Config) -> Result
 struct Worker {
     execute: Execute,
     shared: Shared,
+    /// The port that its requests arrive on.
+    port: u16,
 }
 
 impl Worker {
-    fn new(shared: Shared) -> Self {
+    fn new(shared: Shared, port: u16) -> Self {
         let (directory, tls, clock) = (shared.directory.clone(), Arc::clone(shared.tls.plain()), shared.clock.clone());
         let owner = Arc::clone(&shared.owner);
-        Self { execute: Execute::new(directory, tls, clock, owner, shared.limits, shared.explain.clone()), shared }
+        let execute = Execute::new(directory, tls, clock, owner, shared.limits, shared.explain.clone());
+        Self { execute, shared, port }
     }
 
     fn of(request: &HttpRequest) -> Rc<Self> {
@@ -188,7 +241,7 @@ fn start(server: Server) -> ServerHandle {
 /// APIs.
 async fn gateway(request: HttpRequest, payload: Payload) -> HttpResponse {
     let worker = Worker::of(&request);
-    traffic_listener::handle(request, payload, &worker.execute).await
+    traffic_listener::handle(request, payload, &worker.execute, worker.port).await
 }
 
 /// The control plane, and the node's own endpoints.

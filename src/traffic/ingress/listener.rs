@@ -1,50 +1,82 @@
 //! The edge of the data plane: from actix-web's types to ours and back. Nothing behind it knows a server.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use actix_web::http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use tokio::time::{Sleep, sleep};
 use uuid::Uuid;
 
+use super::guard::Turn;
 use crate::traffic::execute::Execute;
 use crate::traffic::message::{Body, BodyError, ByteStream, Head, Headers, Peer, Reply, Request};
 
-/// A caller that sends nothing of its body for so long is cut off.
-const BODY_IDLE: Duration = Duration::from_secs(15);
-
-/// Answers a request to an API.
-pub async fn handle(request: HttpRequest, payload: Payload, execute: &Execute) -> HttpResponse {
-    let headers = request.headers();
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        // Two ends of one body: whoever stands before or behind may see another request in it (RFC 9112, 6.1).
-        return HttpResponse::BadRequest().force_close().json(serde_json::json!({"message": "Bad Request"}));
+/// Answers a request to an API that arrived on this port.
+pub async fn handle(request: HttpRequest, payload: Payload, execute: &Execute, port: u16) -> HttpResponse {
+    match read(&request, payload, execute.now(), port) {
+        Some(request) => respond(execute.serve(request).await),
+        None => HttpResponse::BadRequest().force_close().json(serde_json::json!({"message": "Bad Request"})),
     }
-    let request = read(&request, payload, execute.now());
-    respond(execute.serve(request).await)
 }
 
-/// The host that a request names, without its port.
+/// The host that a request names, without its port: none at all, an empty one, if what it names can't be one.
 pub fn host(request: &HttpRequest) -> &str {
-    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
-    let host = host.or_else(|| request.uri().host()).unwrap_or_default();
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
+    authority(request).and_then(host_of).unwrap_or_default()
+}
+
+/// What a request names as its host, with its port. What stands in its target overrules the field (RFC 9112, 3.2.2).
+fn authority(request: &HttpRequest) -> Option<&str> {
+    match request.uri().authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => request.headers().get(HOST)?.to_str().ok(),
     }
 }
 
-fn read(request: &HttpRequest, payload: Payload, arrived: Duration) -> Request {
+/// The host of an authority (RFC 3986, 3.2). There are no users here, and escapes that no name has.
+fn host_of(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (authority, ""),
+    };
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
+    let is_host = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => {
+            let mut bytes = host.bytes();
+            bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) && !host.contains("..")
+        }
+    };
+    (is_port && is_host && !host.is_empty()).then_some(host)
+}
+
+/// The request as ours; nothing if its host or its target is none (RFC 9112, 3.2).
+fn read(request: &HttpRequest, payload: Payload, arrived: Duration, port: u16) -> Option<Request> {
     let mut headers = Headers::with_capacity(request.headers().len() + 2);
     for (name, value) in request.headers() {
         headers.append(name.clone(), value.clone());
+    }
+    let uri = request.uri();
+    let host = match authority(request) {
+        Some(authority) => host_of(authority)?,
+        // HTTP/1.0 knows no hosts; of HTTP/1.1 the server takes no request without one.
+        None if request.headers().contains_key(HOST) => return None,
+        None => "",
+    };
+    // In absolute form it names a scheme that we speak; otherwise it is a path: not `*`, and no mere authority.
+    if let Some(authority) = uri.authority() {
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return None;
+        }
+        headers.set(HOST, HeaderValue::from_str(authority.as_str()).ok()?);
+    } else if !uri.path().starts_with('/') {
+        return None;
     }
     let id = headers.last_text("x-amzn-requestid").and_then(|id| Uuid::parse_str(id).ok());
     let head = Head {
@@ -52,48 +84,41 @@ fn read(request: &HttpRequest, payload: Payload, arrived: Duration) -> Request {
         extended: Head::new_extended(),
         arrived,
         method: request.method().clone(),
-        uri: request.uri().clone(),
-        host: host(request).to_owned(),
+        uri: uri.clone(),
+        host: host.to_owned(),
         headers,
         peer: Peer::Address(request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())),
-        port: request.app_config().local_addr().port(),
+        port,
         secure: request.app_config().secure(),
     };
-    Request::new(head, body(request, payload))
+    Some(Request::new(head, body(request, payload)))
 }
 
 fn body(request: &HttpRequest, payload: Payload) -> Body {
     let chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let length = request.headers().get(CONTENT_LENGTH).filter(|_| !chunked);
-    let length = length.and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let length = length.and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse().ok());
     if length == Some(0) || (length.is_none() && !chunked) {
         return Body::Empty;
     }
-    let bytes = Incoming { payload, idle: Box::pin(sleep(BODY_IDLE)) };
+    let bytes = Incoming { payload, turn: Turn::of(request).cloned() };
     Body::Stream { length, bytes: Box::pin(bytes) }
 }
 
-/// A caller's body, that must not stall.
+/// A caller's body, of which the connection's guard knows why it ended if it ended early.
 struct Incoming {
     payload: Payload,
-    idle: Pin<Box<Sleep>>,
+    turn: Option<Rc<Turn>>,
 }
 
 impl Stream for Incoming {
     type Item = Result<Bytes, BodyError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.payload.poll_next_unpin(context) {
-            Poll::Ready(piece) => {
-                let deadline = tokio::time::Instant::now() + BODY_IDLE;
-                self.idle.as_mut().reset(deadline);
-                Poll::Ready(piece.map(|piece| piece.map_err(|error| BodyError::Broken(error.to_string()))))
-            }
-            Poll::Pending => match self.idle.as_mut().poll(context) {
-                Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::Stalled))),
-                Poll::Pending => Poll::Pending,
-            },
-        }
+        self.payload.poll_next_unpin(context).map_err(|error| match &self.turn {
+            Some(turn) if turn.is_late() => BodyError::Stalled,
+            _ => BodyError::Broken(error.to_string()),
+        })
     }
 }
 
