@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::address::{self, Address};
 use super::outcome::Outcome;
+use super::target;
 use crate::traffic::message::{Body, Refusal, Request};
 use crate::traffic::stage::{CompiledStage, Directory, Place, Served, Side};
 
@@ -52,6 +53,9 @@ pub(super) fn locate(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "Request header fields too large",
         ));
+    }
+    if !target::is_path(request.uri.path()) || !request.uri.query().is_none_or(target::is_query) {
+        return Err(Refusal::bad_request(StatusCode::BAD_REQUEST, "Bad Request"));
     }
     let served;
     let mut by_path = false;

@@ -27,6 +27,7 @@ mod outcome;
 mod rendering;
 mod route;
 mod sources;
+mod target;
 mod throttle;
 
 use std::sync::Arc;
