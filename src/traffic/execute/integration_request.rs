@@ -28,6 +28,9 @@ use crate::traffic::stage::{
     Chosen, CompiledHttp, CompiledIntegration, CompiledMock, Host, Mapped, PathParameters, TemplateChoice,
 };
 
+/// A body that passes has at most so many bytes if it is sent in one piece, and not as it comes.
+const GATHERED: u64 = 64 * 1024;
+
 /// A request with its call, ready to go.
 pub(super) struct Prepared {
     pub(super) routed: Routed,
@@ -139,6 +142,8 @@ async fn called(
     }
     let (origin, target) = values.address(http, facts)?;
     let headers = values.headers(http, facts, &method, trace);
+    // A small body waits until it is whole: its backend never hears of one that breaks off, and waits for nobody.
+    let body = body.gathered(GATHERED).await.map_err(Refusal::body)?;
     Ok(http1::Call { origin, tls: http.tls.clone(), method, target, headers, body, timeout: http.timeout })
 }
 

@@ -8,6 +8,7 @@ mod connection;
 #[cfg(test)]
 mod fuzz;
 mod pool;
+mod waiting;
 mod wire;
 
 use std::rc::Rc;
@@ -19,12 +20,14 @@ use futures_util::StreamExt;
 use http::{Method, StatusCode};
 use rustls::ClientConfig;
 use tokio::io::{AsyncWriteExt, WriteHalf};
+use tokio::time::{Instant, timeout_at};
 
 use super::Origin;
 use crate::traffic::message::{Body, BodyError, ByteStream, Headers};
 use body::Framing;
 use connection::{Connection, Stream};
 use pool::{Place, Pool};
+use waiting::Waiting;
 
 /// An answer's body up to this size is read at once, and its connection is free again when the answer is handed on.
 const READ_AT_ONCE: u64 = 64 * 1024;
@@ -49,7 +52,8 @@ pub struct Call {
     pub headers: Headers,
     /// The body.
     pub body: Body,
-    /// How long it may take until the answer's head is here, and between two pieces of its body.
+    /// How long it may take until the answer's head is here, without the time in which the request's body is waited for;
+    /// and how long between two pieces of the answer's body.
     pub timeout: Duration,
 }
 
@@ -93,11 +97,26 @@ impl Client {
     }
 
     /// Sends a request and waits for the head of its answer.
-    pub async fn send(&self, call: Call) -> Result<Answer, Error> {
+    pub async fn send(&self, mut call: Call) -> Result<Answer, Error> {
         let timeout = call.timeout;
-        match tokio::time::timeout(timeout, self.exchange(call)).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Timeout(timeout)),
+        let waiting = match &mut call.body {
+            Body::Stream { bytes, .. } => Some(Waiting::watch(bytes)),
+            Body::Empty | Body::Whole(_) => None,
+        };
+        let mut deadline = Instant::now() + timeout;
+        let mut counted = Duration::ZERO;
+        let exchange = self.exchange(call);
+        tokio::pin!(exchange);
+        loop {
+            if let Ok(result) = timeout_at(deadline, exchange.as_mut()).await {
+                return result;
+            }
+            let waited = waiting.as_ref().map_or(Duration::ZERO, |waiting| waiting.so_far());
+            if waited <= counted {
+                return Err(Error::Timeout(timeout));
+            }
+            deadline += waited - counted;
+            counted = waited;
         }
     }
 
