@@ -3,6 +3,8 @@
 //! Paths are matched and passed on as they were sent, not decoded, as AWS does it. A backend decodes them: what would
 //! then be another place than the one whose method, authorization and mapping were looked up is refused here.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 /// Whether a path has one reading only: RFC 3986's characters and escapes, and no segment that climbs or stands still.
@@ -53,8 +55,7 @@ const PATH: [Kind; 256] = {
     kinds
 };
 
-/// Whether what a path says is not what it seems to say: escapes that are none, text that is none (overlong UTF-8 among
-/// it), NUL, and dot segments in any spelling. Some servers cut parameters off before they look for those: `..;x`.
+/// Whether what a path says is not what it seems to say: escapes that are none, overlong UTF-8, NUL, and dot segments in any spelling. Some servers cut parameters off before they look for those: `..;x`.
 fn is_devious(path: &str) -> bool {
     let escapes = path.split('%').skip(1);
     let mut broken =
@@ -62,9 +63,18 @@ fn is_devious(path: &str) -> bool {
     if broken.any(|broken| broken) {
         return true;
     }
-    let Ok(decoded) = percent_decode_str(path).decode_utf8() else { return true };
+    let bytes: Cow<'_, [u8]> = percent_decode_str(path).into();
+    let decoded = String::from_utf8_lossy(&bytes);
     let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
-    decoded.contains('\0') || decoded.split(['/', '\\']).any(is_dots)
+    is_overlong(&bytes) || decoded.contains('\0') || decoded.split(['/', '\\']).any(is_dots)
+}
+
+/// Whether a character is written in more bytes of UTF-8 than it needs: some servers take it for what it is not. Bytes
+/// that are no UTF-8 at all are nobody's slash, and pass as they are.
+fn is_overlong(bytes: &[u8]) -> bool {
+    bytes.contains(&0xc0)
+        || bytes.contains(&0xc1)
+        || bytes.windows(2).any(|pair| matches!(pair, [0xe0, 0x80..=0x9f] | [0xf0, 0x80..=0x8f]))
 }
 
 #[cfg(test)]
@@ -94,7 +104,9 @@ mod tests {
             ("/a%00", false),
             ("/a%c0%af", false),
             ("/a%e0%80%af", false),
-            ("/a%ff", false),
+            ("/a%ff", true),
+            ("/a%E9", true),
+            ("/%f0%8f%80%af", false),
             ("/a%", false),
             ("/a%2", false),
             ("/a%zz", false),
