@@ -378,6 +378,17 @@ impl Inner {
         }
     }
 
+    /// What comes of asking the leader, unless this node hears meanwhile that it is not the leader any more.
+    pub(crate) async fn while_led_by<T>(&self, leader: NodeId, asking: impl Future<Output = T>) -> Option<T> {
+        let mut metrics = self.raft().metrics();
+        let other = metrics.wait_for(|metrics| metrics.current_leader != Some(leader));
+        tokio::select! {
+            biased;
+            answer = asking => Some(answer),
+            _ = other => None,
+        }
+    }
+
     pub(crate) fn term(&self) -> u64 {
         self.raft().metrics().borrow().current_term
     }

@@ -81,10 +81,13 @@ async fn propose_once(inner: &Arc<Inner>, command: &Command, within: Duration) -
             proposed.unwrap_or(Proposed::Lost)
         }
         Some((node, address)) => {
-            match inner.peers.send(To::node(node, &address), &Propose(command.clone()), within).await {
-                Ok(proposed) => proposed,
-                Err(error) if error.is_undelivered() => Proposed::NotLeader,
-                Err(_) => Proposed::Lost,
+            let proposal = Propose(command.clone());
+            let sent = inner.peers.send(To::node(node, &address), &proposal, within);
+            // A leader that stands still says nothing, and is replaced before the try is over.
+            match inner.while_led_by(node, sent).await {
+                Some(Ok(proposed)) => proposed,
+                Some(Err(error)) if error.is_undelivered() => Proposed::NotLeader,
+                Some(Err(_)) | None => Proposed::Lost,
             }
         }
         None => Proposed::NotLeader,

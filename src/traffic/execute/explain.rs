@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use http::HeaderName;
+
 use super::facts::Facts;
 use super::outcome::Outcome;
 use crate::identity::pass;
@@ -16,6 +18,7 @@ use crate::traffic::stage::Side;
 
 /// The header by which a caller asks for its request's story.
 pub const HEADER: &str = "x-turnpike-explain";
+const NAME: HeaderName = HeaderName::from_static(HEADER);
 /// Of a body so many bytes are waited for, so that the story shows how it begins.
 pub(super) const SHOWN: u64 = 16 * 1024;
 
@@ -69,7 +72,8 @@ impl Explain {
     }
 
     fn has_pass(&self, facts: &Facts) -> bool {
-        let Some((shown, stage)) = facts.head().headers.last_text(HEADER).zip(facts.stage()) else { return false };
+        let shown = facts.head().headers.last(&NAME).and_then(|value| value.to_str().ok());
+        let Some((shown, stage)) = shown.zip(facts.stage()) else { return false };
         pass::is_good(&self.key, &purpose(&stage.api, &stage.name), shown, self.clock.seconds())
     }
 

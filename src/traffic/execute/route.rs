@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderName, Method, StatusCode};
 
 use super::endpoint::Located;
 use super::outcome::Outcome;
@@ -22,14 +22,15 @@ pub(super) struct Routed {
 }
 
 /// Takes the place of the request's verb ("known issues" of the developer guide).
-const METHOD_OVERRIDE: &str = "x-http-method-override";
+const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 pub(super) fn find(located: Located, outcome: &mut Outcome) -> Result<Routed, Refusal> {
     let Located { mut request, stage, side, path } = located;
-    if let Some(verb) = request.headers.last_text(METHOD_OVERRIDE).and_then(|verb| verb.parse().ok()) {
+    let verb = request.headers.last(&METHOD_OVERRIDE).and_then(|verb| Method::from_bytes(verb.as_bytes()).ok());
+    if let Some(verb) = verb {
         let head = request.head_mut();
         head.method = verb;
-        head.headers.remove(&http::HeaderName::from_static(METHOD_OVERRIDE));
+        head.headers.remove(&METHOD_OVERRIDE);
     }
     let deployed = stage.deployed(side);
     let Some(found) = deployed.router.find(&path, request.method.as_str()) else {

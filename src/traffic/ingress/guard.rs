@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -147,8 +148,8 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         }
         if self.turn.is_taken.get() {
             if self.ahead.is_empty() && !self.is_over {
-                let mut piece = [0; AHEAD];
-                let mut piece = ReadBuf::new(&mut piece);
+                let mut piece = [MaybeUninit::uninit(); AHEAD];
+                let mut piece = ReadBuf::uninit(&mut piece);
                 let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut piece));
                 self.is_over = read.is_err() || piece.filled().is_empty();
                 self.ahead.extend_from_slice(piece.filled());
