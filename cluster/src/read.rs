@@ -58,7 +58,10 @@ pub(crate) async fn reach(inner: &Arc<Inner>) -> Option<Index> {
     let index = loop {
         let asked = match inner.leader() {
             Some((node, _)) if node == inner.id() => within_try(read_index_here(inner)).await,
-            Some((leader, address)) => within_try(ask(inner, To::node(leader, &address))).await,
+            Some((leader, address)) => {
+                // One that stands still is replaced before the try is over.
+                inner.while_led_by(leader, within_try(ask(inner, To::node(leader, &address)))).await.flatten()
+            }
             None => None,
         };
         match asked {
