@@ -234,6 +234,11 @@ impl Request {
         &self.head
     }
 
+    /// The body, which the request has no more. Nothing limits it here: the first phase has.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::replace(&mut self.body, Body::Empty)
+    }
+
     /// The head, to be changed; who keeps it already does not see the change.
     pub fn head_mut(&mut self) -> &mut Head {
         Rc::make_mut(&mut self.head)

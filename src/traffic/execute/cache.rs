@@ -40,6 +40,7 @@ pub(super) async fn look(accepted: Accepted, outcome: &mut Outcome) -> Result<Fo
             None => {
                 policy.misses.increment(1);
                 let ticket = policy.cache.replace(key);
+                outcome.decided("cache", |_| "passed over: the caller wants a fresh answer".to_owned());
                 return Ok(Found::Nothing(accepted, Some(ticket)));
             }
             Some(UnauthorizedCacheControl::FailWith403) => return Err(unauthorized()),

@@ -55,8 +55,7 @@ pub(super) async fn inflate(mut located: Located, limit: u64) -> Result<Located,
         Some(name) if name.eq_ignore_ascii_case("identity") => return Ok(located),
         Some(name) => Coding::named(name).ok_or_else(unsupported)?,
     };
-    let body = std::mem::replace(&mut located.request.body, Body::Empty);
-    let body = body.whole(limit).await.map_err(Refusal::body)?;
+    let body = located.request.take_body().whole(limit).await.map_err(Refusal::body)?;
     let body = inflated(&body, coding, limit)?;
     located.request.body = if body.is_empty() { Body::Empty } else { Body::Whole(body) };
     Ok(located)

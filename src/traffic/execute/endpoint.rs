@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::address::{self, Address};
 use super::outcome::Outcome;
 use super::target;
-use crate::traffic::message::{Body, Refusal, Request};
+use crate::traffic::message::{Refusal, Request};
 use crate::traffic::stage::{CompiledStage, Directory, Place, Served, Side};
 
 /// The most of everything that a request may be; AWS's figures by default.
@@ -85,8 +85,7 @@ pub(super) fn locate(
     // What says which API is meant is no part of the path that callers use at AWS.
     let shown = by_path.then(|| format!("/{}{path}", stage.name));
     outcome.located(&stage, side, shown);
-    let body = std::mem::replace(&mut request.body, Body::Empty);
-    request.body = body.bounded(limits.body).map_err(Refusal::body)?;
+    request.body = request.take_body().bounded(limits.body).map_err(Refusal::body)?;
     Ok(Located { request, stage, side, path })
 }
 

@@ -31,7 +31,7 @@ pub struct Explain {
 }
 
 /// What a pass for the stories of a stage is for.
-pub fn purpose(api: &RestApiId, stage: &StageName) -> String {
+fn purpose(api: &RestApiId, stage: &StageName) -> String {
     format!("explain/{api}/{stage}")
 }
 

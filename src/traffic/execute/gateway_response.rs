@@ -12,7 +12,7 @@ use super::sources::Sources;
 use crate::mapping::parameters::Source;
 use crate::model::rest::GatewayResponseType;
 use crate::traffic::message::{Body, Headers, Refusal, Reply};
-use crate::traffic::stage::{CompiledGatewayResponse, media_type};
+use crate::traffic::stage::{CompiledGatewayResponse, accepted};
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
@@ -86,7 +86,7 @@ fn customize(response: &CompiledGatewayResponse, refusal: &Refusal, kind: Gatewa
         },
         _ => sources.text(source),
     };
-    let (content_type, body) = match template(response, facts) {
+    let (content_type, body) = match accepted(&response.templates, facts.head().headers.last_text("accept")) {
         Some((content_type, template)) => (content_type.to_owned(), template.render(value)),
         None => {
             let (content_type, body) = default_body(refusal);
@@ -104,17 +104,6 @@ fn customize(response: &CompiledGatewayResponse, refusal: &Refusal, kind: Gatewa
         }
     }
     Reply { status: response.status.unwrap_or(refusal.status), headers, body: Body::Whole(Bytes::from(body)) }
-}
-
-/// The template for what the caller accepts: its own, else JSON's, else the first.
-fn template<'r>(
-    response: &'r CompiledGatewayResponse,
-    facts: &Facts,
-) -> Option<(&'r str, &'r crate::mapping::substitution::Substitution)> {
-    let accepted = media_type(facts.head().headers.last_text("accept"));
-    let find = |wanted: &str| response.templates.iter().find(|(content_type, _)| content_type == wanted);
-    let found = find(&accepted).or_else(|| find("application/json")).or_else(|| response.templates.first());
-    found.map(|(content_type, template)| (content_type.as_str(), template))
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ use super::route::Routed;
 use super::sources::Sources;
 use crate::mapping::parameters::Target;
 use crate::mapping::query::{self, Query};
-use crate::mapping::template::Template;
 use crate::model::rest::{ContentHandling, GatewayResponseType};
 use crate::observe::clock::Clock;
 use crate::traffic::integration::{Origin, http1, status_code};
@@ -71,14 +70,13 @@ pub(super) async fn prepare(accepted: Accepted, outcome: &mut Outcome, clock: &C
     };
     outcome.decided("integration request", |_| match &call {
         Call::Http(call) => {
-            let scheme = if call.origin.secure { "https" } else { "http" };
             let bytes = match &call.body {
                 Body::Empty => "without a body".to_owned(),
                 Body::Whole(bytes) => format!("{} bytes", bytes.len()),
                 Body::Stream { length: Some(length), .. } => format!("{length} bytes, as they come"),
                 Body::Stream { length: None, .. } => "a body as it comes".to_owned(),
             };
-            format!("{} {scheme}://{}{}, {bytes}", call.method, call.origin.authority, call.target)
+            format!("{} {}, {bytes}", call.method, call.uri())
         }
         Call::Mock(Some(status)) => format!("MOCK, status {status}"),
         Call::Mock(None) => "MOCK, without a status".to_owned(),
@@ -93,7 +91,7 @@ async fn mocked(
     facts: &Facts,
     overrides: &mut Option<Overrides>,
 ) -> Result<Option<i64>, Refusal> {
-    let body = std::mem::replace(&mut routed.request.body, Body::Empty).whole(u64::MAX).await.map_err(Refusal::body)?;
+    let body = routed.request.take_body().whole(u64::MAX).await.map_err(Refusal::body)?;
     let content = convert(body, mock.content_handling, facts)?;
     let said = match transform(&mock.templates, &content, facts, overrides)? {
         Some(rendered) => status_code(&rendered),
@@ -120,7 +118,7 @@ async fn called(
         return Err(Refusal::configuration(format_args!("{} header already present", header.0)));
     }
     let method = http.verb.clone().unwrap_or_else(|| routed.request.method.clone());
-    let mut body = std::mem::replace(&mut routed.request.body, Body::Empty);
+    let mut body = routed.request.take_body();
     if !http.proxy || http.content_handling.is_some() || http.maps_body {
         body = Body::Whole(body.whole(u64::MAX).await.map_err(Refusal::body)?);
     }
@@ -162,27 +160,15 @@ fn transform<'t>(
     overrides: &mut Option<Overrides>,
 ) -> Result<Option<Cow<'t, str>>, Refusal> {
     match templates.choose(facts.head().headers.last_text(CONTENT_TYPE.as_str())) {
-        Chosen::Template(template) => render(template, content, facts, overrides).map(Some),
+        Chosen::Template(template) => rendering::render(template, content, facts, overrides)
+            .map(Some)
+            .map_err(|error| Refusal::configuration(format_args!("Unable to transform request: {error}"))),
         Chosen::Passes => Ok(None),
         Chosen::Refused => Err(Refusal {
             response: Some(GatewayResponseType::UnsupportedMediaType),
             ..Refusal::bad_request(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type")
         }),
     }
-}
-
-fn render<'t>(
-    template: &'t Template,
-    content: &Content,
-    facts: &Facts,
-    overrides: &mut Option<Overrides>,
-) -> Result<Cow<'t, str>, Refusal> {
-    let rendered = if content.is_text {
-        rendering::render(template, &content.bytes, facts, overrides)
-    } else {
-        Err("the body is not text".to_owned())
-    };
-    rendered.map_err(|error| Refusal::configuration(format_args!("Unable to transform request: {error}")))
 }
 
 /// What mappings and overrides put into a call.

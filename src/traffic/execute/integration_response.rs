@@ -12,9 +12,8 @@ use super::integration::{Answer, Answered, broken};
 use super::outcome::Outcome;
 use super::rendering;
 use crate::mapping::parameters::{NotJson, ResponseSource, in_body};
-use crate::mapping::template::Template;
 use crate::traffic::message::{Body, Headers, Refusal};
-use crate::traffic::stage::{CompiledIntegration, CompiledResponse, media_type};
+use crate::traffic::stage::{CompiledIntegration, CompiledResponse, accepted};
 
 /// An answer that the method response may finish.
 pub(super) struct Mapped {
@@ -57,19 +56,14 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         }
     }
     let content = convert(body, &headers, response, facts)?;
-    let body = match template(response, facts) {
+    let body = match accepted(&response.templates, facts.head().headers.last_text(ACCEPT.as_str())) {
         Some((content_type, template)) => {
             if mapped.last(&CONTENT_TYPE).is_none()
                 && let Ok(value) = HeaderValue::from_str(content_type)
             {
                 mapped.append(CONTENT_TYPE, value);
             }
-            let rendered = if content.is_text {
-                rendering::render(template, &content.bytes, facts, &mut overrides)
-            } else {
-                Err("the body is not text".to_owned())
-            };
-            let rendered = rendered
+            let rendered = rendering::render(template, &content, facts, &mut overrides)
                 .map_err(|error| Refusal::configuration(format_args!("Unable to transform response: {error}")))?;
             Bytes::from(rendered.into_owned())
         }
@@ -106,15 +100,6 @@ fn convert(body: Bytes, headers: &Headers, response: &CompiledResponse, facts: &
     let is_sent = is_binary(headers.last_text(CONTENT_TYPE.as_str()));
     let is_accepted = is_binary(facts.head().headers.last_text(ACCEPT.as_str()));
     content::of_response(body, is_sent, is_accepted, response.content_handling).map_err(Refusal::configuration)
-}
-
-/// The template for what the caller accepts: its own, else JSON's, else the first.
-fn template<'r>(response: &'r CompiledResponse, facts: &Facts) -> Option<(&'r str, &'r Template)> {
-    let accepted = media_type(facts.head().headers.last_text(ACCEPT.as_str()));
-    let find = |wanted: &str| response.templates.iter().find(|(content_type, _)| content_type == wanted);
-    let (content_type, template) =
-        find(&accepted).or_else(|| find("application/json")).or_else(|| response.templates.first())?;
-    Some((content_type, template))
 }
 
 fn value<'r>(

@@ -33,7 +33,7 @@ pub(super) fn request(outcome: &mut Outcome, routed: &Routed) {
 /// What the endpoint will be asked.
 pub(super) fn call(outcome: &mut Outcome, call: &http1::Call) {
     let Some(log) = outcome.journal() else { return };
-    log.write(&Line::EndpointUri(&uri(call)));
+    log.write(&Line::EndpointUri(&call.uri()));
     let mut headers = fields(&call.headers);
     if call.headers.last(&HOST).is_none() {
         headers.add("Host", call.origin.authority.as_str());
@@ -45,7 +45,7 @@ pub(super) fn call(outcome: &mut Outcome, call: &http1::Call) {
 /// The endpoint is asked.
 pub(super) fn sending(outcome: &mut Outcome, call: &http1::Call) {
     let Some(log) = outcome.journal() else { return };
-    log.write(&Line::Sending(&uri(call)));
+    log.write(&Line::Sending(&call.uri()));
 }
 
 /// What the endpoint answered, and after how long.
@@ -80,11 +80,6 @@ pub(super) const TRACE_ID: &str = "X-Amzn-Trace-Id";
 
 fn completed(log: &mut ExecutionLog, status: u16) {
     log.write(&Line::Completed { status });
-}
-
-fn uri(call: &http1::Call) -> String {
-    let scheme = if call.origin.secure { "https" } else { "http" };
-    format!("{scheme}://{}{}", call.origin.authority, call.target)
 }
 
 fn fields(headers: &Headers) -> Pairs<'_> {

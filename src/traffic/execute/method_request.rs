@@ -22,15 +22,13 @@ pub(super) struct Accepted(pub(super) Routed);
 pub(super) async fn accept(admitted: Admitted, outcome: &mut Outcome) -> Result<Accepted, Refusal> {
     let mut routed = admitted.0;
     if outcome.is_told() {
-        let body = std::mem::replace(&mut routed.request.body, Body::Empty);
-        routed.request.body = body.gathered(SHOWN).await.map_err(Refusal::body)?;
+        routed.request.body = routed.request.take_body().gathered(SHOWN).await.map_err(Refusal::body)?;
     }
     journal::request(outcome, &routed);
     check_parameters(outcome.facts())?;
     let content_type = routed.request.headers.last_text(CONTENT_TYPE.as_str());
     if routed.method.model(content_type).is_some() {
-        let body = std::mem::replace(&mut routed.request.body, Body::Empty);
-        let body = body.whole(u64::MAX).await.map_err(Refusal::body)?;
+        let body = routed.request.take_body().whole(u64::MAX).await.map_err(Refusal::body)?;
         check_body(&body, outcome.facts())?;
         routed.request.body = if body.is_empty() { Body::Empty } else { Body::Whole(body) };
     }

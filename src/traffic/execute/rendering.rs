@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
+use super::content::Content;
 use super::facts::{Facts, NAMES};
 use crate::mapping::input::Input;
 use crate::mapping::template::Template;
@@ -74,27 +74,27 @@ pub(super) fn override_headers(headers: &mut Headers, overrides: Vec<(String, Ve
     }
 }
 
-/// Renders a template over a body, which is the request's or the endpoint's answer. The error says what went wrong,
-/// for the log.
+/// Renders a template over a body, which is the request's or the endpoint's answer, and must be text. The error says what
+/// went wrong, for the log.
 pub(super) fn render<'t>(
     template: &'t Template,
-    body: &Bytes,
+    content: &Content,
     facts: &Facts,
     overrides: &mut Option<Overrides>,
 ) -> Result<Cow<'t, str>, String> {
+    if !content.is_text {
+        return Err("the body is not text".to_owned());
+    }
     let language = match template {
         Template::Literal(text) => return Ok(Cow::Borrowed(text)),
         Template::Broken(error) => return Err(error.to_string()),
         Template::Velocity(language) => language,
     };
-    if std::str::from_utf8(body).is_err() {
-        return Err("the body is not text".to_owned());
-    }
     let overrides = overrides.get_or_insert_default().clone();
     let variables = facts.deployed().map(|deployed| &deployed.variables);
     let variables = variables.into_iter().flatten().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
     let variables = [
-        ("input", Input::value(body.clone(), Rc::clone(facts.parameters()))),
+        ("input", Input::value(content.bytes.clone(), Rc::clone(facts.parameters()))),
         ("util", Util::value()),
         ("context", Value::Object(Rc::new(Context { facts: facts.clone(), overrides }))),
         ("stageVariables", Value::Map(Map::new(variables, Style::Java))),

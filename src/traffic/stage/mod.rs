@@ -20,7 +20,7 @@ pub use canary::Side;
 pub use compiled::{
     BinaryTypes, BodyModel, Chosen, CompiledGatewayResponse, CompiledHttp, CompiledIntegration, CompiledMethod,
     CompiledMock, CompiledResponse, CompiledStage, Deployed, GatewayResponses, Host, Mapped, Required, Staged,
-    TemplateChoice, Unmappable, media_type,
+    TemplateChoice, Unmappable, accepted, media_type,
 };
 pub use directory::Directory;
 pub use keeper::Keeper;

@@ -57,6 +57,14 @@ pub struct Call {
     pub timeout: Duration,
 }
 
+impl Call {
+    /// What is called, as people write it.
+    pub fn uri(&self) -> String {
+        let scheme = if self.origin.secure { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.origin.authority, self.target)
+    }
+}
+
 /// An endpoint's answer.
 pub struct Answer {
     /// The status.

@@ -21,7 +21,7 @@ pub use binary::BinaryTypes;
 pub use gateway_responses::{CompiledGatewayResponse, GatewayResponses};
 pub use integration::{CompiledHttp, CompiledIntegration, CompiledMock, CompiledResponse, Host, Mapped, Unmappable};
 pub use method::{BodyModel, CompiledMethod, Required, Staged};
-pub use templates::{Chosen, TemplateChoice, media_type};
+pub use templates::{Chosen, TemplateChoice, accepted, media_type};
 
 /// A stage as requests see it; never changed, only replaced.
 pub struct CompiledStage {

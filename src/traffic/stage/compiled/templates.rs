@@ -41,6 +41,14 @@ impl TemplateChoice {
     }
 }
 
+/// Of templates by content type the one for what a caller accepts: its own, else JSON's, else the first.
+pub fn accepted<'t, T>(templates: &'t [(String, T)], accept: Option<&str>) -> Option<(&'t str, &'t T)> {
+    let wanted = media_type(accept);
+    let find = |wanted: &str| templates.iter().find(|(content_type, _)| content_type == wanted);
+    let found = find(&wanted).or_else(|| find("application/json")).or_else(|| templates.first());
+    found.map(|(content_type, template)| (content_type.as_str(), template))
+}
+
 /// The media type of a `Content-Type` or of the first entry of an `Accept`, without parameters, in small letters.
 pub fn media_type(header: Option<&str>) -> String {
     let first = header.unwrap_or_default().split([';', ',']).next().unwrap_or_default().trim();
