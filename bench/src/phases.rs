@@ -1,7 +1,8 @@
 //! `phases`: what a method costs that checks, throttles and maps what comes, beside one that passes it on.
 //!
 //! Both are methods of one API on one node, in front of one upstream that answers 1 KB, and get the same requests. They
-//! take turns.
+//! take turns. As fast as answers come, the plain one's upstream never sleeps, and the other's has to be woken by most
+//! requests; at one `--rate` for both that is the same for both.
 
 use std::path::PathBuf;
 
@@ -36,6 +37,9 @@ pub(crate) struct Options {
     /// Keep-alive connections
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
+    /// Requests per second, the same of both methods; left out: as fast as answers come
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
     /// How to write the result
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
@@ -73,7 +77,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     admin.deploy(&api).await?;
     admin.throttle(&api, 1_000_000).await?;
 
-    let load = Load { connections: options.connections, seconds: options.seconds, rate: None };
+    let load = Load { connections: options.connections, seconds: options.seconds, rate: options.rate };
     let (mut plain, mut full) = (Series::default(), Series::default());
     let body = body();
     for _ in 0..options.rounds {

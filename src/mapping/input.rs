@@ -36,12 +36,14 @@ pub struct Input {
 }
 
 impl Input {
-    /// The input of one rendering.
-    pub fn value(body: Bytes, parameters: Rc<Parameters>) -> Value {
+    /// The input of one rendering. `document` is the body as JSON, if somebody has read it already; one of another body
+    /// counts for nothing.
+    pub fn value(body: Bytes, document: Option<Rc<Document>>, parameters: Rc<Parameters>) -> Value {
+        let known = document.filter(|document| document.is_of(&body)).map(Some);
         Value::Object(Rc::new(Self {
             body,
             parameters,
-            document: OnceCell::new(),
+            document: known.map_or_else(OnceCell::new, OnceCell::from),
             json: OnceCell::new(),
             all: OnceCell::new(),
         }))

@@ -2,7 +2,7 @@
 //!
 //! Everything here is compiled when a stage is deployed; a request only evaluates.
 
-mod document;
+pub mod document;
 pub mod input;
 pub mod jsonpath;
 pub mod parameters;

@@ -57,7 +57,7 @@ impl Trial {
         let body = Bytes::from(self.body.clone());
         let object = |members: &Members<String, Json>| plain(&Json::Object(members.clone()));
         let mut variables = vec![
-            ("input", Input::value(body, Rc::new(self.parameters()?))),
+            ("input", Input::value(body, None, Rc::new(self.parameters()?))),
             ("util", Util::value()),
             ("context", object(&self.context)),
             ("stageVariables", object(&self.stage_variables)),

@@ -16,7 +16,7 @@ use super::jsonpath::Tree;
 use super::vtl::{Entries, FEW, Found, List, Map, Origin, Style, Value, write_json_text};
 
 /// A body's text, and what is in it.
-pub(super) struct Document {
+pub struct Document {
     /// The text; behind it, texts that are written with escapes there.
     text: String,
     /// Where those start.
@@ -58,6 +58,16 @@ enum Kind {
     Object(u32),
 }
 
+/// What a value is, for who judges it.
+pub(super) enum Shape<'d> {
+    Null,
+    Bool,
+    Number(Number),
+    Text(&'d str),
+    Array,
+    Object,
+}
+
 /// A value of a document.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'d> {
@@ -67,7 +77,7 @@ pub(super) struct Part<'d> {
 
 impl Document {
     /// Reads a body; nothing, if it is no JSON.
-    pub(super) fn read(body: &[u8]) -> Option<Self> {
+    pub fn read(body: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?.to_owned();
         // Places are kept in 32 bits, those of texts with escapes behind the others.
         if text.len() > u32::MAX as usize / 2 {
@@ -80,6 +90,16 @@ impl Document {
             return Self::read(json.to_string().as_bytes());
         }
         Some(Self { unescaped: text.len() as u32, text: text + &unescaped, nodes })
+    }
+
+    /// Whether it was read from this body, as far as that makes a difference.
+    pub(super) fn is_of(&self, body: &[u8]) -> bool {
+        self.written().as_bytes() == body
+    }
+
+    /// The text that was read.
+    pub(super) fn written(&self) -> &str {
+        &self.text[..self.unescaped as usize]
     }
 
     /// All of it.
@@ -117,25 +137,43 @@ impl<'d> Part<'d> {
     }
 
     /// How many items or members are in it.
-    fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
         match self.node().kind {
             Kind::Array(count) | Kind::Object(count) => count as usize,
             _ => 0,
         }
     }
 
-    fn name(self) -> &'d str {
+    /// Its name, if it is an object's member.
+    pub(super) fn name(self) -> &'d str {
         self.document.span(self.node().name)
     }
 
     /// The items or members.
-    fn children(self) -> impl Iterator<Item = Part<'d>> {
+    pub(super) fn children(self) -> impl Iterator<Item = Part<'d>> {
         let mut at = self.at + 1;
         (0..self.size()).map(move |_| {
             let child = Part { document: self.document, at };
             at = child.node().next;
             child
         })
+    }
+
+    /// What it is.
+    pub(super) fn shape(self) -> Shape<'d> {
+        // What JSON can't write as a number is none that was read.
+        let double = |number| Number::from_f64(number).map_or(Shape::Null, Shape::Number);
+        match self.node().kind {
+            Kind::Null => Shape::Null,
+            Kind::Bool(_) => Shape::Bool,
+            Kind::Int(number) => Shape::Number(number.into()),
+            Kind::Large(number) => Shape::Number(number.into()),
+            Kind::Double(number) => double(number),
+            Kind::Decimal(span) => double(self.document.decimal(span)),
+            Kind::Text(span) => Shape::Text(self.document.span(span)),
+            Kind::Array(_) => Shape::Array,
+            Kind::Object(_) => Shape::Object,
+        }
     }
 
     /// The value, if it isn't an array or object.

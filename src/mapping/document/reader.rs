@@ -128,7 +128,7 @@ impl Reader<'_> {
     fn object(&mut self) -> Option<Kind> {
         let first = self.content.nodes.len();
         // Names that differ mostly do so in their lengths or ends, which is quickly told if they are few.
-        let (mut marks, mut may_repeat) = ([0_u32; FEW], false);
+        let (mut marks, mut repeats) = ([(0_u32, Span::default()); FEW], false);
         let mut count = 0;
         loop {
             match self.sign()? {
@@ -138,9 +138,10 @@ impl Reader<'_> {
             }
             let name = self.quoted()?;
             let mark = mark(self.span(name));
-            may_repeat |= count >= FEW || marks[..count].contains(&mark);
             if let Some(place) = marks.get_mut(count) {
-                *place = mark;
+                *place = (mark, name);
+                let mut before = marks[..count].iter().filter(|(known, _)| *known == mark);
+                repeats |= before.any(|(_, known)| self.span(*known) == self.span(name));
             }
             if self.sign()? != b':' {
                 return None;
@@ -153,7 +154,7 @@ impl Reader<'_> {
                 _ => return None,
             }
         }
-        self.content.has_duplicates |= may_repeat && self.repeats_names(first, count);
+        self.content.has_duplicates |= repeats || count > FEW && self.repeats_names(first, count);
         Some(Kind::Object(count as u32))
     }
 

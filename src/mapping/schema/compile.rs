@@ -97,8 +97,9 @@ impl<'d> Compiler<'d> {
             match (name, value) {
                 ("properties", Value::Object(properties)) => {
                     for (name, schema) in properties {
-                        node.properties.insert(name.clone(), self.id(schema)?);
+                        node.properties.push((name.clone(), self.id(schema)?));
                     }
+                    node.properties.sort();
                 }
                 ("patternProperties", Value::Object(patterns)) => {
                     for (pattern, schema) in patterns {

@@ -6,6 +6,7 @@ use super::budget::Budget;
 use super::words::Report;
 use super::{MAX_FINDING, MAX_FINDINGS, Schema, UNKNOWN, walk};
 use crate::fuzz::{Dice, Target};
+use crate::mapping::document::Document;
 
 const WORDS: &[&str] = &[
     "{",
@@ -175,12 +176,12 @@ fn check(bytes: &[u8]) {
     // Each may have remarks beside it.
     assert!(problems.len() <= 2 * MAX_FINDINGS, "{} findings", problems.len());
     assert_eq!(schema.problems(body.as_bytes()), problems, "another time something else is found");
-    let Ok(value) = serde_json::from_str::<Value>(body) else {
+    let Some(document) = Document::read(body.as_bytes()) else {
         return assert_eq!(problems, [UNKNOWN]);
     };
     // With less to spend the same is found, or it is not enough.
     let mut report = Report::speaking();
-    if walk::check(&schema.nodes, &value, Budget(2000), &mut report).is_ok() {
+    if walk::check(&schema.nodes, document.root(), Budget(2000), &mut report).is_ok() {
         assert_eq!(report.into_findings(), problems, "with little to spend something else is found");
     }
     if model.contains("$ref") || problems == [UNKNOWN] {

@@ -2,41 +2,42 @@
 
 use std::cmp::Ordering;
 
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
 
-use super::node::{Bound, Keyword, type_of};
+use super::node::{Bound, Keyword, Type};
+use super::value::Value;
 use super::words::{Names, Report};
+use crate::mapping::document::Shape;
 
 /// Checks a value with a keyword that needs nothing else. Each applies to values of one type, but for two.
-pub(super) fn check(keyword: &Keyword, value: &Value, report: &mut Report) {
-    match (keyword, value) {
-        (Keyword::NoOtherItems(listed), Value::Array(items)) if items.len() > *listed => {
-            let found = items.len();
+pub(super) fn check(keyword: &Keyword, value: &Value<'_>, report: &mut Report) {
+    let size = value.part.size();
+    match (keyword, &value.shape) {
+        (Keyword::NoOtherItems(listed), Shape::Array) if size > *listed => {
             report
-                .wrong(format_args!("schema only allows {listed} elements in array but instance has {found} elements"));
+                .wrong(format_args!("schema only allows {listed} elements in array but instance has {size} elements"));
         }
-        (Keyword::Enum(values, rule), value) if !rule.allows(value) => {
+        (Keyword::Enum(values, rule), _) if !rule.allows(&value.json()) => {
+            let value = value.json();
             report.wrong(format_args!("instance value ({value}) not found in enum (possible values: {values})"));
         }
-        (Keyword::MaxItems(most), Value::Array(items)) if items.len() as u64 > *most => {
-            let found = items.len();
+        (Keyword::MaxItems(most), Shape::Array) if size as u64 > *most => {
             report.wrong(format_args!(
-                "array is too long: must have at most {most} elements but instance has {found} elements"
+                "array is too long: must have at most {most} elements but instance has {size} elements"
             ));
         }
-        (Keyword::MinItems(least), Value::Array(items)) if (items.len() as u64) < *least => {
-            let found = items.len();
+        (Keyword::MinItems(least), Shape::Array) if (size as u64) < *least => {
             report.wrong(format_args!(
-                "array is too short: must have at least {least} elements but instance has {found} elements"
+                "array is too short: must have at least {least} elements but instance has {size} elements"
             ));
         }
-        (Keyword::MaxLength(most), Value::String(text)) => {
+        (Keyword::MaxLength(most), Shape::Text(text)) => {
             let length = text.chars().count();
             if length as u64 > *most {
                 report.wrong(format_args!("string \"{text}\" is too long (length: {length}, maximum allowed: {most})"));
             }
         }
-        (Keyword::MinLength(least), Value::String(text)) => {
+        (Keyword::MinLength(least), Shape::Text(text)) => {
             let length = text.chars().count();
             if (length as u64) < *least {
                 report.wrong(format_args!(
@@ -44,19 +45,17 @@ pub(super) fn check(keyword: &Keyword, value: &Value, report: &mut Report) {
                 ));
             }
         }
-        (Keyword::MaxProperties(most), Value::Object(members)) if members.len() as u64 > *most => {
-            let found = members.len();
+        (Keyword::MaxProperties(most), Shape::Object) if size as u64 > *most => {
             report.wrong(format_args!(
-                "object has too many properties (found {found} but schema requires at most {most})"
+                "object has too many properties (found {size} but schema requires at most {most})"
             ));
         }
-        (Keyword::MinProperties(least), Value::Object(members)) if (members.len() as u64) < *least => {
-            let found = members.len();
+        (Keyword::MinProperties(least), Shape::Object) if (size as u64) < *least => {
             report.wrong(format_args!(
-                "object has too few properties (found {found} but schema requires at least {least})"
+                "object has too few properties (found {size} but schema requires at least {least})"
             ));
         }
-        (Keyword::Maximum(Bound { limit, exclusive }), Value::Number(number)) => match compare(number, limit) {
+        (Keyword::Maximum(Bound { limit, exclusive }), Shape::Number(number)) => match compare(number, limit) {
             Ordering::Greater => report.wrong(format_args!(
                 "numeric instance is greater than the required maximum (maximum: {limit}, found: {number})"
             )),
@@ -65,7 +64,7 @@ pub(super) fn check(keyword: &Keyword, value: &Value, report: &mut Report) {
             }
             Ordering::Equal | Ordering::Less => {}
         },
-        (Keyword::Minimum(Bound { limit, exclusive }), Value::Number(number)) => match compare(number, limit) {
+        (Keyword::Minimum(Bound { limit, exclusive }), Shape::Number(number)) => match compare(number, limit) {
             Ordering::Less => report.wrong(format_args!(
                 "numeric instance is lower than the required minimum (minimum: {limit}, found: {number})"
             )),
@@ -75,34 +74,29 @@ pub(super) fn check(keyword: &Keyword, value: &Value, report: &mut Report) {
             }
             Ordering::Equal | Ordering::Greater => {}
         },
-        (Keyword::MultipleOf(divisor, rule), Value::Number(number)) if !rule.allows(value) => {
+        (Keyword::MultipleOf(divisor, rule), Shape::Number(number)) if !rule.allows(&value.json()) => {
             report.wrong(format_args!("remainder of division is not zero ({number} / {divisor})"));
         }
-        (Keyword::Required(names), Value::Object(members)) => {
-            let missing = missing(names, members);
+        (Keyword::Required(names), Shape::Object) => {
+            let missing = value.missing(names);
             if !missing.is_empty() {
                 let missing = Names(&missing);
                 report.wrong(format_args!("object has missing required properties ({missing})"));
             }
         }
-        (Keyword::Type(types), value) if !types.contain(type_of(value)) => {
-            let (found, names) = (type_of(value), types.names());
+        (Keyword::Type(types), shape) if !types.contain(Type::of(shape)) => {
+            let (found, names) = (Type::of(shape).name(), types.names());
             let allowed = Names(&names);
             report.wrong(format_args!(
                 "instance type ({found}) does not match any allowed primitive type (allowed: {allowed})"
             ));
         }
-        (Keyword::UniqueItems(rule), Value::Array(_)) if !rule.allows(value) => {
+        (Keyword::UniqueItems(rule), Shape::Array) if !rule.allows(&value.json()) => {
             report.wrong(format_args!("array must not contain duplicate elements"));
         }
-        (Keyword::Format(format), Value::String(text)) => format.check(text, value, report),
+        (Keyword::Format(format), Shape::Text(text)) => format.check(text, report),
         _ => {}
     }
-}
-
-/// The names that an object lacks.
-pub(super) fn missing<'n>(names: &'n [String], members: &Map<String, Value>) -> Vec<&'n str> {
-    names.iter().map(String::as_str).filter(|name| !members.contains_key(*name)).collect()
 }
 
 /// Whole numbers are compared exactly, others as far as a double goes.

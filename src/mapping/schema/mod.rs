@@ -20,12 +20,15 @@ mod format;
 mod keywords;
 mod node;
 mod rule;
+mod value;
 mod walk;
 mod words;
 
 use budget::{Budget, Exhausted};
 use node::Node;
 use words::Report;
+
+use super::document::Document;
 
 /// A body has at most so many findings; the others are not looked for.
 const MAX_FINDINGS: usize = 20;
@@ -98,12 +101,15 @@ impl Schema {
 
     /// What is wrong with a body, in AWS's words and order; nothing if it fits.
     pub fn problems(&self, body: &[u8]) -> Vec<String> {
-        let Ok(value) = serde_json::from_slice(body) else {
-            return vec![UNKNOWN.to_owned()];
-        };
-        let budget = Budget(CHECKS + CHECKS_PER_BYTE * body.len() as u64);
+        self.problems_of(Document::read(body).as_ref())
+    }
+
+    /// The same for a body that was read; nothing was, if it is no JSON.
+    pub fn problems_of(&self, body: Option<&Document>) -> Vec<String> {
+        let Some(body) = body else { return vec![UNKNOWN.to_owned()] };
+        let budget = Budget(CHECKS + CHECKS_PER_BYTE * body.written().len() as u64);
         let mut report = Report::speaking();
-        match walk::check(&self.nodes, &value, budget, &mut report) {
+        match walk::check(&self.nodes, body.root(), budget, &mut report) {
             Ok(()) => report.into_findings(),
             Err(Exhausted) => vec![UNKNOWN.to_owned()],
         }

@@ -1,11 +1,10 @@
 //! What a schema says, in the shape that checks need.
 
-use std::collections::HashMap;
-
 use serde_json::{Number, Value};
 
 use super::format::Format;
 use super::rule::{Pattern, Rule};
+use crate::mapping::document::Shape;
 
 /// A schema's place among the compiled ones.
 pub(super) type Id = usize;
@@ -17,8 +16,8 @@ pub(super) struct Node {
     pub(super) keywords: Vec<Keyword>,
     /// A `format` that nobody knows.
     pub(super) unknown_format: Option<String>,
-    /// The schemas of properties, by name.
-    pub(super) properties: HashMap<String, Id>,
+    /// The schemas of properties, in the order of their names.
+    pub(super) properties: Vec<(String, Id)>,
     /// The schemas of properties whose names match.
     pub(super) pattern_properties: Vec<(Pattern, Id)>,
     /// The schema of all other properties.
@@ -87,6 +86,18 @@ pub(super) struct Bound {
 /// The primitive types, in the order in which the validator names them.
 const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
 
+/// A primitive type, by its place in [`TYPES`].
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Type {
+    Array,
+    Boolean,
+    Integer,
+    Null,
+    Number,
+    Object,
+    String,
+}
+
 /// A set of primitive types: a bit for each of [`TYPES`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Types(u8);
@@ -107,25 +118,32 @@ impl Types {
         Self(TYPES.iter().position(|known| *known == name).map_or(0, |at| 1 << at))
     }
 
-    pub(super) fn contain(self, name: &str) -> bool {
-        self.0 & Self::of(name).0 != 0
+    pub(super) fn contain(self, kind: Type) -> bool {
+        self.0 & (1 << kind as u8) != 0
     }
 
     pub(super) fn names(self) -> Vec<&'static str> {
-        TYPES.iter().copied().filter(|name| self.contain(name)).collect()
+        let known = TYPES.iter().enumerate();
+        known.filter(|(at, _)| self.0 & (1 << at) != 0).map(|(_, name)| *name).collect()
     }
 }
 
-/// The primitive type of a value.
-pub(super) fn type_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if is_integer(number) => "integer",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
+impl Type {
+    /// The type of a value.
+    pub(super) fn of(shape: &Shape<'_>) -> Self {
+        match shape {
+            Shape::Null => Self::Null,
+            Shape::Bool => Self::Boolean,
+            Shape::Number(number) if is_integer(number) => Self::Integer,
+            Shape::Number(_) => Self::Number,
+            Shape::Text(_) => Self::String,
+            Shape::Array => Self::Array,
+            Shape::Object => Self::Object,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        TYPES[self as usize]
     }
 }
 

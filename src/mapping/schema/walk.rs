@@ -1,15 +1,17 @@
 //! The walk over a body, schema by schema and value by value.
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::MAX_DEPTH;
 use super::budget::{Budget, Exhausted};
-use super::keywords::{self, missing};
+use super::keywords;
 use super::node::{Id, Items, Keyword, Node};
+use super::value::Value;
 use super::words::{Names, Report};
+use crate::mapping::document::{Part, Shape};
 
 /// Checks a value with the first of these schemas, within the budget.
-pub(super) fn check(nodes: &[Node], value: &Value, budget: Budget, report: &mut Report) -> Result<(), Exhausted> {
+pub(super) fn check(nodes: &[Node], value: Part<'_>, budget: Budget, report: &mut Report) -> Result<(), Exhausted> {
     Walk { nodes, budget, depth: 0 }.visit(0, value, report)
 }
 
@@ -20,8 +22,12 @@ struct Walk<'s> {
 }
 
 impl<'s> Walk<'s> {
-    fn visit(&mut self, id: Id, value: &Value, report: &mut Report) -> Result<(), Exhausted> {
-        self.budget.spend(1 + weight(value))?;
+    fn visit(&mut self, id: Id, part: Part<'_>, report: &mut Report) -> Result<(), Exhausted> {
+        self.judge(id, &Value::of(part), report)
+    }
+
+    fn judge(&mut self, id: Id, value: &Value<'_>, report: &mut Report) -> Result<(), Exhausted> {
+        self.budget.spend(1 + value.weight())?;
         if self.depth == MAX_DEPTH {
             return Err(Exhausted);
         }
@@ -44,10 +50,10 @@ impl<'s> Walk<'s> {
     }
 
     /// Checks what is in a value.
-    fn descend(&mut self, node: &'s Node, value: &Value, report: &mut Report) -> Result<(), Exhausted> {
-        match value {
-            Value::Array(items) => {
-                for (at, item) in items.iter().enumerate() {
+    fn descend(&mut self, node: &'s Node, value: &Value<'_>, report: &mut Report) -> Result<(), Exhausted> {
+        match value.shape {
+            Shape::Array => {
+                for (at, item) in value.part.children().enumerate() {
                     let schema = match &node.items {
                         Items::Each(each) => Some(*each),
                         Items::Listed(listed) => listed.get(at).copied().or(node.other_items),
@@ -61,19 +67,18 @@ impl<'s> Walk<'s> {
                     }
                 }
             }
-            Value::Object(members) => {
-                let mut members: Vec<_> = members.iter().collect();
-                members.sort_unstable_by_key(|(name, _)| *name);
-                for (name, member) in members {
-                    for schema in self.schemas_of(node, name)? {
+            Shape::Object => {
+                for member in &value.members {
+                    let schemas = self.schemas_of(node, member.name())?;
+                    for schema in schemas.iter() {
                         if report.is_complete() {
                             return Ok(());
                         }
-                        self.visit(schema, member, report)?;
+                        self.visit(schema, *member, report)?;
                     }
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            Shape::Null | Shape::Bool | Shape::Number(_) | Shape::Text(_) => {}
         }
         Ok(())
     }
@@ -82,10 +87,10 @@ impl<'s> Walk<'s> {
         &mut self,
         keyword: &'s Keyword,
         node: &'s Node,
-        value: &Value,
+        value: &Value<'_>,
         report: &mut Report,
     ) -> Result<(), Exhausted> {
-        match (keyword, value) {
+        match (keyword, &value.shape) {
             (Keyword::AllOf(all), _) => {
                 let (matched, of) = (self.matched(all, value)?, all.len());
                 if matched < of {
@@ -113,10 +118,10 @@ impl<'s> Walk<'s> {
                     report.wrong(format_args!("instance matched a schema which it should not have"));
                 }
             }
-            (Keyword::Dependencies { properties, schemas }, Value::Object(members)) => {
+            (Keyword::Dependencies { properties, schemas }, Shape::Object) => {
                 for (property, needed) in properties {
-                    let missing = missing(needed, members);
-                    if members.contains_key(property) && !missing.is_empty() {
+                    let missing = value.missing(needed);
+                    if value.has(property) && !missing.is_empty() {
                         let (needed, missing) = (Names(needed), Names(&missing));
                         report.wrong(format_args!(
                             "property \"{property}\" of object has missing property dependencies \
@@ -125,19 +130,18 @@ impl<'s> Walk<'s> {
                     }
                 }
                 for (property, schema) in schemas {
-                    if members.contains_key(property) {
-                        self.visit(*schema, value, report)?;
+                    if value.has(property) {
+                        self.judge(*schema, value, report)?;
                     }
                 }
             }
-            (Keyword::NoOtherProperties, Value::Object(members)) => {
+            (Keyword::NoOtherProperties, Shape::Object) => {
                 let mut others = Vec::new();
-                for name in members.keys() {
-                    if self.schemas_of(node, name)?.is_empty() {
-                        others.push(name);
+                for member in &value.members {
+                    if self.schemas_of(node, member.name())?.iter().next().is_none() {
+                        others.push(member.name());
                     }
                 }
-                others.sort_unstable();
                 if !others.is_empty() {
                     let others = Names(&others);
                     report.wrong(format_args!(
@@ -145,52 +149,54 @@ impl<'s> Walk<'s> {
                     ));
                 }
             }
-            (Keyword::Pattern(source, pattern), Value::String(text)) => {
-                if !pattern.matches(value, &mut self.budget)? {
+            (Keyword::Pattern(source, pattern), Shape::Text(text)) => {
+                if !pattern.matches(&(*text).into(), &mut self.budget)? {
                     report.wrong(format_args!("ECMA 262 regex \"{source}\" does not match input string \"{text}\""));
                 }
             }
-            (keyword, value) => keywords::check(keyword, value, report),
+            (keyword, _) => keywords::check(keyword, value, report),
         }
         Ok(())
     }
 
     /// How many of these schemas a value matches.
-    fn matched(&mut self, schemas: &[Id], value: &Value) -> Result<usize, Exhausted> {
+    fn matched(&mut self, schemas: &[Id], value: &Value<'_>) -> Result<usize, Exhausted> {
         let mut matched = 0;
         for schema in schemas {
             let mut report = Report::silent();
-            self.visit(*schema, value, &mut report)?;
+            self.judge(*schema, value, &mut report)?;
             matched += usize::from(!report.failed());
         }
         Ok(matched)
     }
 
     /// The schemas of a property; those of others only if it has none of its own.
-    fn schemas_of(&mut self, node: &Node, name: &str) -> Result<Vec<Id>, Exhausted> {
-        let mut schemas: Vec<Id> = node.properties.get(name).copied().into_iter().collect();
+    fn schemas_of(&mut self, node: &Node, name: &str) -> Result<Schemas, Exhausted> {
+        let own = node.properties.binary_search_by_key(&name, |(known, _)| known);
+        let mut schemas = Schemas { own: own.ok().map(|at| node.properties[at].1), others: Vec::new() };
         if !node.pattern_properties.is_empty() {
-            let name = Value::from(name);
+            let name = Json::from(name);
             for (pattern, schema) in &node.pattern_properties {
                 if pattern.matches(&name, &mut self.budget)? {
-                    schemas.push(*schema);
+                    schemas.others.push(*schema);
                 }
             }
         }
-        if schemas.is_empty() {
-            schemas.extend(node.other_properties);
+        if schemas.iter().next().is_none() {
+            schemas.own = node.other_properties;
         }
         Ok(schemas)
     }
 }
 
-/// How much more than one check a check of this value is.
-fn weight(value: &Value) -> u64 {
-    let size = match value {
-        Value::Array(items) => items.len(),
-        Value::Object(members) => members.len(),
-        Value::String(text) => text.len() / 16,
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-    };
-    size as u64
+/// The schemas of one property, mostly a single one.
+struct Schemas {
+    own: Option<Id>,
+    others: Vec<Id>,
+}
+
+impl Schemas {
+    fn iter(&self) -> impl Iterator<Item = Id> {
+        self.own.into_iter().chain(self.others.iter().copied())
+    }
 }

@@ -130,7 +130,7 @@ fn variables(body: &'static str) -> Vec<(&'static str, Value)> {
         ("l", Value::list(vec![Value::Int(3), "b".into(), Value::Null, inner.clone()], Style::Java)),
         ("m", Value::Map(Map::new([("a".into(), inner), ("".into(), Value::Bool(false))], Style::Java))),
         ("context", Value::Map(Map::new([("stage".into(), "test".into())], Style::Silent))),
-        ("input", Input::value(Bytes::from_static(body.as_bytes()), parameters.into())),
+        ("input", Input::value(Bytes::from_static(body.as_bytes()), None, parameters.into())),
         ("util", Util::value()),
     ]
 }

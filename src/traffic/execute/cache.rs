@@ -28,7 +28,7 @@ pub(super) enum Found {
 
 /// Looks for an answer that is kept. Source: data-plane reference, 16.
 pub(super) async fn look(accepted: Accepted, outcome: &mut Outcome) -> Result<Found, Refusal> {
-    let Some(policy) = &accepted.0.method.staged.cache else { return Ok(Found::Nothing(accepted, None)) };
+    let Some(policy) = &accepted.routed.method.staged.cache else { return Ok(Found::Nothing(accepted, None)) };
     let facts = outcome.facts();
     let key = {
         let sources = Sources::new(facts);

@@ -1,6 +1,7 @@
 //! Fifth phase: the call that is made of the request: URI, query, headers and body for the endpoint.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use super::outcome::Outcome;
 use super::rendering::{self, Overrides};
 use super::route::Routed;
 use super::sources::Sources;
+use crate::mapping::document::Document;
 use crate::mapping::parameters::Target;
 use crate::mapping::query::{self, Query};
 use crate::model::rest::{ContentHandling, GatewayResponseType};
@@ -46,7 +48,7 @@ pub(super) enum Call {
 }
 
 pub(super) async fn prepare(accepted: Accepted, outcome: &mut Outcome, clock: &Clock) -> Result<Prepared, Refusal> {
-    let mut routed = accepted.0;
+    let Accepted { mut routed, document } = accepted;
     let mut overrides = None;
     let method = Arc::clone(&routed.method);
     let call = match &method.integration {
@@ -55,12 +57,12 @@ pub(super) async fn prepare(accepted: Accepted, outcome: &mut Outcome, clock: &C
             if !http.proxy {
                 outcome.traced(&trace);
             }
-            let call = called(&mut routed, http, outcome.facts(), &mut overrides, &trace).await?;
+            let call = called(&mut routed, http, document, outcome.facts(), &mut overrides, &trace).await?;
             journal::call(outcome, &call);
             Call::Http(call)
         }
         CompiledIntegration::Mock(mock) => {
-            Call::Mock(mocked(&mut routed, mock, outcome.facts(), &mut overrides).await?)
+            Call::Mock(mocked(&mut routed, mock, document, outcome.facts(), &mut overrides).await?)
         }
         CompiledIntegration::Unsupported(kind) => {
             return Err(Refusal::configuration(format_args!(
@@ -88,12 +90,13 @@ pub(super) async fn prepare(accepted: Accepted, outcome: &mut Outcome, clock: &C
 async fn mocked(
     routed: &mut Routed,
     mock: &CompiledMock,
+    document: Option<Rc<Document>>,
     facts: &Facts,
     overrides: &mut Option<Overrides>,
 ) -> Result<Option<i64>, Refusal> {
     let body = routed.request.take_body().whole(u64::MAX).await.map_err(Refusal::body)?;
     let content = convert(body, mock.content_handling, facts)?;
-    let said = match transform(&mock.templates, &content, facts, overrides)? {
+    let said = match transform(&mock.templates, &content, document, facts, overrides)? {
         Some(rendered) => status_code(&rendered),
         // Without a template and a body there is no status: the default response answers.
         None if content.bytes.is_empty() => return Ok(None),
@@ -110,6 +113,7 @@ async fn mocked(
 async fn called(
     routed: &mut Routed,
     http: &CompiledHttp,
+    document: Option<Rc<Document>>,
     facts: &Facts,
     overrides: &mut Option<Overrides>,
     trace: &str,
@@ -127,7 +131,7 @@ async fn called(
         let content = convert(bytes.clone(), http.content_handling, facts)?;
         body = Body::Whole(content.bytes.clone());
         if !http.proxy {
-            if let Some(rendered) = transform(&http.templates, &content, facts, overrides)? {
+            if let Some(rendered) = transform(&http.templates, &content, document, facts, overrides)? {
                 body = Body::Whole(Bytes::from(rendered.into_owned()));
             }
             if !bears_body(&method) {
@@ -156,11 +160,12 @@ fn convert(body: Bytes, handling: Option<ContentHandling>, facts: &Facts) -> Res
 fn transform<'t>(
     templates: &'t TemplateChoice,
     content: &Content,
+    document: Option<Rc<Document>>,
     facts: &Facts,
     overrides: &mut Option<Overrides>,
 ) -> Result<Option<Cow<'t, str>>, Refusal> {
     match templates.choose(facts.head().headers.last_text(CONTENT_TYPE.as_str())) {
-        Chosen::Template(template) => rendering::render(template, content, facts, overrides)
+        Chosen::Template(template) => rendering::render(template, content, document, facts, overrides)
             .map(Some)
             .map_err(|error| Refusal::configuration(format_args!("Unable to transform request: {error}"))),
         Chosen::Passes => Ok(None),

@@ -63,7 +63,7 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
             {
                 mapped.append(CONTENT_TYPE, value);
             }
-            let rendered = rendering::render(template, &content, facts, &mut overrides)
+            let rendered = rendering::render(template, &content, None, facts, &mut overrides)
                 .map_err(|error| Refusal::configuration(format_args!("Unable to transform response: {error}")))?;
             Bytes::from(rendered.into_owned())
         }

@@ -1,8 +1,8 @@
 //! Fourth phase: is the request what the method asks for: its parameters, then its body.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
-use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
@@ -13,11 +13,16 @@ use super::journal;
 use super::outcome::Outcome;
 use super::route::Routed;
 use super::sources::Sources;
+use crate::mapping::document::Document;
 use crate::model::rest::GatewayResponseType;
 use crate::traffic::message::{Body, Refusal};
 
 /// A request that the method takes.
-pub(super) struct Accepted(pub(super) Routed);
+pub(super) struct Accepted {
+    pub(super) routed: Routed,
+    /// The body as JSON, where a model has judged it.
+    pub(super) document: Option<Rc<Document>>,
+}
 
 pub(super) async fn accept(admitted: Admitted, outcome: &mut Outcome) -> Result<Accepted, Refusal> {
     let mut routed = admitted.0;
@@ -27,9 +32,11 @@ pub(super) async fn accept(admitted: Admitted, outcome: &mut Outcome) -> Result<
     journal::request(outcome, &routed);
     check_parameters(outcome.facts())?;
     let content_type = routed.request.headers.last_text(CONTENT_TYPE.as_str());
+    let mut document = None;
     if routed.method.model(content_type).is_some() {
         let body = routed.request.take_body().whole(u64::MAX).await.map_err(Refusal::body)?;
-        check_body(&body, outcome.facts())?;
+        document = Document::read(&body).map(Rc::new);
+        check_body(document.as_deref(), outcome.facts())?;
         routed.request.body = if body.is_empty() { Body::Empty } else { Body::Whole(body) };
     }
     outcome.decided("method request", |facts| {
@@ -40,7 +47,7 @@ pub(super) async fn accept(admitted: Admitted, outcome: &mut Outcome) -> Result<
         let body = if is_checked { "the body fits its model" } else { "the body is not checked" };
         format!("{required} required parameters are there, {body}")
     });
-    Ok(Accepted(routed))
+    Ok(Accepted { routed, document })
 }
 
 fn check_parameters(facts: &Facts) -> Result<(), Refusal> {
@@ -66,11 +73,11 @@ fn check_parameters(facts: &Facts) -> Result<(), Refusal> {
 
 /// Checks a body against the model for its content type. Callers are not told what is wrong, unless the API wants them
 /// to be.
-fn check_body(body: &Bytes, facts: &Facts) -> Result<(), Refusal> {
+fn check_body(body: Option<&Document>, facts: &Facts) -> Result<(), Refusal> {
     let content_type = facts.head().headers.last_text(CONTENT_TYPE.as_str());
     let Some(model) = facts.method().and_then(|method| method.model(content_type)) else { return Ok(()) };
     let model = model.as_ref().map_err(Refusal::configuration)?;
-    let problems = model.problems(body);
+    let problems = model.problems_of(body);
     if problems.is_empty() {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::content::Content;
 use super::facts::{Facts, NAMES};
+use crate::mapping::document::Document;
 use crate::mapping::input::Input;
 use crate::mapping::template::Template;
 use crate::mapping::util::Util;
@@ -74,11 +75,12 @@ pub(super) fn override_headers(headers: &mut Headers, overrides: Vec<(String, Ve
     }
 }
 
-/// Renders a template over a body, which is the request's or the endpoint's answer, and must be text. The error says what
-/// went wrong, for the log.
+/// Renders a template over a body, which is the request's or the endpoint's answer, and must be text. `document` is the
+/// body as JSON, if somebody has read it already. The error says what went wrong, for the log.
 pub(super) fn render<'t>(
     template: &'t Template,
     content: &Content,
+    document: Option<Rc<Document>>,
     facts: &Facts,
     overrides: &mut Option<Overrides>,
 ) -> Result<Cow<'t, str>, String> {
@@ -94,7 +96,7 @@ pub(super) fn render<'t>(
     let variables = facts.deployed().map(|deployed| &deployed.variables);
     let variables = variables.into_iter().flatten().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
     let variables = [
-        ("input", Input::value(content.bytes.clone(), Rc::clone(facts.parameters()))),
+        ("input", Input::value(content.bytes.clone(), document, Rc::clone(facts.parameters()))),
         ("util", Util::value()),
         ("context", Value::Object(Rc::new(Context { facts: facts.clone(), overrides }))),
         ("stageVariables", Value::Map(Map::new(variables, Style::Java))),
