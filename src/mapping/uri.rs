@@ -66,6 +66,33 @@ impl Uri {
         }
     }
 
+    /// The names of its placeholders.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Placeholder(name) => Some(name.as_str()),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// How much there is of it: bytes of text, and one for each placeholder.
+    pub fn length(&self) -> usize {
+        let length = |part: &Part| if let Part::Text(text) = part { text.len() } else { 1 };
+        self.parts.iter().map(length).sum()
+    }
+
+    /// What stands before and behind a piece of its text, at the first place where it does.
+    pub fn split(&self, marker: &str) -> Option<(Self, Self)> {
+        let found = self.parts.iter().enumerate().find_map(|(at, part)| match part {
+            Part::Text(text) => Some((at, text.split_once(marker)?)),
+            Part::Placeholder(_) => None,
+        });
+        let (at, (before, after)) = found?;
+        let text = |text: &str| Some(Part::Text(text.to_owned())).filter(|_| !text.is_empty());
+        let start = self.parts[..at].iter().cloned().chain(text(before));
+        let end = text(after).into_iter().chain(self.parts[at + 1..].iter().cloned());
+        Some((Self { parts: start.collect() }, Self { parts: end.collect() }))
+    }
+
     /// Fills the placeholders in.
     pub fn render<'a>(&self, value_of: impl Fn(&str) -> Option<&'a str>) -> String {
         let mut out = String::with_capacity(64);
@@ -116,6 +143,22 @@ mod tests {
     #[test]
     fn values_are_not_read_again() {
         check("http://h/${stageVariables.odd}/{odd}", "http://h/{id}/${stageVariables.host}");
+    }
+
+    #[test]
+    fn uris_are_split_at_their_text() {
+        for (text, marker, expected) in [
+            ("a/{b}/c/d", "/c", Some(("a/{b}", "/d", 3))),
+            ("a:b:c", ":", Some(("a", "b:c", 1))),
+            ("{a}:", ":", Some(("{a}", "", 1))),
+            ("{:}", ":", None),
+            ("a", ":", None),
+        ] {
+            let found = Uri::compile(text, &Strings::new()).split(marker);
+            let shown = found.map(|(start, end)| (start.render(|_| None), end.render(|_| None), start.length()));
+            let expected = expected.map(|(start, end, length)| (start.to_owned(), end.to_owned(), length));
+            assert_eq!(shown, expected, "{text}");
+        }
     }
 
     #[test]

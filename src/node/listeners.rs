@@ -25,6 +25,7 @@ use crate::traffic::execute::{Execute, Limits, Owner, address};
 use crate::traffic::ingress::guard::{Guard, Patience, Turn};
 use crate::traffic::ingress::listener as traffic_listener;
 use crate::traffic::integration::Upstream;
+use crate::traffic::integration::aws::Aws;
 use crate::traffic::stage::Directory;
 
 /// A caller has so long to send the head of its request.
@@ -90,6 +91,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) explain: Explain,
     pub(super) tls: Upstream,
+    pub(super) aws: Aws,
     pub(super) recorder: PrometheusHandle,
     pub(super) ready: Arc<AtomicBool>,
     /// Held while a backup is received: one at a time takes the disk's room.
@@ -222,8 +224,8 @@ struct Worker {
 impl Worker {
     fn new(shared: Shared, port: u16) -> Self {
         let (directory, tls, clock) = (shared.directory.clone(), Arc::clone(shared.tls.plain()), shared.clock.clone());
-        let owner = Arc::clone(&shared.owner);
-        let execute = Execute::new(directory, tls, clock, owner, shared.limits, shared.explain.clone());
+        let (owner, aws) = (Arc::clone(&shared.owner), shared.aws.clone());
+        let execute = Execute::new(directory, tls, aws, clock, owner, shared.limits, shared.explain.clone());
         Self { execute, shared, port }
     }
 

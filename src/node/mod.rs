@@ -23,6 +23,7 @@ use crate::observe::{metrics, process};
 use crate::traffic::execute::Owner;
 use crate::traffic::execute::invoke::Invoker;
 use crate::traffic::integration::Upstream;
+use crate::traffic::integration::aws::{Aws, Environment};
 use crate::traffic::stage::{Directory, Keeper};
 
 pub use config::{Config, Error as ConfigError};
@@ -114,7 +115,8 @@ impl Node {
         };
 
         let owner = Arc::new(Owner { account: config.account.clone(), region: config.region.clone() });
-        let invoker = Invoker::new(tls.clone(), clock.clone(), Arc::clone(&owner), config.limits);
+        let aws = Aws::new(Environment::of_this_process(), &config.region, clock.clone(), Arc::clone(tls.plain()));
+        let invoker = Invoker::new(tls.clone(), aws.clone(), clock.clone(), Arc::clone(&owner), config.limits);
         let clock_of_stories = clock.clone();
         let control = Control::new(catalog, clock.clone(), invoker, settings);
         let shared = listeners::Shared {
@@ -126,6 +128,7 @@ impl Node {
             limits: config.limits,
             explain: stories::tell(&cluster, &clock_of_stories),
             tls,
+            aws,
             recorder: recorder.clone(),
             ready: Arc::default(),
             restoring: Arc::default(),

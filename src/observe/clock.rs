@@ -19,6 +19,12 @@ impl Clock {
         Self(Arc::new(move || UNIX_EPOCH + Duration::from_secs(seconds)))
     }
 
+    /// A clock that a test moves.
+    #[cfg(test)]
+    pub fn told_by(tell: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
     /// Time since 1970; zero if the machine believes that it is earlier.
     pub fn since_epoch(&self) -> Duration {
         (self.0)().duration_since(UNIX_EPOCH).unwrap_or_default()

@@ -169,7 +169,12 @@ pub(super) fn check(integration: &Integration, method: &Method) -> Result<(), Er
             }
             Some(_) => {}
         }
-        check_uri(integration.kind, integration.uri.as_deref().unwrap_or_default())?;
+        let uri = integration.uri.as_deref().unwrap_or_default();
+        check_uri(integration.kind, uri)?;
+        // Functions can permit the gateway themselves; no other service can.
+        if integration.kind == IntegrationType::Aws && integration.credentials.is_none() && !is_of_lambda(uri) {
+            return Err(Error::bad_request("Role ARN must be specified for AWS integrations"));
+        }
     }
     for (target, source) in &integration.request_parameters {
         expressions::check_request(target, source, &method.request_parameters)?;
@@ -217,6 +222,11 @@ fn check_uri(kind: IntegrationType, uri: &str) -> Result<(), Error> {
             Ok(())
         }
     }
+}
+
+/// Whether an ARN that was checked is one of Lambda's.
+fn is_of_lambda(uri: &str) -> bool {
+    uri.split(':').nth(4) == Some("lambda")
 }
 
 pub(super) fn check_content_types(templates: Option<&Templates>) -> Result<(), Error> {

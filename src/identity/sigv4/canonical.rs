@@ -7,13 +7,28 @@ use percent_encoding::percent_decode;
 
 use super::Request;
 
-/// The canonical form of a request. API Gateway normalizes paths, as all services but S3 do.
-pub(super) fn canonical(request: &Request<'_>, signed: &[String], payload: &str, normalized: bool) -> String {
-    let mut out = String::with_capacity(512);
+/// How a service reads paths when it checks signatures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Paths {
+    /// Without `.`, `..` and doubled slashes, and what is encoded is encoded once more: API Gateway, and all but S3.
+    Normalized,
+    /// Encoded once more, and otherwise as they are.
+    #[cfg(test)]
+    Unnormalized,
+    /// As they are, which must be encoded with as few bytes as can be: S3, whose keys are any text.
+    Encoded,
+}
+
+/// The canonical form of a request; `signed` are names of header fields in small letters.
+pub(super) fn canonical(request: &Request<'_>, signed: &[impl AsRef<str>], payload: &str, paths: Paths) -> String {
+    let mut out = String::with_capacity(1024);
     let _ = writeln!(out, "{}", request.method);
-    let path = if normalized { normalize(request.path) } else { Cow::Borrowed(request.path) };
+    let path = if paths == Paths::Normalized { normalize(request.path) } else { Cow::Borrowed(request.path) };
     let path = if path.is_empty() { "/" } else { &path };
-    encode_into(&mut out, path.as_bytes(), true);
+    match paths {
+        Paths::Encoded => out.push_str(path),
+        _ => encode_into(&mut out, path.as_bytes(), true),
+    }
     out.push('\n');
     let mut pairs: Vec<(String, String)> = decoded_query(request.query)
         .into_iter()
@@ -21,20 +36,43 @@ pub(super) fn canonical(request: &Request<'_>, signed: &[String], payload: &str,
         .map(|(name, value)| (encoded(&name), encoded(&value)))
         .collect();
     pairs.sort();
-    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let _ = writeln!(out, "{}", pairs.join("&"));
-    for name in signed {
-        let values = request.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-        let values: Vec<String> = values.map(|(_, value)| collapse(value)).collect();
-        let _ = writeln!(out, "{name}:{}", values.join(","));
+    for (at, (name, value)) in pairs.iter().enumerate() {
+        let separator = if at == 0 { "" } else { "&" };
+        let _ = write!(out, "{separator}{name}={value}");
     }
-    let _ = write!(out, "\n{}\n{payload}", signed.join(";"));
+    out.push('\n');
+    for name in signed {
+        let name = name.as_ref();
+        out.push_str(name);
+        out.push(':');
+        let values = request.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        for (at, (_, value)) in values.enumerate() {
+            out.push_str(if at == 0 { "" } else { "," });
+            collapse_into(&mut out, value);
+        }
+        out.push('\n');
+    }
+    out.push('\n');
+    join_into(&mut out, signed);
+    out.push('\n');
+    out.push_str(payload);
     out
 }
 
+/// Names of signed header fields in a row.
+pub(super) fn join_into(out: &mut String, signed: &[impl AsRef<str>]) {
+    for (at, name) in signed.iter().enumerate() {
+        out.push_str(if at == 0 { "" } else { ";" });
+        out.push_str(name.as_ref());
+    }
+}
+
 /// Runs of white space become one space; none at the ends.
-fn collapse(value: &str) -> String {
-    value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+fn collapse_into(out: &mut String, value: &str) {
+    for (at, word) in value.split_ascii_whitespace().enumerate() {
+        out.push_str(if at == 0 { "" } else { " " });
+        out.push_str(word);
+    }
 }
 
 /// Takes `.` and `..` segments and doubled slashes out of a path.

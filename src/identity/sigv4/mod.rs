@@ -4,11 +4,11 @@
 //! public vectors under `tests/vectors/aws-sigv4`.
 
 mod canonical;
+mod signing;
 
 use std::fmt::{self, Write};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq;
@@ -16,7 +16,11 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
-use canonical::{canonical, decoded_query, encoded};
+use canonical::{canonical, decoded_query};
+use signing::signature;
+
+pub use canonical::Paths;
+pub use signing::{Signer, SigningKey, presign, sign};
 
 /// The one algorithm.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -274,8 +278,8 @@ impl Claim {
         if let Some(name) = unsigned.next() {
             return invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."));
         }
-        let canonical = canonical(request, &self.signed_headers, hash, true);
-        let expected = signature(secret, &self.stamp, &self.scope(), &canonical);
+        let canonical = canonical(request, &self.signed_headers, hash, Paths::Normalized);
+        let expected = signature(&SigningKey::of_scope(secret, self.scope()), &self.stamp, &canonical);
         if !bool::from(expected.as_bytes().ct_eq(self.signature.as_bytes())) {
             return invalid(MISMATCH.to_owned());
         }
@@ -322,78 +326,9 @@ impl Claim {
     }
 }
 
-/// The headers that sign a request whose body has this hash: to be added to those that it has, `host` among them. The
-/// body itself may come later.
-pub fn sign(
-    request: &Request<'_>,
-    hash: &str,
-    credentials: &Credentials,
-    region: &str,
-    service: &str,
-    now: i64,
-) -> Vec<(&'static str, String)> {
-    let stamp = stamp_of(now);
-    let mut headers = request.headers.to_vec();
-    headers.extend([("x-amz-date", stamp.as_str()), (PAYLOAD_HASH, hash)]);
-    let request = Request { headers: &headers, ..*request };
-    let mut names: Vec<String> = headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
-    names.sort();
-    names.dedup();
-    let scope = format!("{}/{region}/{service}/aws4_request", &stamp[..8]);
-    let canonical = canonical(&request, &names, hash, true);
-    let signature = signature(&credentials.secret_access_key, &stamp, &scope, &canonical);
-    let authorization = format!(
-        "{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
-        credentials.access_key_id,
-        names.join(";")
-    );
-    vec![("x-amz-date", stamp), (PAYLOAD_HASH, hash.to_owned()), ("authorization", authorization)]
-}
-
-/// The query that presigns a request without a body for so many seconds: whoever has it may make the request.
-pub fn presign(
-    request: &Request<'_>,
-    credentials: &Credentials,
-    region: &str,
-    service: &str,
-    now: i64,
-    expires: i64,
-) -> String {
-    let stamp = stamp_of(now);
-    let scope = format!("{}/{region}/{service}/aws4_request", &stamp[..8]);
-    let mut names: Vec<String> = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
-    names.sort();
-    names.dedup();
-    let parameters = [
-        ("X-Amz-Algorithm", ALGORITHM.to_owned()),
-        ("X-Amz-Credential", format!("{}/{scope}", credentials.access_key_id)),
-        ("X-Amz-Date", stamp.clone()),
-        ("X-Amz-Expires", expires.clamp(1, MAX_EXPIRES).to_string()),
-        ("X-Amz-SignedHeaders", names.join(";")),
-    ];
-    let mut query: Vec<String> = request.query.split('&').filter(|pair| !pair.is_empty()).map(str::to_owned).collect();
-    query.extend(parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))));
-    let query = query.join("&");
-    let canonical = canonical(&Request { query: &query, ..*request }, &names, &hex_sha256(b""), true);
-    format!("{query}&X-Amz-Signature={}", signature(&credentials.secret_access_key, &stamp, &scope, &canonical))
-}
-
 fn stamp_of(seconds: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(STAMP).unwrap_or_default()
-}
-
-fn signature(secret: &str, stamp: &str, scope: &str, canonical: &str) -> String {
-    let to_sign = format!("{ALGORITHM}\n{stamp}\n{scope}\n{}", hex_sha256(canonical.as_bytes()));
-    let mut key = format!("AWS4{secret}").into_bytes();
-    for part in scope.split('/') {
-        key = hmac_sha256(&key, part.as_bytes());
-    }
-    hex::encode(hmac_sha256(&key, to_sign.as_bytes()))
-}
-
-fn hmac_sha256(key: &[u8], text: &[u8]) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text).as_ref().to_vec()
 }
 
 /// A body's hash as signatures cover it: SHA-256 in hexadecimal.

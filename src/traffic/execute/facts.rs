@@ -123,6 +123,11 @@ impl Facts {
         })
     }
 
+    /// The gateway's region.
+    pub(super) fn region(&self) -> &str {
+        &self.owner.region
+    }
+
     /// The value of a `$context` variable, for example `identity.sourceIp`.
     pub(super) fn context(&self, name: &str) -> Option<Cow<'_, str>> {
         let head = &*self.head;

@@ -11,6 +11,8 @@ use super::journal;
 use super::outcome::Outcome;
 use super::rendering::Overrides;
 use super::route::Routed;
+use super::service;
+use crate::traffic::integration::aws::Aws;
 use crate::traffic::integration::http1;
 use crate::traffic::message::{Body, BodyError, Refusal};
 
@@ -30,19 +32,26 @@ pub(super) enum Answer {
 pub(super) async fn call(
     prepared: Prepared,
     client: &http1::Client,
+    aws: &Aws,
     limits: &Limits,
     outcome: &mut Outcome,
 ) -> Result<Answered, Refusal> {
     let Prepared { routed, call, overrides } = prepared;
     let answer = match call {
         Call::Mock(status) => Answer::Mock(status),
-        Call::Http(call) => {
-            journal::sending(outcome, &call);
+        call @ (Call::Http(_) | Call::Aws(_)) => {
             let started = Instant::now();
-            let result = client.send(call).await;
+            let result = match call {
+                Call::Http(call) => {
+                    journal::sending(outcome, &call);
+                    client.send(call).await.map_err(refuse)
+                }
+                Call::Aws(call) => service::call(call, &routed, client, aws, outcome).await,
+                Call::Mock(_) => Err(Refusal::configuration("a mock is not called")),
+            };
             let took = started.elapsed();
             outcome.integrated(took);
-            let mut answer = result.map_err(refuse)?;
+            let mut answer = result?;
             if !routed.method.integration.streams() {
                 answer.body = answer.body.bounded(limits.answer).map_err(broken)?;
             }
@@ -74,7 +83,7 @@ pub(super) fn broken(error: BodyError) -> Refusal {
 }
 
 /// Which answer a failed call gets (data-plane reference, 10.2).
-fn refuse(error: http1::Error) -> Refusal {
+pub(super) fn refuse(error: http1::Error) -> Refusal {
     match error {
         http1::Error::UnknownHost(_) => Refusal::configuration("Invalid endpoint address"),
         http1::Error::Certificate(source) => Refusal::configuration(source),

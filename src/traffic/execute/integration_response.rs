@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
+use serde_json::Value;
 
 use super::content::{self, Content};
 use super::facts::Facts;
@@ -26,19 +27,29 @@ pub(super) struct Mapped {
 
 pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Mapped, Refusal> {
     let Answered { routed, answer, mut overrides } = answered;
+    let mut selected_by = None;
     let (responses, status, headers, body) = match (&routed.method.integration, answer) {
         (CompiledIntegration::Http(http), Answer::Http(answer)) if http.proxy => {
             return Ok(Mapped { status: answer.status, headers: answer.headers, body: answer.body, proxied: true });
         }
         (CompiledIntegration::Http(http), Answer::Http(answer)) => {
-            (&http.responses, Some(i64::from(answer.status.as_u16())), answer.headers, answer.body)
+            (&http.call.responses, Some(i64::from(answer.status.as_u16())), answer.headers, answer.body)
+        }
+        (CompiledIntegration::Aws(service), Answer::Http(answer)) => {
+            let mut body = answer.body;
+            if service.is_lambda() {
+                let bytes = body.whole(u64::MAX).await.map_err(broken)?;
+                selected_by = Some(error_message(&bytes));
+                body = Body::Whole(bytes);
+            }
+            (&service.call.responses, Some(i64::from(answer.status.as_u16())), answer.headers, body)
         }
         (CompiledIntegration::Mock(mock), Answer::Mock(status)) => {
             (&mock.responses, status, Headers::default(), Body::Empty)
         }
         _ => return Err(Refusal::configuration("the integration gave another kind of answer than it was asked for")),
     };
-    let response = select(responses, status)?;
+    let response = select(responses, selected_by.as_deref(), status)?;
     if !routed.method.responses.contains(&response.status) {
         return Err(Refusal::configuration(format_args!(
             "Output mapping refers to an invalid method response: {}",
@@ -48,8 +59,9 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
     let facts = outcome.facts();
     let body = body.whole(u64::MAX).await.map_err(broken)?;
     let mut mapped = Headers::with_capacity(response.headers.len() + 4);
+    let opened = selected_by.and_then(|message| opened(&body, &message));
     for (name, source) in &response.headers {
-        let value = value(source, &headers, &body, facts)
+        let value = value(source, &headers, opened.as_ref().unwrap_or(&body), facts)
             .map_err(|error| Refusal::configuration(format_args!("Unable to transform response: {error}")))?;
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             mapped.set(name.clone(), value);
@@ -79,17 +91,44 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
     Ok(Mapped { status, headers: mapped, body: Body::Whole(body), proxied: false })
 }
 
-/// The first response whose pattern matches the endpoint's status, or the default one.
-fn select(responses: &[CompiledResponse], status: Option<i64>) -> Result<&CompiledResponse, Refusal> {
-    let text = status.map(|status| status.to_string());
-    let matching = responses.iter().find(|response| match (&response.pattern, &text) {
+/// What selects among the responses of a function: the message of its error, or nothing (data-plane reference, 13.1).
+fn error_message(body: &[u8]) -> String {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(mut answer)) => match answer.remove("errorMessage") {
+            Some(Value::String(message)) => message,
+            _ => String::new(),
+        },
+        _ => String::new(),
+    }
+}
+
+/// The body of a function's error whose message is JSON itself: mappings of headers reach into it.
+fn opened(body: &[u8], message: &str) -> Option<Bytes> {
+    let inner: Value = serde_json::from_str(message).ok()?;
+    let mut answer: Value = serde_json::from_slice(body).ok()?;
+    if !(inner.is_object() || inner.is_array()) {
+        return None;
+    }
+    *answer.get_mut("errorMessage")? = inner;
+    Some(Bytes::from(answer.to_string()))
+}
+
+/// The first response whose pattern matches the endpoint's status, or what else there is to select by, or the default one.
+fn select<'r>(
+    responses: &'r [CompiledResponse],
+    selected_by: Option<&str>,
+    status: Option<i64>,
+) -> Result<&'r CompiledResponse, Refusal> {
+    let status = status.map(|status| status.to_string());
+    let text = selected_by.or(status.as_deref());
+    let matching = responses.iter().find(|response| match (&response.pattern, text) {
         (Some(pattern), Some(text)) => pattern.is_match(text),
         _ => false,
     });
     matching.or_else(|| responses.iter().find(|response| response.pattern.is_none())).ok_or_else(|| {
         Refusal::configuration(format_args!(
             "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: {}",
-            text.unwrap_or_default()
+            status.as_deref().unwrap_or_default()
         ))
     })
 }
@@ -119,4 +158,38 @@ fn value<'r>(
         ResponseSource::Body(path) => in_body(body, path.as_ref())?.map(Cow::Owned),
     };
     Ok(value.filter(|value| !value.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_select_by_the_message_of_their_error() {
+        for (body, expected) in [
+            (r#"{"errorMessage": "Error: no", "errorType": "E"}"#, "Error: no"),
+            (r#"{"errorMessage": 5}"#, ""),
+            (r#"{"statusCode": 400}"#, ""),
+            (r#"["errorMessage"]"#, ""),
+            (r#"{"errorMessage": "half"#, ""),
+            ("", ""),
+        ] {
+            assert_eq!(error_message(body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn mappings_reach_into_messages_that_are_json() {
+        for (message, expected) in [
+            (r#"{"httpStatus":400}"#, Some(r#"{"errorMessage":{"httpStatus":400},"errorType":"E"}"#)),
+            ("[1]", Some(r#"{"errorMessage":[1],"errorType":"E"}"#)),
+            ("5", None),
+            ("Error: no", None),
+            ("", None),
+        ] {
+            let body = serde_json::json!({"errorMessage": message, "errorType": "E"}).to_string();
+            assert_eq!(opened(body.as_bytes(), message).as_deref(), expected.map(str::as_bytes), "{message}");
+        }
+        assert_eq!(opened(b"{}", "{}"), None);
+    }
 }

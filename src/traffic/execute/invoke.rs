@@ -24,6 +24,7 @@ use crate::model::rest::{self, Authorizer, IntegrationType, Snapshot, Strings};
 use crate::observe::clock::Clock;
 use crate::observe::execution_log::ExecutionLog;
 use crate::traffic::authorizer::{self, Presented};
+use crate::traffic::integration::aws::Aws;
 use crate::traffic::integration::{Upstream, http1};
 use crate::traffic::message::{Body, Head, Headers, Peer, Refusal, Request, spelled};
 use crate::traffic::stage::{CompiledStage, PathParameters, Side};
@@ -40,6 +41,7 @@ const NOT_IN_A_URI: &AsciiSet =
 #[derive(Clone)]
 pub struct Invoker {
     tls: Upstream,
+    aws: Aws,
     clock: Clock,
     owner: Arc<Owner>,
     limits: Limits,
@@ -118,8 +120,8 @@ pub enum Malformed {
 
 impl Invoker {
     /// Makes one that trusts backends' certificates as `tls` says.
-    pub fn new(tls: Upstream, clock: Clock, owner: Arc<Owner>, limits: Limits) -> Self {
-        Self { tls, clock, owner, limits }
+    pub fn new(tls: Upstream, aws: Aws, clock: Clock, owner: Arc<Owner>, limits: Limits) -> Self {
+        Self { tls, aws, clock, owner, limits }
     }
 
     /// Tests a method.
@@ -130,7 +132,7 @@ impl Invoker {
         outcome.located(&routed.stage, Side::Base, None);
         outcome.routed(&routed.request, &routed.method, &Rc::new(path_parameters));
         let client = http1::Client::new(Arc::clone(self.tls.plain()));
-        let run = Box::pin(perform(Admitted(routed), &client, &self.clock, &self.limits, &mut outcome));
+        let run = Box::pin(perform(Admitted(routed), &client, &self.aws, &self.clock, &self.limits, &mut outcome));
         let result = tokio::time::timeout(DEADLINE, run).await.unwrap_or_else(|_| Err(Refusal::timeout()));
         let (reply, headers) = match result {
             Ok(reply) => {

@@ -26,9 +26,12 @@ mod method_response;
 mod outcome;
 mod rendering;
 mod route;
+mod service;
+mod service_request;
 mod sources;
 mod target;
 mod throttle;
+mod values;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +40,7 @@ use rustls::ClientConfig;
 use tokio::time::Instant;
 
 use crate::observe::clock::Clock;
+use crate::traffic::integration::aws::Aws;
 use crate::traffic::integration::http1;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::Directory;
@@ -51,6 +55,7 @@ pub use endpoint::Limits;
 pub struct Execute {
     directory: Directory,
     client: http1::Client,
+    aws: Aws,
     clock: Clock,
     owner: Arc<Owner>,
     limits: Limits,
@@ -71,12 +76,13 @@ impl Execute {
     pub fn new(
         directory: Directory,
         tls: Arc<ClientConfig>,
+        aws: Aws,
         clock: Clock,
         owner: Arc<Owner>,
         limits: Limits,
         explain: Explain,
     ) -> Self {
-        Self { directory, client: http1::Client::new(tls), clock, owner, limits, explain }
+        Self { directory, client: http1::Client::new(tls), aws, clock, owner, limits, explain }
     }
 
     /// The time of day, since 1970.
@@ -109,7 +115,7 @@ impl Execute {
         let routed = route::find(located, outcome)?;
         let admitted = access::admit(routed, outcome)?;
         let admitted = throttle::pass(admitted, outcome)?;
-        let reply = perform(admitted, &self.client, &self.clock, &self.limits, outcome).await?;
+        let reply = perform(admitted, &self.client, &self.aws, &self.clock, &self.limits, outcome).await?;
         compression::deflate(reply, outcome.facts()).await
     }
 }
@@ -118,6 +124,7 @@ impl Execute {
 async fn perform(
     admitted: Admitted,
     client: &http1::Client,
+    aws: &Aws,
     clock: &Clock,
     limits: &Limits,
     outcome: &mut Outcome,
@@ -127,8 +134,8 @@ async fn perform(
         Found::Answer(reply) => return Ok(reply),
         Found::Nothing(accepted, ticket) => (accepted, ticket),
     };
-    let prepared = integration_request::prepare(accepted, outcome, clock).await?;
-    let answered = integration::call(prepared, client, limits, outcome).await?;
+    let prepared = integration_request::prepare(accepted, aws, outcome, clock).await?;
+    let answered = integration::call(prepared, client, aws, limits, outcome).await?;
     let mapped = integration_response::map(answered, outcome).await?;
     let reply = method_response::finish(mapped, outcome);
     cache::keep(reply, ticket, outcome).await

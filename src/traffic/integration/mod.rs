@@ -1,5 +1,6 @@
-//! Where calls go: HTTP endpoints, and answers without an endpoint.
+//! Where calls go: HTTP endpoints, AWS's services, and answers without an endpoint.
 
+pub mod aws;
 pub mod http1;
 mod mock;
 mod origin;

@@ -18,9 +18,9 @@ pub use actor::Observed;
 pub use cache::{CachePolicy, Looked, MAX_ENTRY, Ticket};
 pub use canary::Side;
 pub use compiled::{
-    BinaryTypes, BodyModel, Chosen, CompiledGatewayResponse, CompiledHttp, CompiledIntegration, CompiledMethod,
-    CompiledMock, CompiledResponse, CompiledStage, Deployed, GatewayResponses, Host, Mapped, Required, Staged,
-    TemplateChoice, Unmappable, accepted, media_type,
+    BinaryTypes, BodyModel, Chosen, CompiledAws, CompiledCall, CompiledGatewayResponse, CompiledHttp,
+    CompiledIntegration, CompiledMethod, CompiledMock, CompiledResponse, CompiledStage, Deployed, GatewayResponses,
+    Host, Mapped, Required, Rights, Staged, TemplateChoice, Unmappable, accepted, media_type,
 };
 pub use directory::Directory;
 pub use keeper::Keeper;

@@ -7,6 +7,7 @@ use http::{HeaderName, Method as Verb, StatusCode};
 use regex::Regex;
 use rustls::ClientConfig;
 
+use super::service::CompiledAws;
 use super::templates::{TemplateChoice, compile_templates};
 use crate::mapping::parameters::{ResponseSource, Source, Target};
 use crate::mapping::template::Template;
@@ -18,6 +19,8 @@ use crate::traffic::integration::{Kinds, Origin};
 pub enum CompiledIntegration {
     /// An HTTP endpoint.
     Http(Box<CompiledHttp>),
+    /// An AWS service, with mapping.
+    Aws(Box<CompiledAws>),
     /// Nothing: the answer comes from templates.
     Mock(Box<CompiledMock>),
     /// Something that this release does not call; every request fails and the log says so.
@@ -28,29 +31,35 @@ pub enum CompiledIntegration {
 pub struct CompiledHttp {
     /// Whether request and answer pass as they are (`HTTP_PROXY`).
     pub proxy: bool,
-    /// The verb of the call; a caller's own if absent.
-    pub verb: Option<Verb>,
     /// The URI.
     pub uri: Uri,
     /// Who is called.
     pub host: Host,
+    /// How TLS is spoken with the endpoint, where not as usual.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// Whether answers of any length are passed on as they come.
+    pub streams: bool,
+    /// How call and answer are made.
+    pub call: CompiledCall,
+}
+
+/// How a call is made of a request, and an answer of the endpoint's: the same for all endpoints.
+pub struct CompiledCall {
+    /// The verb of the call; a caller's own if absent.
+    pub verb: Option<Verb>,
     /// Values put into the request.
     pub mapped: Vec<Mapped>,
     /// Whether a value is taken from the request's body.
     pub maps_body: bool,
     /// A mapping that makes every call fail.
     pub unmappable: Option<Unmappable>,
-    /// How TLS is spoken with the endpoint, where not as usual.
-    pub tls: Option<Arc<ClientConfig>>,
-    /// Whether answers of any length are passed on as they come.
-    pub streams: bool,
     /// How long the endpoint may take.
     pub timeout: Duration,
     /// Conversion of the request's body.
     pub content_handling: Option<ContentHandling>,
-    /// Templates of the request's body (`HTTP` alone).
+    /// Templates of the request's body, where it does not pass as it is.
     pub templates: TemplateChoice,
-    /// How answers are made of the endpoint's (`HTTP` alone).
+    /// How answers are made of the endpoint's, where they don't pass as they are.
     pub responses: Vec<CompiledResponse>,
 }
 
@@ -123,7 +132,8 @@ impl CompiledIntegration {
                 templates: TemplateChoice::new(integration),
                 responses: compile_responses(integration, variables),
             })),
-            kind @ (IntegrationType::Aws | IntegrationType::AwsProxy) => Self::Unsupported(kind),
+            IntegrationType::Aws => Self::Aws(Box::new(CompiledAws::new(integration, variables))),
+            kind @ IntegrationType::AwsProxy => Self::Unsupported(kind),
         }
     }
 }
@@ -131,13 +141,28 @@ impl CompiledIntegration {
 impl CompiledHttp {
     fn new(integration: &Integration, variables: &Strings, tls: &mut Kinds<'_>) -> Self {
         let uri = Uri::compile(integration.uri.as_deref().unwrap_or_default(), variables);
+        Self {
+            proxy: integration.kind == IntegrationType::HttpProxy,
+            host: Host::of(&uri),
+            uri,
+            tls: tls.get(integration.insecure_skip_verification == Some(true)),
+            streams: integration.transfer_mode == Some(TransferMode::Stream),
+            call: CompiledCall::new(integration, variables),
+        }
+    }
+}
+
+impl CompiledCall {
+    pub(super) fn new(integration: &Integration, variables: &Strings) -> Self {
         let mut mapped = Vec::new();
         let mut unmappable = None;
         for (target, expression) in &integration.request_parameters {
             let Some(target) = Target::parse(target) else { continue };
             match &target {
-                Target::Header(name) if breaks_every_call(name) => unmappable = Some(Unmappable(name.clone())),
-                Target::Header(name) if is_never_sent(name) => continue,
+                Target::Header(name) if breaks_every_call(name, integration.kind) => {
+                    unmappable = Some(Unmappable(name.clone()));
+                }
+                Target::Header(name) if is_never_sent(name, integration.kind) => continue,
                 Target::Header(_) | Target::Path(_) | Target::Query(_) => {}
             }
             if let Some(source) = Source::parse(expression, variables) {
@@ -145,19 +170,14 @@ impl CompiledHttp {
             }
         }
         Self {
-            proxy: integration.kind == IntegrationType::HttpProxy,
             verb: integration
                 .http_method
                 .as_deref()
                 .filter(|verb| *verb != "ANY")
                 .and_then(|verb| Verb::from_bytes(verb.as_bytes()).ok()),
-            host: Host::of(&uri),
-            uri,
             maps_body: mapped.iter().any(|mapped| matches!(mapped.source, Source::Body(_))),
             mapped,
             unmappable,
-            tls: tls.get(integration.insecure_skip_verification == Some(true)),
-            streams: integration.transfer_mode == Some(TransferMode::Stream),
             timeout: Duration::from_millis(u64::from(integration.timeout_millis)),
             content_handling: integration.content_handling,
             templates: TemplateChoice::new(integration),
@@ -181,15 +201,22 @@ impl Host {
 }
 
 /// Mapping these headers makes every call fail (data-plane reference, 9.2).
-fn breaks_every_call(header: &str) -> bool {
-    ["content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id"]
-        .iter()
-        .any(|name| header.eq_ignore_ascii_case(name))
+fn breaks_every_call(header: &str, kind: IntegrationType) -> bool {
+    let any = ["content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id"];
+    let aws = ["authorization", "connection", "expect", "proxy-authenticate", "te"];
+    let is = |name: &&str| header.eq_ignore_ascii_case(name);
+    any.iter().any(is) || (is_aws(kind) && aws.iter().any(is))
 }
 
 /// Mappings of these headers are accepted and ignored (data-plane reference, 9.2).
-fn is_never_sent(header: &str) -> bool {
-    ["connection", "expect", "proxy-authenticate", "te", "via"].iter().any(|name| header.eq_ignore_ascii_case(name))
+fn is_never_sent(header: &str, kind: IntegrationType) -> bool {
+    let any = ["connection", "expect", "proxy-authenticate", "te", "via"];
+    let is = |name: &&str| header.eq_ignore_ascii_case(name);
+    any.iter().any(is) || (is_aws(kind) && is(&"referer"))
+}
+
+fn is_aws(kind: IntegrationType) -> bool {
+    matches!(kind, IntegrationType::Aws | IntegrationType::AwsProxy)
 }
 
 /// Compiles responses in the order of their status codes, in which patterns are tried.

@@ -4,6 +4,7 @@ mod binary;
 mod gateway_responses;
 mod integration;
 mod method;
+mod service;
 mod templates;
 
 use std::sync::Arc;
@@ -19,8 +20,11 @@ use crate::traffic::integration::{Identity, Kinds, Upstream};
 
 pub use binary::BinaryTypes;
 pub use gateway_responses::{CompiledGatewayResponse, GatewayResponses};
-pub use integration::{CompiledHttp, CompiledIntegration, CompiledMock, CompiledResponse, Host, Mapped, Unmappable};
+pub use integration::{
+    CompiledCall, CompiledHttp, CompiledIntegration, CompiledMock, CompiledResponse, Host, Mapped, Unmappable,
+};
 pub use method::{BodyModel, CompiledMethod, Required, Staged};
+pub use service::{CompiledAws, Rights};
 pub use templates::{Chosen, TemplateChoice, accepted, media_type};
 
 /// A stage as requests see it; never changed, only replaced.
