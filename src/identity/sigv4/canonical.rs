@@ -25,9 +25,10 @@ pub(super) fn canonical(request: &Request<'_>, signed: &[impl AsRef<str>], paylo
     let _ = writeln!(out, "{}", request.method);
     let path = if paths == Paths::Normalized { normalize(request.path) } else { Cow::Borrowed(request.path) };
     let path = if path.is_empty() { "/" } else { &path };
-    match paths {
-        Paths::Encoded => out.push_str(path),
-        _ => encode_into(&mut out, path.as_bytes(), true),
+    if paths == Paths::Encoded {
+        out.push_str(path);
+    } else {
+        encode_into(&mut out, path.as_bytes(), true);
     }
     out.push('\n');
     let mut pairs: Vec<(String, String)> = decoded_query(request.query)
