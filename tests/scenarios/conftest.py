@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -273,6 +274,28 @@ def backend():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"127.0.0.1:{server.server_address[1]}"
     server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory):
+    """The address of moto's server, a process of its own."""
+    port = free_port()
+    log = open(tmp_path_factory.mktemp("moto") / "log", "wb")
+    process = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+                               stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+
+    def is_there():
+        assert process.poll() is None, open(log.name).read()
+        with contextlib.suppress(OSError):
+            return fetch(f"{address}/moto-api/data.json").status == 200
+
+    try:
+        eventually(is_there, within=60, what="moto's server")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @contextlib.contextmanager

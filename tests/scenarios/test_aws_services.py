@@ -7,7 +7,6 @@ import http.server
 import json
 import re
 import subprocess
-import sys
 import threading
 import urllib.parse
 
@@ -15,10 +14,9 @@ import boto3
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
-import botocore.exceptions
 import pytest
 
-from conftest import BINARY, Node, build, eventually, fetch, free_port, refused, serve
+from conftest import BINARY, Node, build, eventually, fetch, refused, serve
 
 #: A role of the account that moto has for whoever assumes none.
 ROLE = "arn:aws:iam::123456789012:role/gateway"
@@ -62,28 +60,6 @@ def node(directory, number=1, **environment):
 
 
 # --- against moto ---
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    """The address of moto's server, a process of its own."""
-    port = free_port()
-    log = open(tmp_path_factory.mktemp("moto") / "log", "wb")
-    process = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-                               stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-
-    def is_there():
-        assert process.poll() is None, open(log.name).read()
-        with contextlib.suppress(OSError):
-            return fetch(f"{address}/moto-api/data.json").status == 200
-
-    try:
-        eventually(is_there, within=60, what="moto's server")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module")

@@ -40,14 +40,14 @@ def replaced(script, ports):
 
 
 @contextlib.contextmanager
-def quickstart(directory, ports):
+def quickstart(directory, ports, environment=None):
     """A running quickstart; gives what it printed."""
     flags = {"gateway": "8080", "admin": "9000", "metrics": "9090", "cluster": "9400", "edge": "4566"}
     command = [str(pathlib.Path(BINARY).resolve()), "quickstart"]
     for name, shown in flags.items():
         command += [f"--{name}-port", str(ports[shown])]
     process = subprocess.Popen(
-        command, cwd=directory, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=directory, env=clean_environment() | (environment or {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     printed = []
     reader = threading.Thread(target=lambda: printed.extend(process.stdout), daemon=True)
@@ -112,6 +112,16 @@ def test_the_quickstart_and_what_it_says_to_try(tmp_path, ports):
         assert fetch(f"http://127.0.0.1:{ports['4566']}/_aws/execute-api/{api}/dev/pets").status == 200
 
 
+def test_aws_services_at_an_emulator(tmp_path, ports, moto):
+    ports["5000"] = moto.rpartition(":")[2]
+    start = replaced(block("emulated"), ports).splitlines()
+    assert start[1] == f"{pathlib.Path(BINARY).resolve()} quickstart"
+    environment = dict(setting.split("=", 1) for setting in start[0].removeprefix("export ").split())
+    with quickstart(tmp_path, ports, environment):
+        said = run(replaced(block("services"), ports), tmp_path)
+    assert '{"taken": true}' in said and '"S": "paint the fence"' in said
+
+
 def test_three_nodes_as_the_readme_starts_them(tmp_path, ports):
     script = replaced(block("three"), ports)
     status = f"{pathlib.Path(BINARY).resolve()} cluster status --output json --admin-url http://127.0.0.1:{ports['9002']}"
@@ -131,4 +141,4 @@ def test_the_readme_shows_how_to_set_up_and_test():
     text = README.read_text()
     assert "cargo run --release -- quickstart" in text and "tests/run" in text
     assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {
-        "talk", "openapi", "explain", "three", "backup"}
+        "talk", "openapi", "explain", "emulated", "services", "three", "backup"}
