@@ -89,8 +89,31 @@ fn with_query(mut target: String, query: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::traffic::integration::Origin;
+
+    fn endpoint(signing: &str) -> Endpoint {
+        let (origin, _) = Origin::parse("https://h").expect("an origin");
+        let (signing, region) = (signing.to_owned(), "us-east-1".to_owned());
+        Endpoint { origin: Arc::new(origin), base: String::new(), signing, region, is_awss: true }
+    }
+
+    proptest! {
+        #[test]
+        fn keys_of_s3_keep_their_bytes_and_have_one_spelling(path in "[^?]{0,40}", query: String) {
+            let write = |rest: &str| Operation::new("s3", Style::Path, rest, &[], &endpoint("s3")).target;
+            let written = write(&format!("{path}?{query}"));
+            let key = written.split('?').next().unwrap_or_default();
+            let bytes = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+            prop_assert_eq!(bytes(&key[1..]), bytes(path.trim_start_matches('/')));
+            prop_assert!(written.bytes().all(|byte| byte.is_ascii_graphic()));
+            let again = key.trim_start_matches('/');
+            let written_again = write(again);
+            prop_assert_eq!(written_again.trim_start_matches('/'), again);
+        }
+    }
 
     #[test]
     fn operations_are_written_as_their_services_read_them() {
@@ -126,10 +149,7 @@ mod tests {
             ("s3", Style::Path, "b/k?acl&x=y", "/b/k?acl=&x=y&M=a%20b", vec![]),
             ("lambda", Style::Path, "f/a:b%2F", "/f/a:b%2F?M=a%20b", vec![]),
         ] {
-            let (origin, _) = Origin::parse("https://h").expect("an origin");
-            let signing = service.to_owned();
-            let region = "us-east-1".to_owned();
-            let endpoint = Endpoint { origin: Arc::new(origin), base: String::new(), signing, region, is_awss: true };
+            let endpoint = endpoint(service);
             let mapped = [("M".to_owned(), "a b".to_owned())];
             let operation = Operation::new(service, style, rest, &mapped, &endpoint);
             assert_eq!(operation.target, expected);

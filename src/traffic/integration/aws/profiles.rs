@@ -100,4 +100,11 @@ mod tests {
         assert_eq!(profiles.service("default", "sqs", "endpoint_url"), None);
         assert!(Profiles::read("no section = here", "[unclosed").profile("default").is_none());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read(config: String, lines in "([a-z\\[\\] =#;\\n\t]{0,80})") {
+            let _ = (Profiles::read(&config, &config), Profiles::read(&lines, &lines));
+        }
+    }
 }

@@ -25,10 +25,12 @@ pub enum Protocol {
     Json(&'static str, &'static str),
 }
 
-/// `name in ARNs, signing name, SDK id, protocol`; a name with a point in it is looked up before its last part is.
+/// `name in ARNs, signing name, SDK id, protocol`; a name with a point in it is looked up before its last part is, which has
+/// a star before it where hosts of the service are another API.
 const TABLE: &[(&str, &str, &str, Protocol)] = {
     use Protocol::{Json, Query, Rest};
     &[
+        ("*.iot", "iotdata", "IOT_DATA_PLANE", Rest),
         ("apigateway", "apigateway", "API_GATEWAY", Rest),
         ("appsync-api", "appsync", "APPSYNC", Rest),
         ("athena", "athena", "ATHENA", Json("AmazonAthena", "1.1")),
@@ -49,7 +51,7 @@ const TABLE: &[(&str, &str, &str, Protocol)] = {
         ("firehose", "firehose", "FIREHOSE", Json("Firehose_20150804", "1.1")),
         ("glue", "glue", "GLUE", Json("AWSGlue", "1.1")),
         ("iam", "iam", "IAM", Query("2010-05-08")),
-        ("iot", "iotdata", "IOT_DATA_PLANE", Rest),
+        ("iot", "iot", "IOT", Rest),
         ("kinesis", "kinesis", "KINESIS", Json("Kinesis_20131202", "1.1")),
         ("kms", "kms", "KMS", Json("TrentService", "1.1")),
         ("lambda", "lambda", "LAMBDA", Rest),
@@ -86,7 +88,9 @@ impl Service {
             let at = TABLE.binary_search_by_key(&wanted, |row| row.0).ok()?;
             TABLE.get(at).map(|&(_, signing, id, protocol)| Self { signing, id, protocol })
         };
-        find(name).or_else(|| find(label(name)))
+        let own = label(name);
+        let of_host = || (own != name).then(|| find(&format!("*.{own}")))?;
+        find(name).or_else(of_host).or_else(|| find(own))
     }
 }
 
@@ -112,6 +116,7 @@ mod tests {
             ("streams.dynamodb", Some(("dynamodb", "DYNAMODB_STREAMS"))),
             ("abc123.appsync-api", Some(("appsync", "APPSYNC"))),
             ("abc-ats.iot", Some(("iotdata", "IOT_DATA_PLANE"))),
+            ("iot", Some(("iot", "IOT"))),
             ("batch", None),
         ] {
             assert_eq!(Service::find(name).map(|service| (service.signing, service.id)), expected, "{name}");

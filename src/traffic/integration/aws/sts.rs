@@ -128,4 +128,13 @@ mod tests {
         assert_eq!(refusal(refused).as_deref(), Some("AccessDenied: noway"));
         assert_eq!(refusal("nonsense"), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_the_reader_panic(text: String, name in "[A-Z][a-z]{0,8}") {
+            let _ = (session(&text), refusal(&text));
+            let wrapped = format!("{text}<{name}>{text}</{name}>");
+            proptest::prop_assert!(element(&wrapped, &name).is_some());
+        }
+    }
 }
