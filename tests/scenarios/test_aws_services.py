@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime
 import hashlib
 import http.server
 import json
@@ -14,6 +15,7 @@ import boto3
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
+import botocore.exceptions
 import pytest
 
 from conftest import BINARY, Node, build, eventually, fetch, refused, serve
@@ -256,6 +258,8 @@ def test_what_needs_a_role_is_refused_without_one(gateway):
     uri = "arn:aws:apigateway:us-east-1:sqs:action/SendMessage"
     refused(lambda: call(uri=uri), "BadRequestException", 400, "Role ARN must be specified for AWS integrations")
     call(uri=uri, credentials="arn:aws:iam::*:user/*")
+    with pytest.raises(botocore.exceptions.ClientError, match="Role ARN must be specified for AWS integrations"):
+        serve(gateway, {"/": {"post": (integration("sqs:action/SendMessage", credentials=None), {})}})
     function = "arn:aws:lambda:us-east-1:000000000000:function:f"
     call(uri=f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations")
 
@@ -337,7 +341,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         number = len(self.server.assumed)
         key, secret, token = f"ASIA{number}", f"secret {number}", f"session+token/{number}=="
         self.server.keys[key] = (secret, token)
-        ends = {"short": "2020-01-01T00:00:00Z"}.get(role, "2099-01-01T00:00:00Z")
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=2)
+        ends = {"short": "2020-01-01T00:00:00Z", "brief": f"{soon:%Y-%m-%dT%H:%M:%SZ}"}.get(role, "2099-01-01T00:00:00Z")
         text = (f"<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>{key}</AccessKeyId>"
                 f"<SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{token}</SessionToken>"
                 f"<Expiration>{ends}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>")
@@ -522,6 +527,17 @@ def test_a_refused_role_is_not_asked_for_again_at_once(signing, receiver):
     assert asked() == 1
     # Remembered for a short while only.
     assert eventually(lambda: fetch(url("/")).status == 500 and asked() == 2, what="another attempt")
+
+
+def test_sessions_are_renewed_while_they_still_serve(signing, receiver):
+    url = serve(signing, {"/": {"get": (integration("s3:path/b", "GET", credentials=role("brief")), {})}})
+
+    def two_sessions():
+        assert fetch(url("/")).status == 200 and receiver.calls[-1]["wrong"] is None
+        return len({call["headers"]["x-amz-security-token"] for call in receiver.calls[before:]}) > 1
+
+    before = len(receiver.calls)
+    eventually(two_sessions, what="another session")
 
 
 def test_stories_have_no_secrets(signing, receiver):
