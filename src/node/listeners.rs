@@ -223,9 +223,9 @@ struct Worker {
 
 impl Worker {
     fn new(shared: Shared, port: u16) -> Self {
-        let (directory, tls, clock) = (shared.directory.clone(), Arc::clone(shared.tls.plain()), shared.clock.clone());
-        let (owner, aws) = (Arc::clone(&shared.owner), shared.aws.clone());
-        let execute = Execute::new(directory, tls, aws, clock, owner, shared.limits, shared.explain.clone());
+        let (directory, clock, owner) = (shared.directory.clone(), shared.clock.clone(), Arc::clone(&shared.owner));
+        let backends = (Arc::clone(shared.tls.plain()), shared.aws.clone());
+        let execute = Execute::new(directory, backends, clock, owner, shared.limits, shared.explain.clone());
         Self { execute, shared, port }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tokio::time::Instant;
 
-use super::endpoint::Limits;
+use super::Backends;
 use super::explain::SHOWN;
 use super::integration_request::{Call, Prepared};
 use super::journal;
@@ -12,7 +12,6 @@ use super::outcome::Outcome;
 use super::rendering::Overrides;
 use super::route::Routed;
 use super::service;
-use crate::traffic::integration::aws::Aws;
 use crate::traffic::integration::http1;
 use crate::traffic::message::{Body, BodyError, Refusal};
 
@@ -29,44 +28,32 @@ pub(super) enum Answer {
     Mock(Option<i64>),
 }
 
-pub(super) async fn call(
-    prepared: Prepared,
-    client: &http1::Client,
-    aws: &Aws,
-    limits: &Limits,
-    outcome: &mut Outcome,
-) -> Result<Answered, Refusal> {
+pub(super) async fn call(prepared: Prepared, backends: &Backends, outcome: &mut Outcome) -> Result<Answered, Refusal> {
+    let limits = &backends.limits;
     let Prepared { routed, call, overrides } = prepared;
-    let answer = match call {
-        Call::Mock(status) => Answer::Mock(status),
-        call @ (Call::Http(_) | Call::Aws(_)) => {
-            let started = Instant::now();
-            let result = match call {
-                Call::Http(call) => {
-                    journal::sending(outcome, &call);
-                    client.send(call).await.map_err(refuse)
-                }
-                Call::Aws(call) => service::call(call, &routed, client, aws, outcome).await,
-                Call::Mock(_) => Err(Refusal::configuration("a mock is not called")),
-            };
-            let took = started.elapsed();
-            outcome.integrated(took);
-            let mut answer = result?;
-            if !routed.method.integration.streams() {
-                answer.body = answer.body.bounded(limits.answer).map_err(broken)?;
-            }
-            if outcome.is_told() && !routed.method.integration.streams() {
-                answer.body = answer.body.gathered(SHOWN).await.map_err(broken)?;
-            } else if outcome.journal().is_some() {
-                answer.body = Body::Whole(answer.body.whole(limits.answer).await.map_err(broken)?);
-            }
-            journal::answer(outcome, &answer, took);
-            outcome
-                .decided("integration", |_| format!("status {} after {} ms", answer.status.as_u16(), took.as_millis()));
-            Answer::Http(answer)
+    let started = Instant::now();
+    let result = match call {
+        Call::Mock(status) => return Ok(Answered { routed, answer: Answer::Mock(status), overrides }),
+        Call::Http(call) => {
+            journal::sending(outcome, &call);
+            backends.client.send(call).await.map_err(refuse)
         }
+        Call::Aws(call) => service::call(call, &routed, backends, outcome).await,
     };
-    Ok(Answered { routed, answer, overrides })
+    let took = started.elapsed();
+    outcome.integrated(took);
+    let mut answer = result?;
+    if !routed.method.integration.streams() {
+        answer.body = answer.body.bounded(limits.answer).map_err(broken)?;
+    }
+    if outcome.is_told() && !routed.method.integration.streams() {
+        answer.body = answer.body.gathered(SHOWN).await.map_err(broken)?;
+    } else if outcome.journal().is_some() {
+        answer.body = Body::Whole(answer.body.whole(limits.answer).await.map_err(broken)?);
+    }
+    journal::answer(outcome, &answer, took);
+    outcome.decided("integration", |_| format!("status {} after {} ms", answer.status.as_u16(), took.as_millis()));
+    Ok(Answered { routed, answer: Answer::Http(answer), overrides })
 }
 
 /// What an answer gets whose body can't be taken whole.

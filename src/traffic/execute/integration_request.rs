@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 
+use super::Backends;
 use super::content::{self, Content};
 use super::facts::Facts;
 use super::headers::trace_id;
@@ -20,8 +21,6 @@ use super::service_request::{self, ServiceCall};
 use super::values::{Values, bears_body, is_out_of_place};
 use crate::mapping::document::Document;
 use crate::model::rest::{ContentHandling, GatewayResponseType};
-use crate::observe::clock::Clock;
-use crate::traffic::integration::aws::Aws;
 use crate::traffic::integration::{Origin, http1, status_code};
 use crate::traffic::message::{Body, Refusal};
 use crate::traffic::stage::{
@@ -50,16 +49,15 @@ pub(super) enum Call {
 
 pub(super) async fn prepare(
     accepted: Accepted,
-    aws: &Aws,
+    backends: &Backends,
     outcome: &mut Outcome,
-    clock: &Clock,
 ) -> Result<Prepared, Refusal> {
     let Accepted { mut routed, document } = accepted;
     let mut overrides = None;
     let method = Arc::clone(&routed.method);
     let call = match &method.integration {
         CompiledIntegration::Http(http) => {
-            let trace = trace_id(&routed.request, clock);
+            let trace = trace_id(&routed.request, &backends.clock);
             if !http.proxy {
                 outcome.traced(&trace);
             }
@@ -68,11 +66,18 @@ pub(super) async fn prepare(
             Call::Http(call)
         }
         CompiledIntegration::Aws(service) => {
-            let trace = trace_id(&routed.request, clock);
+            let trace = trace_id(&routed.request, &backends.clock);
             outcome.traced(&trace);
-            let call =
-                service_request::called(&mut routed, service, document, aws, outcome.facts(), &mut overrides, &trace)
-                    .await?;
+            let call = service_request::called(
+                &mut routed,
+                service,
+                document,
+                &backends.aws,
+                outcome.facts(),
+                &mut overrides,
+                &trace,
+            )
+            .await?;
             journal::call(outcome, &call.call);
             Call::Aws(call)
         }

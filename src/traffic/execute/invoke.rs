@@ -19,13 +19,13 @@ use super::endpoint::Limits;
 use super::journal::TRACE_ID;
 use super::outcome::Outcome;
 use super::route::Routed;
-use super::{Owner, gateway_response, perform};
+use super::{Backends, Owner, gateway_response, perform};
 use crate::model::rest::{self, Authorizer, IntegrationType, Snapshot, Strings};
 use crate::observe::clock::Clock;
 use crate::observe::execution_log::ExecutionLog;
 use crate::traffic::authorizer::{self, Presented};
+use crate::traffic::integration::Upstream;
 use crate::traffic::integration::aws::Aws;
-use crate::traffic::integration::{Upstream, http1};
 use crate::traffic::message::{Body, Head, Headers, Peer, Refusal, Request, spelled};
 use crate::traffic::stage::{CompiledStage, PathParameters, Side};
 
@@ -119,9 +119,13 @@ pub enum Malformed {
 }
 
 impl Invoker {
-    /// Makes one that trusts backends' certificates as `tls` says.
+    /// Makes one that trusts backends' certificates as `tls` says, and calls AWS's services by `aws`.
     pub fn new(tls: Upstream, aws: Aws, clock: Clock, owner: Arc<Owner>, limits: Limits) -> Self {
         Self { tls, aws, clock, owner, limits }
+    }
+
+    fn backends(&self) -> Backends {
+        Backends::new(Arc::clone(self.tls.plain()), self.aws.clone(), self.clock.clone(), self.limits)
     }
 
     /// Tests a method.
@@ -131,8 +135,8 @@ impl Invoker {
         let mut outcome = Outcome::new(&self.owner, &routed.request, Instant::now()).journaled(log);
         outcome.located(&routed.stage, Side::Base, None);
         outcome.routed(&routed.request, &routed.method, &Rc::new(path_parameters));
-        let client = http1::Client::new(Arc::clone(self.tls.plain()));
-        let run = Box::pin(perform(Admitted(routed), &client, &self.aws, &self.clock, &self.limits, &mut outcome));
+        let backends = self.backends();
+        let run = Box::pin(perform(Admitted(routed), &backends, &mut outcome));
         let result = tokio::time::timeout(DEADLINE, run).await.unwrap_or_else(|_| Err(Refusal::timeout()));
         let (reply, headers) = match result {
             Ok(reply) => {

@@ -6,6 +6,7 @@
 
 mod access;
 pub mod address;
+mod backends;
 mod cache;
 mod compression;
 mod content;
@@ -41,10 +42,10 @@ use tokio::time::Instant;
 
 use crate::observe::clock::Clock;
 use crate::traffic::integration::aws::Aws;
-use crate::traffic::integration::http1;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::Directory;
 use access::Admitted;
+use backends::Backends;
 use cache::Found;
 use explain::Explain;
 use outcome::Outcome;
@@ -54,11 +55,8 @@ pub use endpoint::Limits;
 /// Runs requests; one per worker thread, with that worker's connections.
 pub struct Execute {
     directory: Directory,
-    client: http1::Client,
-    aws: Aws,
-    clock: Clock,
+    backends: Backends,
     owner: Arc<Owner>,
-    limits: Limits,
     explain: Explain,
 }
 
@@ -72,22 +70,22 @@ pub struct Owner {
 }
 
 impl Execute {
-    /// Makes one that finds stages in `directory` and trusts backends' certificates as `tls` says.
+    /// Makes one that finds stages in `directory`, trusts backends' certificates as `tls` says, and calls AWS's services
+    /// by `aws`.
     pub fn new(
         directory: Directory,
-        tls: Arc<ClientConfig>,
-        aws: Aws,
+        (tls, aws): (Arc<ClientConfig>, Aws),
         clock: Clock,
         owner: Arc<Owner>,
         limits: Limits,
         explain: Explain,
     ) -> Self {
-        Self { directory, client: http1::Client::new(tls), aws, clock, owner, limits, explain }
+        Self { directory, backends: Backends::new(tls, aws, clock, limits), owner, explain }
     }
 
     /// The time of day, since 1970.
     pub fn now(&self) -> Duration {
-        self.clock.since_epoch()
+        self.backends.clock.since_epoch()
     }
 
     /// Answers a request, in every case.
@@ -109,33 +107,27 @@ impl Execute {
 
     /// The phases of a request, in API Gateway's order.
     async fn run(&self, request: Request, outcome: &mut Outcome) -> Result<Reply, Refusal> {
-        let located = endpoint::locate(&self.directory, &self.limits, request, outcome)?;
-        let located = compression::inflate(located, self.limits.body).await?;
+        let limits = &self.backends.limits;
+        let located = endpoint::locate(&self.directory, limits, request, outcome)?;
+        let located = compression::inflate(located, limits.body).await?;
         self.explain.begin(outcome);
         let routed = route::find(located, outcome)?;
         let admitted = access::admit(routed, outcome)?;
         let admitted = throttle::pass(admitted, outcome)?;
-        let reply = perform(admitted, &self.client, &self.aws, &self.clock, &self.limits, outcome).await?;
+        let reply = perform(admitted, &self.backends, outcome).await?;
         compression::deflate(reply, outcome.facts()).await
     }
 }
 
 /// The phases behind access: what a method does, for a caller's request and for one that an operator makes up.
-async fn perform(
-    admitted: Admitted,
-    client: &http1::Client,
-    aws: &Aws,
-    clock: &Clock,
-    limits: &Limits,
-    outcome: &mut Outcome,
-) -> Result<Reply, Refusal> {
+async fn perform(admitted: Admitted, backends: &Backends, outcome: &mut Outcome) -> Result<Reply, Refusal> {
     let accepted = method_request::accept(admitted, outcome).await?;
     let (accepted, ticket) = match cache::look(accepted, outcome).await? {
         Found::Answer(reply) => return Ok(reply),
         Found::Nothing(accepted, ticket) => (accepted, ticket),
     };
-    let prepared = integration_request::prepare(accepted, aws, outcome, clock).await?;
-    let answered = integration::call(prepared, client, aws, limits, outcome).await?;
+    let prepared = integration_request::prepare(accepted, backends, outcome).await?;
+    let answered = integration::call(prepared, backends, outcome).await?;
     let mapped = integration_response::map(answered, outcome).await?;
     let reply = method_response::finish(mapped, outcome);
     cache::keep(reply, ticket, outcome).await

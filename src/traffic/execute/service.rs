@@ -3,12 +3,13 @@
 use http::StatusCode;
 use tokio::time::Instant;
 
+use super::Backends;
 use super::integration::refuse;
 use super::journal;
 use super::outcome::Outcome;
 use super::route::Routed;
 use super::service_request::ServiceCall;
-use crate::traffic::integration::aws::{Aws, Error};
+use crate::traffic::integration::aws::Error;
 use crate::traffic::integration::http1;
 use crate::traffic::message::Refusal;
 use crate::traffic::stage::{CompiledAws, CompiledIntegration, Rights};
@@ -17,16 +18,15 @@ use crate::traffic::stage::{CompiledAws, CompiledIntegration, Rights};
 pub(super) async fn call(
     call: ServiceCall,
     routed: &Routed,
-    client: &http1::Client,
-    aws: &Aws,
+    backends: &Backends,
     outcome: &mut Outcome,
 ) -> Result<http1::Answer, Refusal> {
     let CompiledIntegration::Aws(service) = &routed.method.integration else {
         return Err(Refusal::configuration("the integration is of another kind than its call"));
     };
     match service.is_lambda() {
-        true => invoke(call, service, client, aws, outcome).await,
-        false => send(call, service, client, aws, outcome).await,
+        true => invoke(call, service, backends, outcome).await,
+        false => send(call, service, backends, outcome).await,
     }
 }
 
@@ -34,11 +34,10 @@ pub(super) async fn call(
 async fn invoke(
     call: ServiceCall,
     service: &CompiledAws,
-    client: &http1::Client,
-    aws: &Aws,
+    backends: &Backends,
     outcome: &mut Outcome,
 ) -> Result<http1::Answer, Refusal> {
-    let answer = send(call, service, client, aws, outcome).await?;
+    let answer = send(call, service, backends, outcome).await?;
     match answer.status {
         StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
             Err(Refusal::configuration("Invalid permissions on Lambda function"))
@@ -59,14 +58,13 @@ async fn invoke(
 async fn send(
     call: ServiceCall,
     service: &CompiledAws,
-    client: &http1::Client,
-    aws: &Aws,
+    backends: &Backends,
     outcome: &mut Outcome,
 ) -> Result<http1::Answer, Refusal> {
     let ServiceCall { mut call, place } = call;
     let identity = service.rights.identity().ok_or_else(|| nobody(&service.rights))?;
     let started = Instant::now();
-    let signing = aws.sign(&mut call, &place.service, &place.region, identity);
+    let signing = backends.aws.sign(&mut call, &place.service, &place.region, identity);
     let signed = tokio::time::timeout(service.call.timeout, signing).await;
     signed.map_err(|_| Refusal::timeout())?.map_err(unsigned)?;
     outcome.decided("signature", |_| match identity_name(&service.rights) {
@@ -75,7 +73,7 @@ async fn send(
     });
     call.timeout = service.call.timeout.saturating_sub(started.elapsed());
     journal::sending(outcome, &call);
-    client.send(call).await.map_err(refuse)
+    backends.client.send(call).await.map_err(refuse)
 }
 
 fn identity_name(rights: &Rights) -> Option<&str> {
