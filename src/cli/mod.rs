@@ -35,6 +35,9 @@ enum Sub {
     /// One node on this machine, with a sample API, and how to try it.
     Quickstart(quickstart::Arguments),
     /// Run a node of a cluster.
+    ///
+    /// Integrations with AWS's services find endpoints and credentials as AWS's SDKs do: in variables such as AWS_ENDPOINT_URL
+    /// and AWS_ACCESS_KEY_ID, in the shared files, and where the machine has them.
     Serve(Box<serve::Arguments>),
     /// Print endpoint and credentials of the quickstart, for a shell or for Terraform.
     Env(env::Arguments),

@@ -503,7 +503,7 @@ def test_what_fails_says_why(signing, receiver):
     for uri, credentials, timeout, expected in [
         ("sqs:path/q", role("refused"), 29000, (500, internal, f"{denied}{role('refused')} (AccessDenied: User: arn:aws:iam::1:user/node is not authorized to perform: sts:AssumeRole)")),
         ("sqs:path/q", role("half"), 29000, (500, internal, f"{denied}{role('half')} (STS's answer has no Expiration)")),
-        ("sqs:path/q", role("short"), 29000, (500, internal, configuration + "no AWS credentials were found: those that there are have ended already")),
+        ("sqs:path/q", role("short"), 29000, (500, internal, configuration + "no AWS credentials were found: those that came have ended already")),
         ("sqs:path/q", "arn:aws:iam::*:user/*", 29000, (500, internal, configuration + "the integration is called by the rights of its caller, and no caller is known: the method must be authorized by AWS_IAM")),
         ("sqs:path/q", "nonsense", 29000, (500, internal, configuration + "Invalid credentials ARN: nonsense")),
         ("sqs:path/{q}", ROLE, 29000, (500, internal, configuration + "Invalid endpoint address")),

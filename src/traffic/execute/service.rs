@@ -9,7 +9,6 @@ use super::journal;
 use super::outcome::Outcome;
 use super::route::Routed;
 use super::service_request::ServiceCall;
-use crate::traffic::integration::aws::Error;
 use crate::traffic::integration::http1;
 use crate::traffic::message::Refusal;
 use crate::traffic::stage::{CompiledAws, CompiledIntegration, Rights};
@@ -66,7 +65,7 @@ async fn send(
     let started = Instant::now();
     let signing = backends.aws.sign(&mut call, &place.service, &place.region, identity);
     let signed = tokio::time::timeout(service.call.timeout, signing).await;
-    signed.map_err(|_| Refusal::timeout())?.map_err(unsigned)?;
+    signed.map_err(|_| Refusal::timeout())?.map_err(Refusal::configuration)?;
     outcome.decided("signature", |_| match identity_name(&service.rights) {
         Some(role) => format!("as {role}, for {} in {}", place.service, place.region),
         None => format!("by the node's own credentials, for {} in {}", place.service, place.region),
@@ -90,9 +89,4 @@ fn nobody(rights: &Rights) -> Refusal {
         Rights::Nobody(arn) => Refusal::configuration(format_args!("Invalid credentials ARN: {arn}")),
         Rights::Node | Rights::Role(_) => Refusal::configuration("nobody's rights can be taken"),
     }
-}
-
-/// Which answer a call gets that can't be signed: a role that can't be assumed as much as credentials that aren't there.
-fn unsigned(error: Error) -> Refusal {
-    Refusal::configuration(error)
 }

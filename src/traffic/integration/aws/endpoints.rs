@@ -51,13 +51,13 @@ impl Endpoints {
             return Ok(Arc::clone(known));
         }
         let endpoint = Arc::new(self.resolve(service, region).ok_or_else(|| Error::Endpoint(service.to_owned()))?);
-        self.known.rcu(|known| {
-            let mut known = HashMap::clone(known);
-            if known.len() < KEPT {
+        if self.known.load().len() < KEPT {
+            self.known.rcu(|known| {
+                let mut known = HashMap::clone(known);
                 known.insert(key.clone(), Arc::clone(&endpoint));
-            }
-            known
-        });
+                known
+            });
+        }
         Ok(endpoint)
     }
 

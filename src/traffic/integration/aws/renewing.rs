@@ -18,8 +18,9 @@ use crate::observe::clock::Clock;
 const AHEAD: i64 = 300;
 /// Credentials are not used in their last seconds: a call takes its time, and clocks differ.
 const LAST: i64 = 15;
-/// For so many seconds a failure is not tried again.
-const FAILURE_KEPT: i64 = 5;
+/// So many seconds are between two fetches, at least: a failure is remembered for as long, and credentials that are short
+/// of their end already when they come are not renewed at each request.
+const PAUSE: i64 = 5;
 
 /// Fetches credentials.
 pub(super) type Fetch = Arc<dyn Fn() -> BoxFuture<'static, Result<Session, Error>> + Send + Sync>;
@@ -40,8 +41,10 @@ struct Inner {
 #[derive(Default)]
 struct State {
     session: Option<Arc<Session>>,
-    /// Why the last fetch failed, and when.
-    failure: Option<(Error, i64)>,
+    /// Why the last fetch failed, if it did.
+    failure: Option<Error>,
+    /// When the last fetch was, in seconds since 1970.
+    fetched: i64,
 }
 
 /// What can be done with the credentials that there are.
@@ -87,14 +90,13 @@ impl Inner {
     fn find(&self) -> Found {
         let now = self.clock.seconds();
         let state = self.state.load();
-        let failed = state.failure.as_ref().filter(|(_, at)| (0..FAILURE_KEPT).contains(&(now - at)));
-        let left = |session: &Session| session.expires.map_or(i64::MAX, |expires| expires - now);
-        match (&state.session, failed) {
-            (Some(session), _) if left(session) > AHEAD => Found::Good(Arc::clone(session)),
-            (Some(session), Some(_)) if left(session) > LAST => Found::Good(Arc::clone(session)),
-            (Some(session), None) if left(session) > LAST => Found::Ending(Arc::clone(session)),
-            (_, Some((error, _))) => Found::Failed(error.clone()),
-            (_, None) => Found::Nothing,
+        let pauses = (0..PAUSE).contains(&(now - state.fetched));
+        match (&state.session, &state.failure) {
+            (Some(session), _) if left(session, now) > AHEAD => Found::Good(Arc::clone(session)),
+            (Some(session), _) if left(session, now) > LAST && pauses => Found::Good(Arc::clone(session)),
+            (Some(session), _) if left(session, now) > LAST => Found::Ending(Arc::clone(session)),
+            (_, Some(error)) if pauses => Found::Failed(error.clone()),
+            _ => Found::Nothing,
         }
     }
 
@@ -107,21 +109,31 @@ impl Inner {
         match self.find() {
             Found::Good(session) | Found::Ending(session) => Ok(session),
             Found::Failed(error) => Err(error),
-            Found::Nothing => Err(Error::NoCredentials("those that there are have ended already".to_owned())),
+            Found::Nothing => Err(Error::Stopped),
         }
     }
 
     async fn renew(&self) {
-        let fetched = (self.fetch)().await;
-        let state = match fetched {
-            Ok(session) => State { session: Some(Arc::new(session)), failure: None },
+        let result = (self.fetch)().await;
+        let fetched = self.clock.seconds();
+        let result = result.and_then(|session| match left(&session, fetched) > LAST {
+            true => Ok(session),
+            false => Err(Error::NoCredentials("those that came have ended already".to_owned())),
+        });
+        let state = match result {
+            Ok(session) => State { session: Some(Arc::new(session)), failure: None, fetched },
             Err(error) => {
                 tracing::warn!(%error, "AWS credentials could not be fetched");
-                State { session: self.state.load().session.clone(), failure: Some((error, self.clock.seconds())) }
+                State { session: self.state.load().session.clone(), failure: Some(error), fetched }
             }
         };
         self.state.store(Arc::new(state));
     }
+}
+
+/// For how many seconds more credentials are good.
+fn left(session: &Session, now: i64) -> i64 {
+    session.expires.map_or(i64::MAX, |expires| expires.saturating_sub(now))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Session {
 
     /// The key that signs for a service in a region now; made once a day.
     pub(super) fn key(&self, now: i64, region: &str, service: &str) -> Arc<SigningKey> {
-        if let Some(known) = self.keys.load().iter().find(|key| key.is_for(now, region, service)) {
+        if let Some(known) = self.keys.load().iter().rev().find(|key| key.is_for(now, region, service)) {
             return Arc::clone(known);
         }
         let key = Arc::new(SigningKey::new(&self.secret_access_key, now, region, service));
