@@ -464,11 +464,14 @@ def test_callers_lead_to_no_other_service_and_say_no_parameters(signing, receive
     url = serve(signing, {
         "/buckets/{bucket}": {"get": (integration("{bucket}.s3:path/key", "GET", parameters=bucket), declared)},
         "/actions/{action}": {"get": (integration("sns:action/{action}", "GET", parameters=action), declared)},
+        "/lists/{bucket}": {"get": (integration("s3:path/b?prefix={bucket}", "GET", parameters=bucket), declared)},
         "/unmapped": {"get": (integration("s3:path/{key}", "GET"), {})},
     })
+    assert fetch(url("/lists/a%26b")).json()["path"] == "/any/b?prefix=a%26b"
     assert fetch(url("/buckets/mine")).json()["path"] == "/any/mine/key"
     assert fetch(url("/actions/Publish")).json()["path"] == "/any/?Action=Publish&Version=2010-03-31"
-    for path in ("/buckets/lambda:path", "/buckets/a%2Fb", "/buckets/a%3Aiam", "/actions/A&B=c", "/actions/A=c", "/actions/A;B"):
+    for path in ("/buckets/lambda:path", "/buckets/a%2Fb", "/buckets/a%3Aiam", "/actions/A&B=c", "/actions/A=c", "/actions/A;B",
+                 "/lists/a&acl", "/lists/a;acl"):
         before = len(receiver.calls)
         answer = fetch(url(path))
         assert (answer.status, answer.json()) == (400, {"message": "Bad Request"}), path
@@ -615,7 +618,7 @@ def test_credentials_come_from_where_sdks_look(receiver, tmp_path):
     lambdas, sts = {"AWS_ENDPOINT_URL_LAMBDA": f"{receiver.url}/any"}, {"AWS_ENDPOINT_URL_STS": f"{receiver.url}/sts"}
     uri = "lambda:path/2015-03-31/functions/f/invocations"
     nowhere = ("Execution failed due to configuration error: no AWS credentials were found: neither the environment nor profile "
-               "default has any, and the instance metadata service is switched off")
+               "default has any, and of the instance there are none: its metadata service is switched off")
     for number, (environment, expected) in enumerate([
         (KEYS, "AKIDNODE"),
         ({"AWS_PROFILE": "keeper", "AWS_CONFIG_FILE": path("config"), "AWS_SHARED_CREDENTIALS_FILE": path("credentials")}, "ASIA"),

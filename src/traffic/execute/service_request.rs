@@ -80,10 +80,16 @@ fn place(uri: &AwsUri, values: &Values) -> Result<Place, Refusal> {
     }
 }
 
-/// The path, or the operation, with the values of its placeholders; those of an operation add no parameters to it.
+/// The path, or the operation, with the values of its placeholders. Those of an operation and of a query add no parameters.
 fn rest(uri: &AwsUri, values: &Values) -> Result<String, Refusal> {
-    if uri.style == Style::Action {
-        values.check_of(&uri.rest, |value| !value.contains(['&', '=', '?', '#', ';']))?;
+    let adds_nothing = |value: &str| !value.contains(['&', '=', '?', '#', ';']);
+    match uri.style {
+        Style::Action => values.check_of(&uri.rest, adds_nothing)?,
+        Style::Path => {
+            if let Some((_, query)) = uri.rest.split("?") {
+                values.check_of(&query, adds_nothing)?;
+            }
+        }
     }
     let rest = values.render(&uri.rest);
     // A placeholder that nothing is mapped to is still in its braces.

@@ -60,7 +60,9 @@ impl Chain {
                 return Ok(session);
             }
             metadata::of_instance(&self.environment, &self.fetcher).await.map_err(|why| {
-                Error::NoCredentials(format!("neither the environment nor profile {profile} has any, and {why}"))
+                Error::NoCredentials(format!(
+                    "neither the environment nor profile {profile} has any, and of the instance there are none: {why}"
+                ))
             })
         };
         let late = |_| Error::NoCredentials(format!("looking for them took longer than {DEADLINE:?}"));
@@ -237,8 +239,8 @@ mod tests {
             (
                 "empty",
                 false,
-                "no AWS credentials were found: neither the environment nor profile empty has any, and the instance \
-                 metadata service is switched off",
+                "no AWS credentials were found: neither the environment nor profile empty has any, and of the instance \
+                 there are none: its metadata service is switched off",
             ),
         ] {
             let key = if has_keys { "E" } else { "" };

@@ -41,11 +41,12 @@ impl Fetcher {
     }
 }
 
-/// Sends a request and reads the whole answer.
+/// Sends a request and reads the whole answer. The error names no URL: some of those are secrets.
 pub(super) async fn answer(request: RequestBuilder) -> Result<(StatusCode, String), String> {
-    let mut response = request.send().await.map_err(|error| said(&error))?;
+    let failed = |error: reqwest::Error| said(&error.without_url());
+    let mut response = request.send().await.map_err(failed)?;
     let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| said(&error))? {
+    while let Some(piece) = response.chunk().await.map_err(failed)? {
         if body.len() + piece.len() > LONGEST {
             return Err(format!("the answer is longer than {LONGEST} bytes"));
         }
@@ -54,7 +55,7 @@ pub(super) async fn answer(request: RequestBuilder) -> Result<(StatusCode, Strin
     Ok((response.status(), String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// An error with what caused it; a URL is named where it is.
+/// An error with what caused it.
 fn said(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -79,7 +79,7 @@ fn may_be_asked(uri: &str) -> bool {
 /// The instance's, if it is one and has a role.
 pub(super) async fn of_instance(environment: &Environment, fetcher: &Fetcher) -> Result<Session, String> {
     if environment.is_on("AWS_EC2_METADATA_DISABLED") {
-        return Err("the instance metadata service is switched off".to_owned());
+        return Err("its metadata service is switched off".to_owned());
     }
     let is_v6 =
         environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE").is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));

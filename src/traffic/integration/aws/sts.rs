@@ -92,8 +92,9 @@ fn session(answer: &str) -> Result<Session, String> {
 fn refusal(answer: &str) -> Option<String> {
     let code = element(answer, "Code")?;
     let message = element(answer, "Message").unwrap_or_default();
-    // It is written into logs, a line each.
-    let message: String = message.chars().filter(|character| !character.is_control()).take(500).collect();
+    // It is written into logs, a line each; what follows may show of the request what nobody should read.
+    let line = message.lines().next().unwrap_or_default();
+    let message: String = line.chars().filter(|character| !character.is_control()).take(500).collect();
     Some(format!("{code}: {message}"))
 }
 
@@ -125,7 +126,7 @@ mod tests {
         }
         let refused =
             "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no\nway</Message></Error>";
-        assert_eq!(refusal(refused).as_deref(), Some("AccessDenied: noway"));
+        assert_eq!(refusal(refused).as_deref(), Some("AccessDenied: no"));
         assert_eq!(refusal("nonsense"), None);
     }
 
