@@ -6,6 +6,8 @@ pub mod node;
 pub mod control;
 pub mod traffic;
 
+pub mod functions;
+
 pub mod catalog;
 pub mod identity;
 pub mod mapping;

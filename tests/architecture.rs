@@ -12,6 +12,7 @@ const ROOMS: &[&[&str]] = &[
     &["console"],
     &["control"],
     &["traffic"],
+    &["functions"],
     &["catalog"],
     &["mapping", "identity", "observe"],
     &["model"],

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use turnpike_cluster as cluster;
 
 use super::{Error, Sealed};
+use crate::model::function::{Alias, Function, FunctionName, Policy, Version};
 use crate::model::id::{ApiKeyId, DocumentationPartId, ResourceId, UsagePlanId};
 use crate::model::rest::{
     AccessAssociation, Account, ApiKey, Authorizer, BasePathMapping, ClientCertificate, Deployment, DocumentationPart,
@@ -62,6 +63,11 @@ impl Document for ClientCertificate {}
 impl Document for DomainName {}
 impl Document for Flushes {}
 impl Document for VpcLink {}
+impl Document for Function {}
+impl Document for FunctionName {}
+impl Document for Version {}
+impl Document for Alias {}
+impl Document for Policy {}
 
 /// Compressed: a snapshot repeats itself, is written once, and is read when a stage is compiled.
 impl Document for Snapshot {

@@ -3,6 +3,7 @@
 //! Both planes meet here and nowhere else. A control plane reads, decides, and commits an [`Edit`]; the data
 //! plane watches and compiles. Reads are local; [`Catalog::fresh`] makes the next ones linearizable.
 
+mod blobs;
 mod document;
 mod edit;
 pub mod keys;

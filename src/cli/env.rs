@@ -40,6 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let variables = [
         ("AWS_ENDPOINT_URL_API_GATEWAY", &left.endpoint),
         ("AWS_ENDPOINT_URL_APIGATEWAYV2", &left.endpoint),
+        ("AWS_ENDPOINT_URL_LAMBDA", &left.endpoint),
         ("AWS_ENDPOINT_URL_STS", &left.endpoint),
         // For the commands of ours.
         ("TURNPIKE_ADMIN_URL", &left.endpoint),
@@ -65,6 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
   endpoints {{
     apigateway   = \"{endpoint}\"
     apigatewayv2 = \"{endpoint}\"
+    lambda       = \"{endpoint}\"
     sts          = \"{endpoint}\"
   }}
 }}",

@@ -6,6 +6,8 @@ mod docs;
 mod env;
 mod explain;
 mod export;
+mod function_process;
+mod functions;
 mod import;
 mod log;
 mod output;
@@ -53,6 +55,11 @@ enum Sub {
     Explain(explain::Arguments),
     /// Try a mapping template out.
     Template(template::Arguments),
+    /// Look at what the functions of a node print.
+    Functions(functions::Arguments),
+    /// Keep one process of a function: for nodes, not for people.
+    #[command(hide = true)]
+    FunctionProcess(function_process::Arguments),
 }
 
 /// Carries the command line out. What goes wrong is told in one line, with its causes.
@@ -79,6 +86,8 @@ pub fn run() -> ExitCode {
         Sub::Docs(arguments) => docs::run(&arguments),
         Sub::Explain(arguments) => explain::run(&arguments),
         Sub::Template(arguments) => template::run(&arguments),
+        Sub::Functions(arguments) => functions::run(&arguments),
+        Sub::FunctionProcess(arguments) => return function_process::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -114,7 +123,7 @@ mod tests {
                 &["serve", "--gateway", "x"][..],
                 "invalid value 'x' for '--gateway <GATEWAY>': an address and a port are wanted, such as 127.0.0.1:8080; see --help",
             ),
-            (&["serve", "--nonsense"], "unexpected argument '--nonsense' found; see --help"),
+            (&["serve", "--xyzzy"], "unexpected argument '--xyzzy' found; see --help"),
             (
                 &["cluster", "status", "--output", "xml"],
                 "invalid value 'xml' for '--output <OUTPUT>' [possible values: table, json]; see --help",

@@ -13,6 +13,7 @@ use turnpike_cluster::{RESERVE, Start};
 
 use super::remote::Remote;
 use super::{default_data, log, output, petstore, serve};
+use crate::functions;
 use crate::identity::sigv4::Credentials;
 use crate::node::{Config, Limits, Node};
 
@@ -37,6 +38,10 @@ pub(super) struct Arguments {
     /// Port of both planes together.
     #[arg(long, default_value_t = 4566)]
     edge_port: u16,
+    /// Run functions, as processes of this machine: a Lambda that is built in. The directory that they work in, or "on"
+    /// for one in the quickstart's own. See `turnpike serve --help` for what they may do.
+    #[arg(long, env = "TURNPIKE_FUNCTIONS", value_name = "DIR")]
+    functions: Option<PathBuf>,
 }
 
 /// What the quickstart leaves for `turnpike env`, readable by its owner alone.
@@ -87,6 +92,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         settle_within: Duration::from_secs(10),
         reserve: RESERVE,
         drain: Duration::from_secs(5),
+        functions: functions::Settings::asked_for(arguments.functions, &arguments.data),
     })
     .await?;
     let endpoint = format!("http://{}", node.addresses.edge.unwrap_or(node.addresses.admin));

@@ -9,6 +9,7 @@ use clap::Args;
 use turnpike_cluster::{JoinToken, RESERVE, Secret, Start};
 
 use super::{log, output};
+use crate::functions::{Settings, User};
 use crate::identity::sigv4::Credentials;
 use crate::node::{Config, Limits, Node};
 
@@ -84,6 +85,23 @@ pub(super) struct Arguments {
     /// Seconds that requests may go on after the node was told to stop.
     #[arg(long, env = "TURNPIKE_DRAIN_SECONDS", default_value_t = 30)]
     drain_seconds: u64,
+    /// Run functions on this node, as processes of this machine: a Lambda that is built in. The directory that they work
+    /// in, or "on" for one in the data directory. This is for functions that you trust: each process has limits on memory,
+    /// files, processes and time, an environment of its own and, with --functions-user, a user of its own, but it sees the
+    /// machine's files and network as that user does, and functions are not kept from each other.
+    #[arg(long, env = "TURNPIKE_FUNCTIONS", value_name = "DIR")]
+    functions: Option<PathBuf>,
+    /// User that functions run as, by name or UID:GID; the node must be root then, and the directory within that user's
+    /// reach. Without it they run as the node's own user, and can read all that the node can.
+    #[arg(long, env = "TURNPIKE_FUNCTIONS_USER", value_parser = User::find, requires = "functions")]
+    functions_user: Option<User>,
+    /// Processes of functions that this node may have, busy and idle.
+    #[arg(long, env = "TURNPIKE_FUNCTIONS_PROCESSES", default_value_t = Settings::PROCESSES, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    functions_processes: u32,
+    /// Seconds until an event that nobody waits for is tried again after its function failed on it; twice as long the
+    /// second time.
+    #[arg(long, env = "TURNPIKE_FUNCTIONS_RETRY_SECONDS", default_value_t = Settings::RETRY_SECONDS)]
+    functions_retry_seconds: u64,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -141,6 +159,12 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             arguments.data.display()
         ),
     };
+    let functions = Settings::asked_for(arguments.functions, &arguments.data).map(|settings| Settings {
+        user: arguments.functions_user,
+        processes: arguments.functions_processes as usize,
+        retry_after: Duration::from_secs(arguments.functions_retry_seconds),
+        ..settings
+    });
     let config = Config {
         data: arguments.data,
         node_id: arguments.node_id,
@@ -168,6 +192,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
         settle_within: Duration::from_secs(arguments.settle_seconds),
         reserve: arguments.disk_reserve_mib << 20,
         drain: Duration::from_secs(arguments.drain_seconds),
+        functions,
     };
     config.check()?;
     Ok(config)

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
 use super::wire::{Answer, Call, Error};
-use super::{Control, refuse, request_id};
+use super::{Control, lambda, refuse, request_id};
 
 /// A body has at most so many bytes: AWS's limit for an imported file.
 const MAX_BODY: usize = 6 * 1024 * 1024;
@@ -31,7 +31,7 @@ pub async fn handle(request: &HttpRequest, payload: Payload, control: &Control) 
 pub async fn call(request: &HttpRequest, payload: Payload, control: &Control) -> Result<Call, Answer> {
     let head = head(request);
     let whole = match control.admit(&head) {
-        Ok(()) => body(payload).await,
+        Ok(()) => body(payload, lambda::body_limit(&head).unwrap_or(MAX_BODY)).await,
         Err(error) => Err(error),
     };
     match whole {
@@ -75,12 +75,12 @@ pub async fn stream(
     Ok(())
 }
 
-async fn body(mut payload: Payload) -> Result<Bytes, Error> {
+async fn body(mut payload: Payload, limit: usize) -> Result<Bytes, Error> {
     let reading = async {
         let mut body = BytesMut::new();
         while let Some(piece) = payload.next().await {
             let piece = piece.map_err(|_| Error::bad_request("The request's body can't be read."))?;
-            if body.len() + piece.len() > MAX_BODY {
+            if body.len() + piece.len() > limit {
                 return Err(Error::too_large());
             }
             body.extend_from_slice(&piece);

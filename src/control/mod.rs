@@ -4,6 +4,7 @@
 //! decides, and commits; when another change came between, it is run again from the start.
 
 pub mod apigateway;
+mod lambda;
 pub mod listener;
 pub mod openapi;
 mod sdk;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::catalog::{self, Catalog};
+use crate::functions::Functions;
 use crate::identity::sigv4::{Claim, Credentials, Refusal, Request, Service};
 use crate::observe::clock::Clock;
 use crate::traffic::execute::invoke;
@@ -34,6 +36,8 @@ pub struct Control {
     pub(crate) invoker: invoke::Invoker,
     /// Settings.
     pub(crate) settings: Settings,
+    /// What runs functions, where that is wanted.
+    functions: Option<Functions>,
 }
 
 /// Settings of the control plane.
@@ -66,14 +70,26 @@ pub enum Authentication {
 
 impl Control {
     /// A control plane over a catalog.
-    pub fn new(catalog: Catalog, clock: Clock, invoker: invoke::Invoker, settings: Settings) -> Self {
-        Self { catalog, clock, invoker, settings }
+    pub fn new(
+        catalog: Catalog,
+        clock: Clock,
+        invoker: invoke::Invoker,
+        settings: Settings,
+        functions: Option<Functions>,
+    ) -> Self {
+        Self { catalog, clock, invoker, settings, functions }
+    }
+
+    /// What runs functions, where that is wanted.
+    pub fn functions(&self) -> Option<&Functions> {
+        self.functions.as_ref()
     }
 
     /// Answers a call, in every case.
     pub async fn serve(&self, call: Call) -> Answer {
         let result = match self.authenticate(&call) {
             Ok(()) if sts::is_meant(&call) => Ok(sts::answer(&call, &self.settings.account)),
+            Ok(()) if lambda::is_meant(&call) => lambda::answer(self, &call).await,
             Ok(()) => self.run(&call).await,
             Err(error) => Err(error),
         };
@@ -82,17 +98,7 @@ impl Control {
 
     async fn run(&self, call: &Call) -> Result<Answer, Error> {
         let operation = apigateway::route(call)?;
-        for attempt in 1.. {
-            match apigateway::perform(self, call, &operation).await {
-                Err(Error::Overtaken) if attempt < TRIES => {
-                    // A moment of rest, another for each, so that two that met don't meet again.
-                    let pause = rand::random_range(1..=5 * u64::from(attempt));
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
-                }
-                result => return result,
-            }
-        }
-        Err(Error::Overtaken)
+        repeated(async || apigateway::perform(self, call, &operation).await).await
     }
 
     /// Checks who calls; the node's own endpoints ask this as well.
@@ -124,7 +130,11 @@ impl Control {
     /// What a call's signature claims, as far as it can be checked without the body.
     fn claim(&self, call: &Call, request: &Request<'_>, root: &Credentials) -> Result<Claim, Refusal> {
         let claim = Claim::read(request)?;
-        let service = if sts::is_meant(call) { Service::STS } else { Service::API_GATEWAY };
+        let service = match () {
+            () if sts::is_meant(call) => Service::STS,
+            () if lambda::is_meant(call) => Service::LAMBDA,
+            () => Service::API_GATEWAY,
+        };
         claim.check_scope(service, self.clock.seconds())?;
         // The root's key is a long-term one: a session that goes with it is somebody else's.
         let has_session =
@@ -151,9 +161,28 @@ impl Control {
     }
 }
 
+/// Carries out what reads, decides and commits; once more from the start, when another change came between.
+async fn repeated<T>(perform: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    for attempt in 1.. {
+        match perform().await {
+            Err(Error::Overtaken) if attempt < TRIES => {
+                // A moment of rest, another for each, so that two that met don't meet again.
+                let pause = rand::random_range(1..=5 * u64::from(attempt));
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            result => return result,
+        }
+    }
+    Err(Error::Overtaken)
+}
+
 /// The answer to a call that fails, in the protocol of the service that it is for.
 pub(crate) fn refuse(call: &Call, error: &Error) -> Answer {
-    if sts::is_meant(call) { sts::refuse(error) } else { error.answer() }
+    match () {
+        () if sts::is_meant(call) => sts::refuse(error),
+        () if lambda::is_meant(call) => lambda::refuse(error),
+        () => error.answer(),
+    }
 }
 
 /// A request id for an answer.

@@ -87,6 +87,10 @@ identifier!(
     VpcLinkId
 );
 identifier!(
+    /// A function's name: letters, digits, `_` and `-`, at most 64 of them.
+    FunctionName
+);
+identifier!(
     /// A stage's name: letters, digits, `_` and `-`, at most 128 of them.
     StageName
 );

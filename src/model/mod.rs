@@ -4,5 +4,6 @@
 //! translate, so that AWS's spelling can follow AWS and the stored documents can follow us.
 
 pub mod arn;
+pub mod function;
 pub mod id;
 pub mod rest;

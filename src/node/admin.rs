@@ -1,4 +1,5 @@
-//! The node's own endpoints on the admin address: health, the members of the cluster, its backups, documentation.
+//! The node's own endpoints on the admin address: health, the members of the cluster, its backups, logs and packages of
+//! functions, documentation.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::listeners::Shared;
-use super::{backups, stories};
+use super::{backups, functions, stories};
 use crate::control::listener;
 use crate::control::wire::{Answer, Call, Error};
 use crate::mapping::trial::{self, Trial};
@@ -140,6 +141,8 @@ async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
             Ok(Answer::json(200, json!({"token": token.text(), "expires": token.expires()})))
         }
         ("GET", ["requests", id]) => stories::find(&shared.cluster, &shared.explain, id).await,
+        ("GET", ["functions", name, "log"]) => functions::log(shared, name).await,
+        ("GET", ["functions", name, "code", version]) => shared.control.package(name, version).await,
         ("POST", ["explain"]) => stories::allow(&shared.explain, &call.body),
         ("POST", ["templates", "eval"]) => try_template(&call.body),
         // Whether a backup would be taken: asked before all of it is sent.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use turnpike_cluster::{JoinToken, Secret, Start, Timing};
 
+use crate::functions;
 use crate::identity::sigv4::Credentials;
 use crate::traffic::execute::Limits;
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub reserve: u64,
     /// How long requests may go on after the node was told to stop.
     pub drain: Duration,
+    /// How functions run here, where they do.
+    pub functions: Option<functions::Settings>,
 }
 
 /// A setting can't be.

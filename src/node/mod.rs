@@ -4,6 +4,7 @@ mod admin;
 mod backups;
 mod config;
 mod credentials;
+mod functions;
 mod listeners;
 mod shutdown;
 mod stories;
@@ -18,6 +19,7 @@ use turnpike_cluster::Cluster;
 
 use crate::catalog::Catalog;
 use crate::control::{Control, Settings};
+use crate::functions::{Functions, Home};
 use crate::observe::clock::Clock;
 use crate::observe::{metrics, process};
 use crate::traffic::execute::Owner;
@@ -44,6 +46,7 @@ pub struct Node {
     cluster: Cluster,
     servers: listeners::Servers,
     stages: Vec<Arbiter>,
+    functions: Option<Functions>,
     /// The root credentials, and whether this start has made them.
     pub root: Root,
     /// Where it listens.
@@ -81,6 +84,9 @@ pub enum Error {
     /// The metrics' recorder.
     #[error("can't set up the metrics")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// The functions.
+    #[error(transparent)]
+    Functions(#[from] crate::functions::StartError),
     /// Certificates of authorities, to check backends by.
     #[error("can't set up TLS towards backends")]
     Tls(#[from] rustls::Error),
@@ -118,7 +124,11 @@ impl Node {
         let aws = Aws::new(Environment::of_this_process(), &config.region, clock.clone(), Arc::clone(tls.plain()));
         let invoker = Invoker::new(tls.clone(), aws.clone(), clock.clone(), Arc::clone(&owner), config.limits);
         let clock_of_stories = clock.clone();
-        let control = Control::new(catalog, clock.clone(), invoker, settings);
+        let home = Home { account: config.account.clone(), region: config.region.clone() };
+        let set_up = |settings| Functions::start(catalog.clone(), clock.clone(), home, settings);
+        let functions = config.functions.clone().map(set_up).transpose()?;
+        functions::tell(&cluster, functions.as_ref());
+        let control = Control::new(catalog, clock.clone(), invoker, settings, functions.clone());
         let shared = listeners::Shared {
             control,
             cluster: cluster.clone(),
@@ -137,7 +147,7 @@ impl Node {
         addresses.cluster = cluster.address();
         actix_web::rt::spawn(upkeep(cluster.clone(), recorder));
         servers.set_ready(true);
-        Ok(Self { cluster, servers, stages, root, addresses })
+        Ok(Self { cluster, servers, stages, functions, root, addresses })
     }
 
     /// Serves until the process is told to end, then lets requests finish and leaves the cluster.
@@ -152,6 +162,9 @@ impl Node {
         // First of all, so that writes elsewhere go on while this node finishes its requests.
         self.cluster.hand_over().await;
         self.servers.stop().await;
+        if let Some(functions) = &self.functions {
+            functions.stop().await;
+        }
         for thread in &self.stages {
             thread.stop();
         }

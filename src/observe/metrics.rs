@@ -80,6 +80,51 @@ pub const UNROUTED: Metric = metric(
     &["status"],
     "Requests that were refused before a method was found for them, by class of status.",
 );
+/// Calls of functions.
+pub const FUNCTION_INVOCATIONS: Metric = metric(
+    "turnpike_function_invocations_total",
+    Kind::Counter,
+    &["function"],
+    "Calls of functions that this node has carried out.",
+);
+/// Those of them that failed.
+pub const FUNCTION_ERRORS: Metric = metric(
+    "turnpike_function_errors_total",
+    Kind::Counter,
+    &["function"],
+    "Calls of functions that ended in an error of the function.",
+);
+/// Calls that were refused.
+pub const FUNCTION_THROTTLES: Metric = metric(
+    "turnpike_function_throttles_total",
+    Kind::Counter,
+    &["function"],
+    "Calls of functions that were refused because of a limit on what runs at once.",
+);
+/// Time of calls.
+pub const FUNCTION_DURATION: Metric = metric(
+    "turnpike_function_duration_seconds",
+    Kind::Histogram,
+    &["function"],
+    "Seconds that calls of functions took, the start of their process included where there was one.",
+);
+/// Processes started.
+pub const FUNCTION_COLD_STARTS: Metric = metric(
+    "turnpike_function_cold_starts_total",
+    Kind::Counter,
+    &["function"],
+    "Processes of functions that were started.",
+);
+/// Time until they were ready.
+pub const FUNCTION_INIT: Metric = metric(
+    "turnpike_function_init_duration_seconds",
+    Kind::Histogram,
+    &["function"],
+    "Seconds that processes of functions took to be ready for their first call.",
+);
+/// Processes there are.
+pub const FUNCTION_PROCESSES: Metric =
+    metric("turnpike_function_processes", Kind::Gauge, &[], "Processes of functions on this node, busy and idle.");
 /// Stages served.
 pub const STAGES: Metric = metric("turnpike_stages", Kind::Gauge, &[], "Stages that this node serves.");
 /// Documents kept.
@@ -139,6 +184,13 @@ pub const ALL: &[Metric] = &[
     CACHE_HITS,
     CACHE_MISSES,
     UNROUTED,
+    FUNCTION_INVOCATIONS,
+    FUNCTION_ERRORS,
+    FUNCTION_THROTTLES,
+    FUNCTION_DURATION,
+    FUNCTION_COLD_STARTS,
+    FUNCTION_INIT,
+    FUNCTION_PROCESSES,
     STAGES,
     DOCUMENTS,
     DISK,

@@ -22,6 +22,13 @@ impl Violations {
         }
     }
 
+    /// A value must be what a constraint says, in AWS's words.
+    pub fn holds(&mut self, holds: bool, value: impl std::fmt::Display, position: &str, constraint: &str) {
+        if !holds {
+            self.0.push(format!("Value '{value}' at '{position}' failed to satisfy constraint: {constraint}"));
+        }
+    }
+
     /// A value must not be absent.
     pub fn present(&mut self, is_there: bool, position: &str) {
         if !is_there {

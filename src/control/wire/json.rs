@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
 use super::Error;
@@ -48,6 +50,25 @@ impl Input {
     /// A text.
     pub fn text(&self, name: &str) -> Result<Option<String>, Error> {
         self.member(name).map(text).transpose()
+    }
+
+    /// Bytes in base64; they may be far longer than a text.
+    pub fn blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let read = |value: &Value| match value {
+            Value::String(text) => BASE64
+                .decode(text)
+                .map_err(|_| Error::serialization(format!("The value of '{name}' is not base64-encoded."))),
+            other => Err(mismatch(other, "Blob")),
+        };
+        self.member(name).map(read).transpose()
+    }
+
+    /// A map of numbers.
+    pub fn doubles(&self, name: &str) -> Result<Option<BTreeMap<String, f64>>, Error> {
+        let read = |(key, value): (&String, &Value)| {
+            Ok((key.clone(), value.as_f64().ok_or_else(|| mismatch(value, "Double"))?))
+        };
+        self.map(name)?.map(|members| members.iter().map(read).collect()).transpose()
     }
 
     /// A text that must be there and have something in it.

@@ -42,6 +42,8 @@ impl Service {
     pub const API_GATEWAY: Self = Self { name: "apigateway", skew_minutes: 5 };
     /// The APIs themselves.
     pub const EXECUTE_API: Self = Self { name: "execute-api", skew_minutes: 5 };
+    /// Functions.
+    pub const LAMBDA: Self = Self { name: "lambda", skew_minutes: 5 };
     /// The security token service.
     pub const STS: Self = Self { name: "sts", skew_minutes: 15 };
 }

@@ -1,4 +1,4 @@
-//! Where each kind of document lives: every key of the catalog is made, and read, in this file.
+//! Where each kind of document lives: every key of the catalog is made, and read, in this folder.
 //!
 //! | key | document |
 //! | --- | --- |
@@ -36,6 +36,12 @@
 //! | `restapis/{api}/flushes/{stage}` | how often the stage's caches were flushed |
 //! | `restapis/{api}/mappings/{name}:{base path}` | the same as the domain name's mapping, where the API sees it |
 //! | `vpclinks/{id}` | a VPC link |
+//! | `functions/{name}` | a function, with its version `$LATEST` |
+//! | `functions/{name}/versions/{number}` | a published version |
+//! | `functions/{name}/environment/{version}` | a version's environment variables, sealed |
+//! | `functions/{name}/aliases/{alias}` | an alias |
+//! | `functions/{name}/policies/{qualifier}` | who may call the function, or what the qualifier names of it |
+//! | `functioncode/{blob}/{name}:{version}` | that the version's code is this blob, a claim |
 //! | `cluster/…` | the store's own, where it needs any: not for the catalog |
 //!
 //! A backup is restored in the order of keys, and, if it is large, by several commits: what a document needs comes
@@ -49,11 +55,15 @@
 //! The `children` documents are claims: that two siblings never share a path part, nor have two variable ones,
 //! is a condition of the transaction which creates the claim, whichever nodes the callers speak to.
 
+mod functions;
+
 use std::fmt;
 use std::marker::PhantomData;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use time::Date;
+
+pub use functions::*;
 
 use super::Sealed;
 use crate::model::id::{
