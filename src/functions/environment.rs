@@ -17,7 +17,7 @@ use super::desk::{Desk, Handed, Said};
 use super::log::Writer;
 use super::payload::MAX_ANSWER;
 use super::plan::Plan;
-use super::pool::Seat;
+use super::pool::{self, Seat};
 use super::process::Process;
 use super::report::{self, Report};
 use super::{counts, faults};
@@ -51,31 +51,34 @@ pub(super) struct Done {
 
 type Call = (Job, oneshot::Sender<Done>);
 
-/// The handle of an environment.
-pub(super) struct Environment(mpsc::Sender<Call>);
+/// The handle of an environment. When it is dropped, its place is free, and its process ends.
+pub(super) struct Environment {
+    calls: mpsc::Sender<Call>,
+    _seat: Seat,
+}
 
 impl Environment {
     /// Begins an environment; its process starts with its first call.
-    pub(super) fn begin(plan: Arc<Plan>, seat: Seat) -> Self {
+    pub(super) fn begin(plan: Arc<Plan>, seat: Seat, counted: pool::Running) -> Self {
         let (send, calls) = mpsc::channel(1);
-        tokio::spawn(run(plan, calls, seat));
-        Self(send)
+        tokio::spawn(run(plan, calls, counted));
+        Self { calls: send, _seat: seat }
     }
 
     /// Has a call carried out; nothing, if the environment ended before it took it.
     pub(super) async fn carry_out(&self, job: Job) -> Option<Done> {
         let (done, wait) = oneshot::channel();
-        self.0.send((job, done)).await.ok()?;
+        self.calls.send((job, done)).await.ok()?;
         wait.await.ok()
     }
 
     /// Whether it has ended by itself.
     pub(super) fn is_over(&self) -> bool {
-        self.0.is_closed()
+        self.calls.is_closed()
     }
 }
 
-async fn run(plan: Arc<Plan>, mut calls: mpsc::Receiver<Call>, seat: Seat) {
+async fn run(plan: Arc<Plan>, mut calls: mpsc::Receiver<Call>, counted: pool::Running) {
     let Some((job, done)) = calls.recv().await else { return };
     let mut running = match Running::begin(&plan).await {
         Ok(running) => running,
@@ -115,7 +118,7 @@ async fn run(plan: Arc<Plan>, mut calls: mpsc::Receiver<Call>, seat: Seat) {
     drop(calls);
     running.process.end().await;
     plan.remove_directory(&running.directory);
-    drop(seat);
+    drop(counted);
 }
 
 /// What an environment's task waits for.
@@ -150,6 +153,7 @@ struct Running {
 
 impl Running {
     async fn begin(plan: &Plan) -> std::io::Result<Self> {
+        plan.check()?;
         let desk = Desk::open().await?;
         let (stream, directory) = plan.make_directory()?;
         let mut log = Writer::new(plan.logs.clone(), plan.name.clone(), stream.clone());

@@ -135,6 +135,8 @@ fn end_all(group: Pid) {
 /// Ends as the process did, so that the node learns how.
 fn like(status: WaitStatus) -> ExitCode {
     if let Some(signal) = status.terminating_signal().and_then(Signal::from_named_raw) {
+        // Of two the first may be taken by a handler of Rust's own, which then takes itself away.
+        let _ = kill_process(getpid(), signal);
         let _ = kill_process(getpid(), signal);
     }
     let code =

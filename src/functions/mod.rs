@@ -319,7 +319,7 @@ impl Inner {
 
     /// Makes an environment.
     async fn environment(&self, target: &Target) -> Result<Environment, InvokeError> {
-        let seat = self.pool.seat(&target.version.code.sha256).inspect_err(|_| counts::throttled(&target.name))?;
+        let seat = self.pool.seat().inspect_err(|_| counts::throttled(&target.name))?;
         let launch = self.runtimes.find(&target.version.runtime).await.map_err(InvokeError::runtime)?;
         let package = self.packages.get(&target.version.code.sha256).await?;
         let plan = Plan {
@@ -336,7 +336,8 @@ impl Inner {
             logs: self.logs.clone(),
             clock: self.clock.clone(),
         };
-        Ok(Environment::begin(Arc::new(plan), seat))
+        let counted = self.pool.running(&target.version.code.sha256);
+        Ok(Environment::begin(Arc::new(plan), seat, counted))
     }
 
     /// The variables that a version was given.

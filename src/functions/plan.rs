@@ -109,6 +109,16 @@ impl Plan {
         }
     }
 
+    /// Whether there is something to start, as far as that can be seen before.
+    pub(super) fn check(&self) -> std::io::Result<()> {
+        let bootstrap = self.package.join("bootstrap");
+        if self.launch == Launch::Bootstrap && !bootstrap.is_file() {
+            let path = bootstrap.display();
+            return Err(std::io::Error::other(format!("Couldn't find valid bootstrap(s): [{path}]")));
+        }
+        Ok(())
+    }
+
     /// A directory for an environment, and what its log is called.
     pub(super) fn make_directory(&self) -> std::io::Result<(String, PathBuf)> {
         let id = Uuid::new_v4().simple().to_string();

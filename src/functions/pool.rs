@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -29,16 +30,18 @@ pub(super) struct Key {
 pub(super) struct Pool {
     state: Mutex<State>,
     limit: usize,
+    /// Environments that have calls or wait for them.
+    seats: AtomicUsize,
+    /// Processes, those that are about to end among them.
+    processes: AtomicUsize,
+    /// The packages that processes use, and how many use each.
+    codes: Mutex<HashMap<String, usize>>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Processes, busy and idle.
-    processes: usize,
     /// Calls that are carried out, by function.
     busy: HashMap<FunctionName, usize>,
-    /// The packages that processes use, and how many use each.
-    codes: HashMap<String, usize>,
     /// Those that wait for a call, the one that had one last at the end.
     idle: HashMap<Key, Vec<(Environment, Instant)>>,
 }
@@ -49,15 +52,24 @@ pub(super) struct Turn {
     name: FunctionName,
 }
 
-/// A process's place among those that the node may have.
-pub(super) struct Seat {
+/// An environment's place among those that the node may have.
+pub(super) struct Seat(Arc<Pool>);
+
+/// That a process runs, from before its start until after its end.
+pub(super) struct Running {
     pool: Arc<Pool>,
     code: String,
 }
 
 impl Pool {
     pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), limit })
+        Arc::new(Self {
+            state: Mutex::default(),
+            limit,
+            seats: AtomicUsize::new(0),
+            processes: AtomicUsize::new(0),
+            codes: Mutex::default(),
+        })
     }
 
     /// Lets a call of a function in, if it may have one more.
@@ -86,22 +98,30 @@ impl Pool {
         found
     }
 
-    /// A place for one more process; where there is none, the one that has been idle longest makes room.
-    pub(super) fn seat(self: &Arc<Self>, code: &str) -> Result<Seat, InvokeError> {
+    /// A place for one more environment; where there is none, the one that has been idle longest makes room.
+    pub(super) fn seat(self: &Arc<Self>) -> Result<Seat, InvokeError> {
+        let full = || InvokeError::throttled("ConcurrentInvocationLimitExceeded");
         let mut state = self.state.lock();
-        if state.processes >= self.limit {
+        // Those that are about to end may be as many again; more only if something keeps them from ending.
+        if self.processes() >= 2 * self.limit {
+            return Err(full());
+        }
+        if self.seats.load(Ordering::Acquire) >= self.limit {
             let since = |waiting: &Vec<(Environment, Instant)>| waiting.first().map(|(_, since)| *since);
             let oldest = state.idle.iter().min_by_key(|(_, waiting)| since(waiting)).map(|(key, _)| key.clone());
-            let key = oldest.ok_or_else(|| InvokeError::throttled("ConcurrentInvocationLimitExceeded"))?;
-            let waiting = state.idle.get_mut(&key).into_iter();
-            let gone: Vec<_> = waiting.map(|waiting| waiting.remove(0)).collect();
+            let waiting = oldest.and_then(|key| state.idle.get_mut(&key)).ok_or_else(full)?;
+            drop(waiting.remove(0));
             state.idle.retain(|_, waiting| !waiting.is_empty());
-            drop(gone);
         }
-        state.processes += 1;
-        *state.codes.entry(code.to_owned()).or_default() += 1;
-        counts::processes(state.processes);
-        Ok(Seat { pool: Arc::clone(self), code: code.to_owned() })
+        self.seats.fetch_add(1, Ordering::AcqRel);
+        Ok(Seat(Arc::clone(self)))
+    }
+
+    /// Counts a process, and the package that it uses.
+    pub(super) fn running(self: &Arc<Self>, code: &str) -> Running {
+        *self.codes.lock().entry(code.to_owned()).or_default() += 1;
+        counts::processes(self.processes.fetch_add(1, Ordering::AcqRel) + 1);
+        Running { pool: Arc::clone(self), code: code.to_owned() }
     }
 
     /// Puts an environment back after its call.
@@ -139,12 +159,12 @@ impl Pool {
 
     /// The packages that processes use.
     pub(super) fn codes(&self) -> HashSet<String> {
-        self.state.lock().codes.keys().cloned().collect()
+        self.codes.lock().keys().cloned().collect()
     }
 
     /// How many processes there are.
     pub(super) fn processes(&self) -> usize {
-        self.state.lock().processes
+        self.processes.load(Ordering::Acquire)
     }
 }
 
@@ -160,17 +180,23 @@ impl Drop for Turn {
     }
 }
 
+/// Takes no lock: environments are dropped under the pool's.
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut state = self.pool.state.lock();
-        state.processes -= 1;
-        if let Some(users) = state.codes.get_mut(&self.code) {
+        self.0.seats.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut codes = self.pool.codes.lock();
+        if let Some(users) = codes.get_mut(&self.code) {
             *users -= 1;
             if *users == 0 {
-                state.codes.remove(&self.code);
+                codes.remove(&self.code);
             }
         }
-        counts::processes(state.processes);
+        counts::processes(self.pool.processes.fetch_sub(1, Ordering::AcqRel) - 1);
     }
 }
 
@@ -197,11 +223,15 @@ mod tests {
     #[test]
     fn a_node_has_no_more_processes_than_it_may() {
         let pool = Pool::new(1);
-        let seat = pool.seat("code").expect("a seat");
-        let refused = pool.seat("code").err().expect("no second");
+        let seat = pool.seat().expect("a seat");
+        let refused = pool.seat().err().expect("no second");
         assert_eq!(refused.reason, Some("ConcurrentInvocationLimitExceeded"));
         drop(seat);
-        assert!(pool.seat("code").is_ok());
+        assert!(pool.seat().is_ok());
+        let processes = [pool.running("a"), pool.running("b")];
+        assert!(pool.seat().is_err(), "two that do not end");
+        assert_eq!((pool.processes(), pool.codes().len()), (2, 2));
+        drop(processes);
         assert_eq!((pool.processes(), pool.codes()), (0, HashSet::new()));
     }
 }

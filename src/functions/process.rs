@@ -56,7 +56,7 @@ impl Process {
             command.args(["--user", &format!("{uid}:{gid}")]);
         }
         command.arg("--directory").arg(&order.directory).arg("--").args(&order.program);
-        command.env_clear().envs(environment).kill_on_drop(true);
+        command.env_clear().envs(environment);
         command.stdin(Stdio::piped()).stdout(writer.try_clone()?).stderr(writer);
         let mut child = command.spawn()?;
         let leash = child.stdin.take();
