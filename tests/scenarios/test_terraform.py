@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from conftest import KEY, SECRET, fetch
+from conftest import KEY, SECRET, fetch, nodes, refused
+from functions import ECHO, call, package
 
 # Where providers lie on a disk: Terraform's own places, and those that images are prepared with.
 MIRRORS = [
@@ -61,6 +62,11 @@ class Terraform:
 @pytest.fixture
 def terraform(tmp_path, three, backend):
     """Makes a folder with one of the configurations of tests/terraform/."""
+    return configurations(tmp_path, three[0], backend)
+
+
+def configurations(tmp_path, node, backend):
+    """Makes folders with configurations, for the provider to apply at a node."""
     program, providers = shutil.which("terraform"), mirror()
     if not program or not providers:
         pytest.skip("terraform, or its AWS provider on disk, is not on this machine")
@@ -69,7 +75,7 @@ def terraform(tmp_path, three, backend):
     environment = {
         **os.environ, "TF_CLI_CONFIG_FILE": str(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
         "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
-        "TF_VAR_endpoint": three[0].admin, "TF_VAR_backend": backend,
+        "TF_VAR_endpoint": node.admin, "TF_VAR_backend": backend,
     }
 
     def configured(name):
@@ -133,3 +139,31 @@ def test_many_apis_apply_without_a_failed_call(terraform, three):
         assert answer.json()["path"] == f"/{number}/29"
     many.plans_nothing()
     many.destroy()
+
+
+def test_functions_apply_plan_empty_change_in_place_and_are_destroyed(tmp_path, backend):
+    place = lambda number: {"environment": {"TURNPIKE_FUNCTIONS": "on"}}
+    with nodes(tmp_path, 1, place) as (node,):
+        folder = tmp_path / "terraform"
+        folder.mkdir()
+        configured = configurations(folder, node, backend)
+        (folder / "first.zip").write_bytes(package(ECHO))
+        (folder / "second.zip").write_bytes(package({"app.py": "import os\ndef handler(event, context): return os.environ['COLOUR']\n"}))
+        function = configured("function.tf")
+        function.apply()
+        outputs = function.outputs()
+        assert outputs["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:terraform"
+        assert outputs["invoke_arn"].endswith(":function:terraform:live/invocations")
+        assert outputs["read"] == {"handler": "app.handler", "version": "1"}
+        function.plans_nothing()
+        client = node.client("lambda")
+        assert call(client, "terraform", 7).json() == 7 and outputs["version"] == "1"
+        changes = ("-var", "package=second.zip", "-var", "colour=blue", "-var", "weight=1")
+        said = function.apply(*changes)
+        assert "must be replaced" not in said
+        function.plans_nothing(*changes)
+        assert function.outputs()["version"] == "2"
+        assert call(client, "terraform:live", 7).json() == "blue" and call(client, "terraform:1", 7).json() == 7
+        function.destroy(*changes)
+        assert client.list_functions()["Functions"] == []
+        refused(lambda: call(client, "terraform"), "ResourceNotFoundException", 404)
