@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 import uuid
 
@@ -80,6 +81,24 @@ return {
     assert lines[1:3] == ["said", "on error"] and lines[3] == f"END RequestId: {request}"
     assert lines[4].startswith(f"REPORT RequestId: {request}\tDuration: ") and "Init Duration" not in lines[4]
     assert "Init Duration: " in first.log and "\tMemory Size: 128 MB\tMax Memory Used: " in first.log
+
+
+def test_awss_own_runtime_interface_runs_where_it_is_installed(client, tmp_path):
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tmp_path), "awslambdaric==4.2.2"]
+    if subprocess.run(install, check=False, capture_output=True).returncode:
+        pytest.skip("AWS's runtime interface client can't be had from the package registry")
+    files = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    body = python("""
+print("said")
+if event == "fail": raise ValueError("as told")
+return [event, context.invoked_function_arn, [name for name in sys.modules if name == "awslambdaric.bootstrap"]]
+""")
+    make(client, "ric", {**files, **body})
+    answer = call(client, "ric", "x")
+    assert answer.json() == ["x", "arn:aws:lambda:us-east-1:000000000000:function:ric", ["awslambdaric.bootstrap"]]
+    assert answer.log.splitlines()[-3] == "said"
+    failed = call(client, "ric", "fail")
+    assert (failed.error, failed.json()["errorType"], failed.json()["errorMessage"]) == ("Unhandled", "ValueError", "as told")
 
 
 def test_node_runs_every_kind_of_handler(client):

@@ -140,11 +140,11 @@ def main():
     handler, address, root = sys.argv[1], os.environ["AWS_LAMBDA_RUNTIME_API"], os.environ["LAMBDA_TASK_ROOT"]
     sys.path[0] = root
     try:
-        from awslambdaric import bootstrap
+        from awslambdaric.__main__ import main as run
     except ImportError:
-        bootstrap = None
-    if bootstrap is not None:
-        return bootstrap.run(root, handler, address)
+        run = None
+    if run is not None:
+        return run(["awslambdaric", handler])
     # Seen at once, whether or not it is a whole line.
     sys.stdout.reconfigure(line_buffering=True)
     api = Api(address)
