@@ -7,6 +7,7 @@ mod control;
 mod deploys;
 mod documents;
 mod failover;
+mod functions;
 mod idle;
 mod phases;
 mod proxy;
@@ -51,6 +52,8 @@ enum Command {
     Deploys(deploys::Options),
     /// The control plane's time for an API of many resources and for a large imported file
     Control(control::Options),
+    /// What a call of a built-in function costs, beside asking its process directly
+    Functions(functions::Options),
     /// How long writes wait when the leader of three nodes is killed
     Failover(failover::Options),
     /// Commits and linearizable reads per second of three nodes of the cluster crate, beside etcd's
@@ -85,6 +88,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Idle(options) => Box::pin(idle::run(options)).await,
         Command::Deploys(options) => Box::pin(deploys::run(options)).await,
         Command::Control(options) => Box::pin(control::run(options)).await,
+        Command::Functions(options) => Box::pin(functions::run(options)).await,
         Command::Failover(options) => Box::pin(failover::run(options)).await,
         Command::Commits(options) => Box::pin(commits::run(options)).await,
         Command::Documents(options) => Box::pin(documents::run(options)).await,

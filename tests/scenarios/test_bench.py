@@ -68,3 +68,8 @@ def test_the_control_plane_reads_and_imports_large_apis():
     report = measure("control", "--resources", "20", "--reads", "2", "--kib", "50", "--imports", "1")
     assert report["get_resources_ms"]["median"] > 0 and report["import_ms"]["median"] > 0
     assert report["paths"] > 10 and report["peak_mib"] > 0
+
+
+def test_functions_are_called_directly_and_through_their_node():
+    report = measure("functions", "--rounds", "1", "--seconds", "1")
+    assert report["failures"] == 0 and report["calls_per_second"] > 0 and report["direct_p50_ms"]["median"] > 0

@@ -4,16 +4,18 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 
 import botocore
 import pytest
 
-from conftest import BINARY, eventually, fetch, nodes, refused
+from conftest import BINARY, KEY, SECRET, eventually, fetch, nodes, refused
 from functions import ECHO, NODE, call, make, package
 
 PLACE = lambda number: {
@@ -126,6 +128,28 @@ def test_node_runs_every_kind_of_handler(client):
     lost = "exports.handler = () => { Promise.reject(new Error('lost')); return new Promise(() => setTimeout(() => {}, 5000)) }"
     make(client, "node-lost", {"index.js": lost}, runtime=NODE, handler="index.handler")
     assert call(client, "node-lost").json()["errorType"] == "Runtime.UnhandledPromiseRejection"
+
+
+def test_a_runtime_interface_that_a_node_function_brings_is_the_one_that_runs(client):
+    # A stand-in for AWS's, whose native part can't be built everywhere: it is found, and told what AWS's is told.
+    interface = """
+import http from 'node:http'
+const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':')
+const call = (method, path, body) => new Promise(resolve => http.request({ host, port, method, path: '/2018-06-01/runtime/invocation' + path }, resolve).end(body))
+export async function run(root, handler) {
+  for (;;) {
+    const next = await call('GET', '/next')
+    next.resume()
+    await call('POST', `/${next.headers['lambda-runtime-aws-request-id']}/response`, JSON.stringify([root === process.env.LAMBDA_TASK_ROOT, handler]))
+  }
+}
+"""
+    files = {
+        "node_modules/aws-lambda-ric/package.json": '{"name": "aws-lambda-ric", "main": "index.mjs"}',
+        "node_modules/aws-lambda-ric/index.mjs": interface, "index.mjs": "export const handler = async () => 'ours'",
+    }
+    make(client, "node-ric", files, runtime=NODE, handler="index.handler")
+    assert call(client, "node-ric").json() == [True, "index.handler"]
 
 
 def test_a_bootstrap_is_any_program(client):
@@ -374,8 +398,7 @@ def test_logs_and_figures_can_be_read(client, node):
     make(client, "talks", python("print('a line of it')\nreturn 1"))
     call(client, "talks")
     call(client, "talks")
-    environment = {**node.environment, "TURNPIKE_ADMIN_URL": node.admin, "AWS_ACCESS_KEY_ID": node.environment["TURNPIKE_ROOT_ACCESS_KEY_ID"],
-                   "AWS_SECRET_ACCESS_KEY": node.environment["TURNPIKE_ROOT_SECRET_ACCESS_KEY"]}
+    environment = {**node.environment, "TURNPIKE_ADMIN_URL": node.admin, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
     printed = subprocess.run([BINARY, "functions", "log", "talks"], env=environment, capture_output=True, text=True, check=True)
     assert printed.stdout.count("a line of it") == 2 and printed.stdout.count("REPORT RequestId: ") == 2
     figures = node.figures()
@@ -385,11 +408,50 @@ def test_logs_and_figures_can_be_read(client, node):
     assert fetch(f"{node.admin}/_turnpike/functions/talks/log").status == 403
 
 
+def signed(node, path):
+    """What a node answers at a path of its own."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    request = AWSRequest("GET", node.admin + path)
+    SigV4Auth(Credentials(KEY, SECRET), "apigateway", "us-east-1").add_auth(request)
+    return fetch(node.admin + path, headers=dict(request.headers)).body
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_functions_run_as_a_user_of_their_own(tmp_path):
+    place = lambda number: {"environment": {"TURNPIKE_FUNCTIONS_USER": "nobody", "TURNPIKE_FUNCTIONS": str(folder)}}
+    # Within the user's reach, which a directory of a test is not.
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="functions-"))
+    folder.chmod(0o755)
+    try:
+        with nodes(tmp_path, 1, place) as (node,):
+            client = node.client("lambda")
+            shell = """#!/bin/sh
+API=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
+while true; do
+  ID=$(curl -sS -D - -o /dev/null "$API/next" | tr -d '\\r' | sed -n 's/^lambda-runtime-aws-request-id: //p')
+  SEEN=$(cat /proc/$(ps -o ppid= -p $PPID | tr -d ' ')/environ 2>/dev/null | wc -c)
+  touch "$TMPDIR/own" && WRITES=yes
+  curl -sS -o /dev/null "$API/$ID/response" -d "{\\"user\\": \\"$(id -un)\\", \\"groups\\": \\"$(id -G)\\", \\"seen\\": $SEEN, \\"writes\\": \\"$WRITES\\"}"
+done
+"""
+            make(client, "whoami", {"bootstrap": shell}, runtime="provided.al2023")
+            answer = call(client, "whoami")
+            group = subprocess.run(["id", "-g", "nobody"], capture_output=True, text=True, check=True).stdout.strip()
+            assert answer.json() == {"user": "nobody", "groups": group, "seen": 0, "writes": "yes"}, answer.log
+    finally:
+        shutil.rmtree(folder)
+
+
 def test_functions_survive_their_node_and_run_on_every_node(tmp_path):
     with nodes(tmp_path, 2, PLACE) as (first, second):
         make(first.client("lambda"), "both", python("return os.getpid()"), Environment={"Variables": {"COLOUR": "red"}})
         # At once: the change was settled before it was answered.
         assert call(second.client("lambda"), "both").json() != call(first.client("lambda"), "both").json()
+        told = json.loads(signed(first, "/_turnpike/functions/both/log"))
+        assert len([line for line in told["lines"] if line["message"].startswith("START")]) == 2 and told["silent"] == []
         marker = f"sleep {uuid.uuid4().int % 10**8 + 10**6}"
         child = python(f"subprocess.Popen('{marker}'.split(), start_new_session=True)\nreturn os.getpid()")
         first.client("lambda").update_function_code(FunctionName="both", ZipFile=package(child))

@@ -158,7 +158,7 @@ impl Admin {
         Ok(())
     }
 
-    async fn call(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
         let text = self.send(method.clone(), path, body.to_string()).await?;
         serde_json::from_str(&text).with_context(|| format!("{method} {path} was not answered with JSON: {text:?}"))
     }

@@ -67,6 +67,11 @@ pub(crate) struct Node {
 impl Launch<'_> {
     /// Starts the node and waits until it is ready.
     pub(crate) async fn start(&self) -> anyhow::Result<Node> {
+        self.start_with(&[]).await
+    }
+
+    /// The same, with further arguments.
+    pub(crate) async fn start_with(&self, arguments: &[&str]) -> anyhow::Result<Node> {
         let log = self.data.with_extension("log");
         let mut command = cores::pinned(self.program, self.cores);
         command.arg("serve").arg("--data").arg(&self.data).args(["--workers", &self.workers.to_string()]);
@@ -83,6 +88,7 @@ impl Launch<'_> {
             Some(peer) => command.arg("--join").arg(peer.to_string()),
             None => command.arg("--bootstrap"),
         };
+        command.args(arguments);
         command.env("TURNPIKE_ADMIN_AUTH", "off").env("TURNPIKE_CLUSTER_SECRET", self.secret);
         let begin = Instant::now();
         let mut process = Process::spawn(command, &log)?;

@@ -1,5 +1,6 @@
-// The runtime interface of functions in Node.js. It asks the Lambda Runtime API for events, gives each to the function's
-// handler, and brings back what that returns, resolves to, or calls back with.
+// The runtime interface of functions in Node.js, where AWS's own (aws-lambda-ric) is not among the function's modules. It
+// asks the Lambda Runtime API for events, gives each to the function's handler, and brings back what that returns, resolves
+// to, or calls back with.
 
 import fs from 'node:fs'
 import http from 'node:http'
@@ -150,7 +151,19 @@ for (const [event, kind] of [['uncaughtException', null], ['unhandledRejection',
   })
 }
 
+// AWS's own runtime interface, if the function brings it.
+async function own(root) {
+  try {
+    const found = createRequire(path.join(root, 'function.js')).resolve('aws-lambda-ric')
+    return (await import(pathToFileURL(found))).run
+  } catch {
+    return undefined
+  }
+}
+
 async function main() {
+  const run = await own(process.env.LAMBDA_TASK_ROOT)
+  if (run) return run(process.env.LAMBDA_TASK_ROOT, process.argv[2])
   let handler
   try {
     handler = await load(process.env.LAMBDA_TASK_ROOT, process.argv[2])
