@@ -9,13 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::desk::{Desk, Handed, Said};
+use super::faults::Fault;
 use super::log::Writer;
-use super::payload::MAX_ANSWER;
 use super::plan::Plan;
 use super::pool::{self, Seat};
 use super::process::Process;
@@ -129,19 +128,6 @@ enum Event {
     OverLimit,
 }
 
-/// Why a call has no answer.
-struct Fault {
-    payload: Bytes,
-    /// AWS's name of the kind of error.
-    kind: String,
-    /// What the log says of it.
-    line: Option<String>,
-    /// Whether the process goes on.
-    well: bool,
-    /// The word for it in the report.
-    status: &'static str,
-}
-
 /// An environment whose process runs.
 struct Running {
     process: Process,
@@ -173,10 +159,7 @@ impl Running {
             let deadline = Instant::now() + limit;
             let fault = match self.next(Some(deadline), plan.memory()).await {
                 Event::Said(Said::Ready) => return Ok(()),
-                Event::Said(Said::InitFailed(payload)) => {
-                    let kind = faults::kind_of(&payload);
-                    Fault { payload, kind, line: None, well: false, status: "error" }
-                }
+                Event::Said(Said::InitFailed(payload)) => Fault::reported(payload, None, false),
                 Event::Said(_) => continue,
                 Event::Ended(status) => Fault::exit(request, status, false),
                 Event::OverLimit => Fault::exit(request, None, true),
@@ -219,14 +202,8 @@ impl Running {
             break match self.next(Some(deadline), plan.memory()).await {
                 Event::Said(Said::Ready) => continue,
                 Event::Said(Said::Answer(answer)) => Ok(answer),
-                Event::Said(Said::Failed(payload, kind)) => {
-                    let kind = kind.unwrap_or_else(|| faults::kind_of(&payload));
-                    Err(Fault { payload, kind, line: None, well: true, status: "error" })
-                }
-                Event::Said(Said::InitFailed(payload)) => {
-                    let kind = faults::kind_of(&payload);
-                    Err(Fault { payload, kind, line: None, well: false, status: "error" })
-                }
+                Event::Said(Said::Failed(payload, kind)) => Err(Fault::reported(payload, kind, true)),
+                Event::Said(Said::InitFailed(payload)) => Err(Fault::reported(payload, None, false)),
                 Event::Said(Said::TooLarge) => Err(Fault::too_large()),
                 Event::Ended(_) if !self.desk.was_taken() => return None,
                 Event::Ended(status) => Err(Fault::exit(&job.request, status, false)),
@@ -311,44 +288,4 @@ fn interval(period: Duration) -> Interval {
     let mut interval = tokio::time::interval_at(Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-impl Fault {
-    fn exit(request: &str, status: Option<ExitStatus>, killed: bool) -> Self {
-        let why = faults::exit(status.filter(|_| !killed), killed);
-        let message = format!("RequestId: {request} Error: {why}");
-        let kind = "Runtime.ExitError";
-        Self {
-            payload: faults::payload(kind, &message),
-            kind: if killed { "Runtime.OutOfMemory" } else { kind }.to_owned(),
-            line: Some(format!("{message}\n{kind}")),
-            well: false,
-            status: "error",
-        }
-    }
-
-    fn timeout(request: &str, plan: &Plan) -> Self {
-        let message = report::timed_out(request, plan.timeout());
-        let line =
-            format!("{} {request} Task timed out after {:.2} seconds", plan.stamp(), plan.timeout().as_secs_f64());
-        Self {
-            payload: faults::payload("Sandbox.Timedout", &message),
-            kind: "Sandbox.Timedout".to_owned(),
-            line: Some(line),
-            well: false,
-            status: "timeout",
-        }
-    }
-
-    fn too_large() -> Self {
-        let kind = "Function.ResponseSizeTooLarge";
-        let message = format!("Response payload size exceeded maximum allowed payload size ({MAX_ANSWER} bytes).");
-        Self {
-            payload: json!({"errorMessage": message, "errorType": kind}).to_string().into(),
-            kind: kind.to_owned(),
-            line: Some(message),
-            well: true,
-            status: "error",
-        }
-    }
 }

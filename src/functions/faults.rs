@@ -7,8 +7,74 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::payload::MAX_ANSWER;
+use super::plan::Plan;
+use super::report;
+
+/// Why a call has no answer.
+pub(super) struct Fault {
+    pub(super) payload: Bytes,
+    /// AWS's name of the kind of error.
+    pub(super) kind: String,
+    /// What the log says of it.
+    pub(super) line: Option<String>,
+    /// Whether the process goes on.
+    pub(super) well: bool,
+    /// The word for it in the report.
+    pub(super) status: &'static str,
+}
+
+impl Fault {
+    /// What a runtime has reported.
+    pub(super) fn reported(payload: Bytes, kind: Option<String>, well: bool) -> Self {
+        let kind = kind.unwrap_or_else(|| kind_of(&payload));
+        Self { payload, kind, line: None, well, status: "error" }
+    }
+
+    /// The process has ended, or was ended because it used too much.
+    pub(super) fn exit(request: &str, status: Option<ExitStatus>, killed: bool) -> Self {
+        let why = ended(status.filter(|_| !killed), killed);
+        let message = format!("RequestId: {request} Error: {why}");
+        let kind = "Runtime.ExitError";
+        Self {
+            payload: payload(kind, &message),
+            kind: if killed { "Runtime.OutOfMemory" } else { kind }.to_owned(),
+            line: Some(format!("{message}\n{kind}")),
+            well: false,
+            status: "error",
+        }
+    }
+
+    /// The call took too long.
+    pub(super) fn timeout(request: &str, plan: &Plan) -> Self {
+        let message = report::timed_out(request, plan.timeout());
+        let line =
+            format!("{} {request} Task timed out after {:.2} seconds", plan.stamp(), plan.timeout().as_secs_f64());
+        Self {
+            payload: payload("Sandbox.Timedout", &message),
+            kind: "Sandbox.Timedout".to_owned(),
+            line: Some(line),
+            well: false,
+            status: "timeout",
+        }
+    }
+
+    /// The answer was too large.
+    pub(super) fn too_large() -> Self {
+        let kind = "Function.ResponseSizeTooLarge";
+        let message = format!("Response payload size exceeded maximum allowed payload size ({MAX_ANSWER} bytes).");
+        Self {
+            payload: json!({"errorMessage": message, "errorType": kind}).to_string().into(),
+            kind: kind.to_owned(),
+            line: Some(message),
+            well: true,
+            status: "error",
+        }
+    }
+}
+
 /// An error as Lambda itself reports it.
-pub(super) fn payload(kind: &str, message: &str) -> Bytes {
+fn payload(kind: &str, message: &str) -> Bytes {
     json!({"errorType": kind, "errorMessage": message}).to_string().into()
 }
 
@@ -18,7 +84,7 @@ pub(super) fn invalid_entrypoint(request: &str, why: &str) -> Bytes {
 }
 
 /// How a process ended, in the runtime's words.
-pub(super) fn exit(status: Option<ExitStatus>, killed: bool) -> String {
+fn ended(status: Option<ExitStatus>, killed: bool) -> String {
     let by_signal = status.and_then(|status| status.signal());
     match (status.and_then(|status| status.code()), by_signal) {
         _ if killed => "Runtime exited with error: signal: killed".to_owned(),
@@ -56,7 +122,7 @@ struct Reported {
 }
 
 /// The kind of an error that a runtime has reported.
-pub(super) fn kind_of(payload: &[u8]) -> String {
+fn kind_of(payload: &[u8]) -> String {
     serde_json::from_slice(payload).map_or_else(|_| "Runtime.Unknown".to_owned(), |error: Reported| error.error_type)
 }
 
@@ -74,7 +140,7 @@ mod tests {
             (raw(11), false, "Runtime exited with error: signal: segmentation fault"),
             (None, true, "Runtime exited with error: signal: killed"),
         ] {
-            assert_eq!(exit(status, killed), expected);
+            assert_eq!(ended(status, killed), expected);
         }
         assert_eq!(kind_of(br#"{"errorType": "ValueError", "errorMessage": "x"}"#), "ValueError");
         assert_eq!(kind_of(b"odd"), "Runtime.Unknown");
