@@ -21,6 +21,8 @@ mod environment;
 mod error;
 mod faults;
 mod figures;
+#[cfg(test)]
+mod fuzz;
 mod invocation;
 pub mod keeper;
 mod log;

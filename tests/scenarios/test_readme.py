@@ -40,12 +40,13 @@ def replaced(script, ports):
 
 
 @contextlib.contextmanager
-def quickstart(directory, ports, environment=None):
+def quickstart(directory, ports, environment=None, arguments=()):
     """A running quickstart; gives what it printed."""
     flags = {"gateway": "8080", "admin": "9000", "metrics": "9090", "cluster": "9400", "edge": "4566"}
     command = [str(pathlib.Path(BINARY).resolve()), "quickstart"]
     for name, shown in flags.items():
         command += [f"--{name}-port", str(ports[shown])]
+    command += arguments
     process = subprocess.Popen(
         command, cwd=directory, env=clean_environment() | (environment or {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -122,6 +123,12 @@ def test_aws_services_at_an_emulator(tmp_path, ports, moto):
     assert '{"taken": true}' in said and '"S": "paint the fence"' in said
 
 
+def test_functions_as_the_readme_makes_them(tmp_path, ports):
+    with quickstart(tmp_path, ports, arguments=["--functions", "on"]):
+        said = run(replaced(block("functions"), ports), tmp_path)
+        assert '{"hello": "you", "left": ' in said and "asked by you" in said and "REPORT RequestId: " in said
+
+
 def test_three_nodes_as_the_readme_starts_them(tmp_path, ports):
     script = replaced(block("three"), ports)
     status = f"{pathlib.Path(BINARY).resolve()} cluster status --output json --admin-url http://127.0.0.1:{ports['9002']}"
@@ -141,4 +148,4 @@ def test_the_readme_shows_how_to_set_up_and_test():
     text = README.read_text()
     assert "cargo run --release -- quickstart" in text and "tests/run" in text
     assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {
-        "talk", "openapi", "explain", "emulated", "services", "three", "backup"}
+        "talk", "openapi", "explain", "emulated", "services", "functions", "three", "backup"}
