@@ -11,7 +11,7 @@ use super::export::encoded;
 use super::output;
 use super::remote::Remote;
 
-/// Look at what the functions of a node print.
+/// Look at what functions print.
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]

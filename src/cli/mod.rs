@@ -55,7 +55,7 @@ enum Sub {
     Explain(explain::Arguments),
     /// Try a mapping template out.
     Template(template::Arguments),
-    /// Look at what the functions of a node print.
+    /// Look at what functions print.
     Functions(functions::Arguments),
     /// Keep one process of a function: for nodes, not for people.
     #[command(hide = true)]

@@ -87,7 +87,9 @@ async fn body(mut payload: Payload, limit: usize) -> Result<Bytes, Error> {
         }
         Ok(body.freeze())
     };
-    tokio::time::timeout(BODY_DEADLINE, reading).await.unwrap_or_else(|_| Err(Error::too_slow()))
+    // What may be longer may take longer: a second for each further MiB.
+    let more = Duration::from_secs((limit.saturating_sub(MAX_BODY) >> 20) as u64);
+    tokio::time::timeout(BODY_DEADLINE + more, reading).await.unwrap_or_else(|_| Err(Error::too_slow()))
 }
 
 /// Makes an answer actix-web's, with the headers that every answer has.

@@ -39,6 +39,7 @@ mod runtimes;
 mod settings;
 mod upkeep;
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +99,8 @@ struct Inner {
     logs: Logs,
     pool: Arc<Pool>,
     queue: Queue,
+    /// Keeps other nodes out of the directory.
+    _lock: File,
 }
 
 /// Functions could not be set up.
@@ -116,8 +119,9 @@ impl Functions {
             // Programs are told where things are, and run elsewhere.
             std::fs::create_dir_all(&settings.directory)?;
             let directory = settings.directory.canonicalize()?;
-            let run = directory.join("run");
-            empty(&run)?;
+            let lock = File::create(directory.join("lock"))?;
+            lock.try_lock().map_err(|_| std::io::Error::other("another node's functions work in it"))?;
+            empty(&directory.join("run"))?;
             let packages = Packages::new(catalog.clone(), directory.join("code"))?;
             let runtimes = Runtimes::prepare(&directory.join("runtime"))?;
             let threads =
@@ -125,7 +129,7 @@ impl Functions {
             let settings = Settings { directory, ..settings.clone() };
             let logs = Logs::new(clock.clone());
             let (pool, queue) = (Pool::new(settings.processes), Queue::new());
-            let inner = Inner { catalog, clock, home, settings, packages, runtimes, logs, pool, queue };
+            let inner = Inner { catalog, clock, home, settings, packages, runtimes, logs, pool, queue, _lock: lock };
             Ok((Arc::new(inner), threads))
         };
         let told = settings.directory.display().to_string();
@@ -214,6 +218,8 @@ impl Inner {
         let throttled = |_: &InvokeError| counts::throttled(&target.name);
         let _turn = self.pool.enter(&target.name, target.reserved).inspect_err(throttled)?;
         let key = target.key();
+        // It goes into a header of the Runtime API.
+        let trace = trace.filter(|trace| trace.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
         let trace = trace.unwrap_or_else(|| self.new_trace());
         loop {
             let (environment, is_new) = match self.pool.idle(&key) {
