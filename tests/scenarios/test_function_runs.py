@@ -130,6 +130,35 @@ def test_node_runs_every_kind_of_handler(client):
     assert call(client, "node-lost").json()["errorType"] == "Runtime.UnhandledPromiseRejection"
 
 
+def test_answers_can_be_written_to_a_stream_and_be_read_from_one(client):
+    def streamed(name, event):
+        response = client.invoke_with_response_stream(FunctionName=name, Payload=json.dumps(event), LogType="Tail")
+        chunks, complete = b"", None
+        for part in response["EventStream"]:
+            chunks += part.get("PayloadChunk", {}).get("Payload", b"")
+            complete = part.get("InvokeComplete", complete)
+        assert response["ExecutedVersion"] == "$LATEST" and complete["LogResult"]
+        return chunks, complete
+
+    text = """
+export const handler = awslambda.streamifyResponse(async (event, stream, context) => {
+  if (event === 'fail') throw new Error('as told')
+  if (event === 'http') stream = awslambda.HttpResponseStream.from(stream, { statusCode: 201 })
+  stream.write('one ')
+  setTimeout(() => { stream.write('two'); stream.end() }, 10)
+})
+"""
+    make(client, "streams", {"index.mjs": text}, runtime=NODE, handler="index.handler")
+    assert streamed("streams", 1)[0] == b"one two" == call(client, "streams", 1).payload
+    assert streamed("streams", "http")[0] == b'{"statusCode":201}' + bytes(8) + b"one two"
+    chunks, complete = streamed("streams", "fail")
+    assert (chunks, complete["ErrorCode"]) == (b"", "Unhandled")
+    assert json.loads(complete["ErrorDetails"])["errorMessage"] == "as told"
+    make(client, "whole", python("return 'x' * 200_000"))
+    assert streamed("whole", 1)[0] == b'"' + b"x" * 200_000 + b'"'
+    refused(lambda: client.invoke_with_response_stream(FunctionName="lost"), "ResourceNotFoundException", 404)
+
+
 def test_a_runtime_interface_that_a_node_function_brings_is_the_one_that_runs(client):
     # A stand-in for AWS's, whose native part can't be built everywhere: it is found, and told what AWS's is told.
     interface = """

@@ -13,7 +13,7 @@ import zipfile
 import botocore
 import pytest
 
-from conftest import fetch, nodes, plain, refused
+from conftest import Node, fetch, nodes, plain, refused
 from functions import ECHO, PYTHON, ROLE, call, make, package
 
 
@@ -296,6 +296,12 @@ def test_without_the_flag_lambda_says_how_to_turn_it_on(one):
     with pytest.raises(botocore.exceptions.ClientError, match="--functions") as caught:
         one.client("lambda").list_functions()
     assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+
+
+def test_two_nodes_do_not_share_a_directory(node, tmp_path):
+    other = Node(tmp_path, 2, environment={"TURNPIKE_FUNCTIONS": str(node.data / "functions")}).start()
+    assert other.process.wait(60) == 1
+    assert "can't set up functions in" in other.tail() and "another node's functions work in it" in other.tail()
 
 
 def test_only_who_signs_for_lambda_may_call(node):

@@ -8,6 +8,7 @@ mod concurrency;
 mod configuration;
 mod environment;
 mod errors;
+mod event_stream;
 mod functions;
 mod invocations;
 mod lists;
@@ -67,15 +68,12 @@ pub(super) async fn answer(control: &Control, call: &Call) -> Result<Answer, Err
     };
     let (operation, names) = operations::route(call)?;
     let name = |at: usize| names.get(at).map_or("", String::as_str);
-    let is_invocation = matches!(operation, Operation::Invoke | Operation::InvokeAsync);
-    let has_members = call.method != "GET" && !is_invocation;
+    let has_members = call.method != "GET" && !operation.is_invocation();
     let body = if has_members { Input::read(&call.body)? } else { Input::default() };
     let target = Target { control, functions, call, body: &body };
     // Whoever invokes finds what was made before on every node: changes are settled before they are answered.
-    match operation {
-        Operation::Invoke => return Ok(target.invoke(name(0)).await),
-        Operation::InvokeAsync => return Ok(target.invoke_async(name(0)).await),
-        _ => {}
+    if operation.is_invocation() {
+        return Ok(target.invoke_as(operation, name(0)).await);
     }
     let package = match operation {
         Operation::CreateFunction | Operation::UpdateFunctionCode => target.package(operation).await?,
@@ -124,8 +122,9 @@ impl Target<'_> {
             Operation::AddPermission => self.add_permission(name(0)).await,
             Operation::GetPolicy => self.get_policy(name(0)),
             Operation::RemovePermission => self.remove_permission(name(0), name(1)).await,
-            Operation::Invoke => Ok(self.invoke(name(0)).await),
-            Operation::InvokeAsync => Ok(self.invoke_async(name(0)).await),
+            Operation::Invoke | Operation::InvokeWithResponseStream | Operation::InvokeAsync => {
+                Ok(self.invoke_as(operation, name(0)).await)
+            }
             Operation::PutFunctionConcurrency => self.put_function_concurrency(name(0)).await,
             Operation::DeleteFunctionConcurrency => self.delete_function_concurrency(name(0)).await,
             Operation::GetFunctionConcurrency => self.get_function_concurrency(name(0)),

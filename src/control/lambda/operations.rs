@@ -35,6 +35,7 @@ operations! {
     GetPolicy: GET "/2015-03-31/functions/{}/policy";
     RemovePermission: DELETE "/2015-03-31/functions/{}/policy/{}";
     Invoke: POST "/2015-03-31/functions/{}/invocations";
+    InvokeWithResponseStream: POST "/2021-11-15/functions/{}/response-streaming-invocations";
     InvokeAsync: POST "/2014-11-13/functions/{}/invoke-async";
     PutFunctionConcurrency: PUT "/2017-10-31/functions/{}/concurrency";
     DeleteFunctionConcurrency: DELETE "/2017-10-31/functions/{}/concurrency";
@@ -61,6 +62,13 @@ pub(super) fn route(call: &Call) -> Result<(Operation, Vec<String>), Error> {
             call.method, call.path
         ))
     })
+}
+
+impl Operation {
+    /// Whether the body is an event.
+    pub(super) fn is_invocation(self) -> bool {
+        matches!(self, Self::Invoke | Self::InvokeWithResponseStream | Self::InvokeAsync)
+    }
 }
 
 /// What `segments` have where the path has `{}`, if they are of this path.

@@ -6,6 +6,8 @@ import fs from 'node:fs'
 import http from 'node:http'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
 
 const PREFIX = '/2018-06-01/runtime'
@@ -142,6 +144,47 @@ function ask(handler, event, headers) {
   })
 }
 
+// Handlers that write their answer to a stream.
+const streaming = new WeakSet()
+
+class Answer extends Writable {
+  pieces = []
+  type = 'application/octet-stream'
+
+  _write(piece, encoding, done) {
+    this.pieces.push(Buffer.from(piece, encoding))
+    done()
+  }
+
+  setContentType(type) {
+    this.type = type
+  }
+}
+
+globalThis.awslambda = {
+  streamifyResponse(handler) {
+    streaming.add(handler)
+    return handler
+  },
+  HttpResponseStream: {
+    // Status and headers stand in front of the body, with eight zeros between.
+    from(answer, about) {
+      answer.setContentType('application/vnd.awslambda.http-integration-response')
+      answer.write(JSON.stringify(about))
+      answer.write(Buffer.alloc(8))
+      return answer
+    },
+  },
+}
+
+async function askStreaming(handler, event, headers) {
+  const answer = new Answer()
+  const whole = finished(answer)
+  await handler(event, answer, context(headers, {}))
+  await whole
+  return { body: Buffer.concat(answer.pieces), type: answer.type }
+}
+
 let current = null
 for (const [event, kind] of [['uncaughtException', null], ['unhandledRejection', 'Runtime.UnhandledPromiseRejection']]) {
   process.on(event, async error => {
@@ -178,7 +221,15 @@ async function main() {
     const trace = next.headers['lambda-runtime-trace-id']
     if (trace) process.env._X_AMZN_TRACE_ID = trace
     try {
-      const answer = await ask(handler, JSON.parse(next.body), next.headers)
+      const event = JSON.parse(next.body)
+      if (streaming.has(handler)) {
+        const { body, type } = await askStreaming(handler, event, next.headers)
+        const headers = { 'Content-Type': type, 'Lambda-Runtime-Function-Response-Mode': 'streaming' }
+        await call('POST', `/invocation/${current}/response`, body, headers)
+        current = null
+        continue
+      }
+      const answer = await ask(handler, event, next.headers)
       const body = answer === undefined ? 'null' : JSON.stringify(answer) ?? 'null'
       await call('POST', `/invocation/${current}/response`, body, { 'Content-Type': 'application/json' })
     } catch (error) {
