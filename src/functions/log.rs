@@ -13,9 +13,9 @@ use crate::observe::clock::Clock;
 /// Of a function so many lines are kept,
 const MAX_LINES: usize = 2_000;
 /// with so many bytes in all.
-const MAX_BYTES: usize = 512 * 1024;
+const MAX_BYTES: usize = 256 * 1024;
 /// Lines of at most so many functions are kept: those that printed something last.
-const MAX_FUNCTIONS: usize = 1_000;
+const MAX_FUNCTIONS: usize = 250;
 /// A line has at most so many bytes; a longer one is cut.
 const MAX_LINE: usize = 16 * 1024;
 /// The tail of a call: AWS's 4 KB.

@@ -119,6 +119,9 @@ impl Functions {
             // Programs are told where things are, and run elsewhere.
             std::fs::create_dir_all(&settings.directory)?;
             let directory = settings.directory.canonicalize()?;
+            if let Some(user) = settings.user {
+                check_user(user, &directory)?;
+            }
             let lock = File::create(directory.join("lock"))?;
             lock.try_lock().map_err(|_| std::io::Error::other("another node's functions work in it"))?;
             empty(&directory.join("run"))?;
@@ -299,6 +302,21 @@ impl Inner {
     fn new_trace(&self) -> String {
         let (root, parent) = (Uuid::new_v4().simple().to_string(), Uuid::new_v4().simple().to_string());
         format!("Root=1-{:08x}-{};Parent={};Sampled=0", self.clock.seconds(), &root[..24], &parent[..16])
+    }
+}
+
+/// Whether functions can run as a user of their own.
+fn check_user(user: User, directory: &Path) -> std::io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(std::io::Error::other("only a node that is root can run functions as another user"));
+    }
+    match user.kept_out_by(directory)? {
+        Some(place) => {
+            let place = place.display();
+            let why = format!("the functions' user may not enter {place}; choose another directory, or chmod o+x it");
+            Err(std::io::Error::other(why))
+        }
+        None => Ok(()),
     }
 }
 

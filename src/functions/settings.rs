@@ -1,5 +1,6 @@
 //! How a node runs functions.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ impl Settings {
 
     /// Functions as a flag asks for them: in a directory, or, with `on`, below the data directory; with `off` none.
     pub fn asked_for(flag: Option<PathBuf>, data: &Path) -> Option<Self> {
-        let directory = flag.filter(|flag| flag != Path::new("off"))?;
+        let directory = flag.filter(|flag| flag != Path::new("off") && flag != Path::new(""))?;
         Some(Self {
             directory: if directory == Path::new("on") { data.join("functions") } else { directory },
             user: None,
@@ -60,6 +61,23 @@ impl User {
         Self::in_list(&users, text).ok_or_else(unknown)
     }
 
+    /// The first directory on the way to this one that keeps the user out, if there is one.
+    pub(super) fn kept_out_by(self, directory: &Path) -> std::io::Result<Option<PathBuf>> {
+        for place in directory.ancestors() {
+            let found = std::fs::metadata(place)?;
+            // Who may enter: the owner, else the group, else everybody.
+            let enters = match (found.uid() == self.uid, found.gid() == self.gid) {
+                (true, _) => 0o100,
+                (false, true) => 0o010,
+                (false, false) => 0o001,
+            };
+            if self.uid != 0 && found.mode() & enters == 0 {
+                return Ok(Some(place.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Finds a user in what `/etc/passwd` says.
     fn in_list(users: &str, name: &str) -> Option<Self> {
         users.lines().find_map(|line| {
@@ -73,6 +91,34 @@ impl User {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_that_keeps_the_user_out_is_named() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().expect("a directory");
+        let inside = place.path().join("inside");
+        std::fs::create_dir(&inside).expect("a directory");
+        let nobody = User { uid: 12345, gid: 12345 };
+        for (mode, expected) in [(0o700, Some(place.path().to_owned())), (0o711, None)] {
+            std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(mode)).expect("set");
+            assert_eq!(nobody.kept_out_by(&inside).expect("read"), expected, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_flag_is_a_directory_on_or_off() {
+        let data = Path::new("/data");
+        for (flag, expected) in [
+            (Some("/elsewhere"), Some("/elsewhere")),
+            (Some("on"), Some("/data/functions")),
+            (Some("off"), None),
+            (Some(""), None),
+            (None, None),
+        ] {
+            let settings = Settings::asked_for(flag.map(PathBuf::from), data);
+            assert_eq!(settings.map(|settings| settings.directory), expected.map(PathBuf::from), "{flag:?}");
+        }
+    }
 
     #[test]
     fn users_are_found_by_name_and_by_number() {

@@ -15,7 +15,7 @@ import uuid
 import botocore
 import pytest
 
-from conftest import BINARY, KEY, SECRET, eventually, fetch, nodes, refused
+from conftest import BINARY, KEY, SECRET, Node, eventually, fetch, nodes, refused
 from functions import ECHO, NODE, call, make, package
 
 PLACE = lambda number: {
@@ -256,6 +256,24 @@ return os.getpid()
     assert call(client, "slow").json() != pid
 
 
+def test_who_takes_too_long_to_begin_is_tried_once_more_within_the_calls_time(client, tmp_path):
+    # Ten seconds are AWS's limit, and what is over it begins anew.
+    make(client, "heavy", {"app.py": f"""
+import os, time
+tries = len(os.listdir("{tmp_path}"))
+open(f"{tmp_path}/{{tries}}", "w").close()
+time.sleep(60 if tries == 0 else 0)
+def handler(event, context): return tries
+"""}, Timeout=20)
+    make(client, "stuck", {"app.py": "import time; time.sleep(60)"}, Timeout=1)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        heavy, stuck = pool.submit(call, client, "heavy"), pool.submit(call, client, "stuck")
+        assert heavy.result().json() == 1
+        answer = stuck.result()
+    assert answer.json()["errorType"] == "Sandbox.Timedout"
+    assert answer.json()["errorMessage"].endswith(" Error: Task timed out after 1.00 seconds")
+
+
 def test_who_crashes_is_told_how_and_replaced(client):
     make(client, "crashes", python("""
 if event is not None:
@@ -468,6 +486,8 @@ done
 """
             make(client, "whoami", {"bootstrap": shell}, runtime="provided.al2023")
             answer = call(client, "whoami")
+            other = Node(tmp_path, 2, environment={**place(2)["environment"], "TURNPIKE_FUNCTIONS": str(tmp_path / "closed")}).start()
+            assert other.process.wait(60) == 1 and "the functions' user may not enter" in other.tail()
             group = subprocess.run(["id", "-g", "nobody"], capture_output=True, text=True, check=True).stdout.strip()
             assert answer.json() == {"user": "nobody", "groups": group, "seen": 0, "writes": "yes"}, answer.log
     finally:
