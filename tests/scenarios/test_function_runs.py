@@ -517,3 +517,27 @@ def test_functions_survive_their_node_and_run_on_every_node(tmp_path):
         for node in (first, second):
             node.process.wait(30)
         eventually(lambda: not alive(marker), what="the end of all")
+
+
+def test_a_backup_has_functions_without_their_packages(tmp_path):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    with nodes(tmp_path / "first", 1, PLACE) as (node,):
+        client = node.client("lambda")
+        make(client, "kept", python("return os.environ['COLOUR']"), Environment={"Variables": {"COLOUR": "red"}})
+        client.create_alias(FunctionName="kept", Name="live", FunctionVersion="$LATEST")
+        cluster(node, "backup", str(tmp_path / "backup"))
+    with nodes(tmp_path / "second", 1, PLACE) as (node,):
+        cluster(node, "restore", str(tmp_path / "backup"))
+        client = node.client("lambda")
+        with pytest.raises(botocore.exceptions.ClientError, match="upload the code again"):
+            call(client, "kept:live")
+        client.update_function_code(FunctionName="kept", ZipFile=package(python("return os.environ['COLOUR'] * 2")))
+        # The same secret opens the variables.
+        assert call(client, "kept:live").json() == "redred"
+
+
+def cluster(node, *words):
+    environment = {**node.environment, "TURNPIKE_ADMIN_URL": node.admin, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+    done = subprocess.run([BINARY, "cluster", *words], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
