@@ -2,4 +2,5 @@
 
 pub mod jwt;
 pub mod pass;
+pub mod policy;
 pub mod sigv4;
