@@ -22,6 +22,21 @@ pub fn access_association(region: &str, account: &str, label: &str, source: &str
     )
 }
 
+/// The ARN of something of an API that is called: `arn:aws:execute-api:{region}:{account}:{resource}`, where the resource is
+/// `{api}/{stage}/{VERB}/{path}` or `{api}/authorizers/{id}`.
+pub fn invoked(region: &str, account: &str, resource: &str) -> String {
+    format!("arn:{}:execute-api:{region}:{account}:{resource}", partition(region))
+}
+
+/// The partition of a region, with which its ARNs begin.
+pub fn partition(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
 /// Whether `text` is shaped like an ARN at all: `arn:partition:service:region:account:resource`.
 pub fn well_formed(text: &str) -> bool {
     let mut parts = text.splitn(6, ':');

@@ -21,11 +21,9 @@ use crate::control::{Control, listener as control_listener};
 use crate::observe::clock::Clock;
 use crate::observe::process;
 use crate::traffic::execute::explain::Explain;
-use crate::traffic::execute::{Execute, Limits, Owner, address};
+use crate::traffic::execute::{Execute, Limits, Owner, Reach, address};
 use crate::traffic::ingress::guard::{Guard, Patience, Turn};
 use crate::traffic::ingress::listener as traffic_listener;
-use crate::traffic::integration::Upstream;
-use crate::traffic::integration::aws::Aws;
 use crate::traffic::stage::Directory;
 
 /// A caller has so long to send the head of its request.
@@ -90,8 +88,7 @@ pub(super) struct Shared {
     pub(super) owner: Arc<Owner>,
     pub(super) limits: Limits,
     pub(super) explain: Explain,
-    pub(super) tls: Upstream,
-    pub(super) aws: Aws,
+    pub(super) reach: Reach,
     pub(super) recorder: PrometheusHandle,
     pub(super) ready: Arc<AtomicBool>,
     /// Held while a backup is received: one at a time takes the disk's room.
@@ -224,8 +221,8 @@ struct Worker {
 impl Worker {
     fn new(shared: Shared, port: u16) -> Self {
         let (directory, clock, owner) = (shared.directory.clone(), shared.clock.clone(), Arc::clone(&shared.owner));
-        let backends = (Arc::clone(shared.tls.plain()), shared.aws.clone());
-        let execute = Execute::new(directory, backends, clock, owner, shared.limits, shared.explain.clone());
+        let (reach, limits) = (shared.reach.clone(), shared.limits);
+        let execute = Execute::new(directory, reach, clock, owner, limits, shared.explain.clone());
         Self { execute, shared, port }
     }
 

@@ -22,10 +22,11 @@ use crate::control::{Control, Settings};
 use crate::functions::{Functions, Home};
 use crate::observe::clock::Clock;
 use crate::observe::{metrics, process};
-use crate::traffic::execute::Owner;
 use crate::traffic::execute::invoke::Invoker;
+use crate::traffic::execute::{Owner, Reach};
 use crate::traffic::integration::Upstream;
 use crate::traffic::integration::aws::{Aws, Environment};
+use crate::traffic::integration::lambda::Lambda;
 use crate::traffic::stage::{Directory, Keeper};
 
 pub use config::{Config, Error as ConfigError};
@@ -122,12 +123,14 @@ impl Node {
 
         let owner = Arc::new(Owner { account: config.account.clone(), region: config.region.clone() });
         let aws = Aws::new(Environment::of_this_process(), &config.region, clock.clone(), Arc::clone(tls.plain()));
-        let invoker = Invoker::new(tls.clone(), aws.clone(), clock.clone(), Arc::clone(&owner), config.limits);
-        let clock_of_stories = clock.clone();
         let home = Home { account: config.account.clone(), region: config.region.clone() };
         let set_up = |settings| Functions::start(catalog.clone(), clock.clone(), home, settings);
         let functions = config.functions.clone().map(set_up).transpose()?;
         functions::tell(&cluster, functions.as_ref());
+        let lambda = Lambda::new(aws.clone(), functions.clone());
+        let reach = Reach { tls: Arc::clone(tls.plain()), aws, lambda };
+        let invoker = Invoker::new(tls, reach.clone(), clock.clone(), Arc::clone(&owner), config.limits);
+        let clock_of_stories = clock.clone();
         let control = Control::new(catalog, clock.clone(), invoker, settings, functions.clone());
         let shared = listeners::Shared {
             control,
@@ -137,8 +140,7 @@ impl Node {
             owner,
             limits: config.limits,
             explain: stories::tell(&cluster, &clock_of_stories),
-            tls,
-            aws,
+            reach,
             recorder: recorder.clone(),
             ready: Arc::default(),
             restoring: Arc::default(),

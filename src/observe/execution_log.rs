@@ -51,6 +51,21 @@ pub enum Line<'a> {
     },
     /// The authorizer itself is at fault.
     AuthorizerConfiguration,
+    /// What the authorizer's function answered.
+    AuthorizerAnswer(&'a str),
+    /// Whose policy it is that says what the caller may do.
+    AuthorizerPolicy(&'a str),
+    /// The policy doesn't let the caller pass.
+    NotAuthorized,
+    /// The policy lets the caller pass.
+    AuthorizerSuccessful,
+    /// Lambda took no invocation.
+    InvocationFailed {
+        /// Lambda's status.
+        status: u16,
+        /// Lambda's id of the call.
+        request: &'a str,
+    },
     /// The method begins its work.
     Starting {
         /// The request's id.
@@ -169,6 +184,15 @@ impl Display for Line<'_> {
             Self::IncomingIdentity(identity) => write!(f, "Incoming identity: {}", mask(identity)),
             Self::Unauthorized { request } => write!(f, "Unauthorized request: {request}"),
             Self::AuthorizerConfiguration => f.write_str("AuthorizerConfigurationException"),
+            Self::AuthorizerAnswer(body) => write!(f, "Authorizer result body before parsing: {body}"),
+            Self::AuthorizerPolicy(principal) => {
+                write!(f, "Using valid authorizer policy for principal: {}", mask(principal))
+            }
+            Self::NotAuthorized => f.write_str("The client is not authorized to perform this operation."),
+            Self::AuthorizerSuccessful => f.write_str("Successfully completed authorizer execution"),
+            Self::InvocationFailed { status, request } => {
+                write!(f, "Lambda invocation failed with status: {status}. Lambda request id: {request}")
+            }
             Self::Starting { request } => write!(f, "Starting execution for request: {request}"),
             Self::Method { verb, path } => write!(f, "HTTP Method: {verb}, Resource Path: {path}"),
             Self::RequestPath(pairs) => write!(f, "Method request path: {pairs}"),
@@ -198,16 +222,20 @@ impl Display for Pairs<'_> {
         f.write_char('{')?;
         for (at, (name, value)) in self.0.iter().enumerate() {
             let separator = if at == 0 { "" } else { ", " };
-            let secret = SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret));
-            let value = if secret { Cow::Owned(mask(value)) } else { Cow::Borrowed(&**value) };
+            let value = if is_secret(name) { Cow::Owned(mask(value)) } else { Cow::Borrowed(&**value) };
             write!(f, "{separator}{name}={value}")?;
         }
         f.write_char('}')
     }
 }
 
+/// Whether the values of a header field are secrets.
+pub fn is_secret(name: &str) -> bool {
+    SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+}
+
 /// A secret with only its end to be read.
-fn mask(secret: &str) -> String {
+pub fn mask(secret: &str) -> String {
     let length = secret.chars().count();
     let hidden = length - SHOWN.min(length / 2);
     secret.chars().enumerate().map(|(at, character)| if at < hidden { '*' } else { character }).collect()
@@ -270,6 +298,12 @@ mod tests {
             ),
             (Line::IncomingIdentity("allow"), "Incoming identity: ***ow"),
             (Line::Unauthorized { request }, &format!("Unauthorized request: {id}")),
+            (Line::AuthorizerAnswer("{}"), "Authorizer result body before parsing: {}"),
+            (Line::AuthorizerPolicy("user-1"), "Using valid authorizer policy for principal: ***r-1"),
+            (
+                Line::InvocationFailed { status: 429, request: "r" },
+                "Lambda invocation failed with status: 429. Lambda request id: r",
+            ),
             (Line::Starting { request }, &format!("Starting execution for request: {id}")),
             (Line::Method { verb: "GET", path: "/pets/1" }, "HTTP Method: GET, Resource Path: /pets/1"),
             (Line::RequestPath(pairs(&[("petId", "1")])), "Method request path: {petId=1}"),

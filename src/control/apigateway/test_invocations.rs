@@ -19,12 +19,13 @@ const MAX_HEADERS: usize = 100;
 impl Target<'_> {
     pub(super) async fn test_invoke_authorizer(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
         let sample = self.sample()?;
-        let found = self.control.catalog.read(|documents| {
-            self.find_api(documents, api)?;
+        let (api, found) = self.control.catalog.read(|documents| {
+            let card = self.find_api(documents, api)?.value;
             let found = documents.get(&keys::authorizer(api, &AuthorizerId::new(id)))?;
-            found.ok_or_else(|| Error::not_found("Invalid Authorizer identifier specified"))
+            let found = found.ok_or_else(|| Error::not_found("Invalid Authorizer identifier specified"))?;
+            Ok::<_, Error>((deployments::snapshot(documents, card, Vec::new())?, found))
         })?;
-        Ok(Answer::json(200, asked(self.control.invoker.authorizer(&found.value, sample).await?)))
+        Ok(Answer::json(200, asked(self.control.invoker.authorizer(&api, &found.value, sample).await?)))
     }
 
     pub(super) async fn test_invoke_method(&self, place: &Place) -> Result<Answer, Error> {

@@ -6,88 +6,107 @@ use regex::Regex;
 
 use super::Denied;
 use crate::mapping::parameters::Source;
-use crate::mapping::query::Query;
 use crate::model::rest::{Authorizer, AuthorizerType, Strings};
-use crate::traffic::message::Headers;
 
 /// Where tokens are, if the authorizer doesn't say.
 const DEFAULT_SOURCE: &str = "method.request.header.Authorization";
 
-/// What of a request identity sources may name.
-pub struct Presented<'a> {
-    headers: &'a Headers,
-    query: Query<'a>,
-    variables: &'a Strings,
-    context: &'a Strings,
+/// Where an authorizer looks for a caller's identity, compiled.
+#[derive(Debug)]
+pub struct IdentitySources {
+    /// Expressions with what they mean; one that means nothing has never a value.
+    sources: Vec<(String, Option<Source>)>,
+    /// What a token must be like, where the authorizer's function looks at one.
+    expression: Expression,
 }
 
 /// The values that identify a caller, in the order of their sources; never empty ones.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 pub struct Identity(Vec<String>);
 
-impl<'a> Presented<'a> {
-    /// Takes header fields, the query still encoded, the stage's variables, and `$context` variables.
-    pub fn new(headers: &'a Headers, query: &'a str, variables: &'a Strings, context: &'a Strings) -> Self {
-        Self { headers, query: Query::parse(query), variables, context }
-    }
+/// A regular expression that a text must match wholly, if there is one.
+#[derive(Clone, Debug, Default)]
+pub struct Expression(Option<(String, Option<Regex>)>);
 
-    fn value(&self, expression: &str) -> Option<String> {
-        let value = match Source::parse(expression, self.variables)? {
-            Source::Header(name) => self.headers.last_text(&name)?.to_owned(),
-            Source::HeaderAll(name) => {
-                let values: Vec<&str> = self.headers.all(&name).filter_map(|value| value.to_str().ok()).collect();
-                values.join(",")
-            }
-            Source::Query(name) => self.query.last(&name)?.to_owned(),
-            Source::QueryAll(name) => self.query.all(&name).collect::<Vec<_>>().join(","),
-            Source::Context(name) => self.context.get(&name)?.clone(),
-            Source::Constant(value) => value,
-            Source::Path(_) | Source::Body(_) => return None,
-        };
-        Some(value).filter(|value| !value.is_empty())
-    }
-}
-
-impl Identity {
-    /// Reads every source; all must have a value, and a function's token must match the authorizer's expression.
-    pub(super) fn of(authorizer: &Authorizer, presented: &Presented<'_>) -> Result<Self, Denied> {
+impl IdentitySources {
+    /// Compiles an authorizer's sources for a stage's variables.
+    pub fn new(authorizer: &Authorizer, variables: &Strings) -> Self {
         let sources = authorizer.identity_source.as_deref().unwrap_or_default().split(',').map(str::trim);
         let mut sources: Vec<&str> = sources.filter(|source| !source.is_empty()).collect();
         if sources.is_empty() && authorizer.kind != AuthorizerType::Request {
             sources.push(DEFAULT_SOURCE);
         }
-        let value = |source: &str| presented.value(source).ok_or_else(|| Denied::Missing(source.to_owned()));
-        let identity = Self(sources.into_iter().map(value).collect::<Result<_, _>>()?);
-        if authorizer.kind == AuthorizerType::Token {
-            matches(authorizer, [identity.token()])?;
+        let source = |text: &str| (text.to_owned(), Source::parse(text, variables));
+        let looks_at_token = authorizer.kind == AuthorizerType::Token;
+        Self {
+            sources: sources.into_iter().map(source).collect(),
+            expression: if looks_at_token { Expression::of(authorizer) } else { Expression::default() },
         }
-        Ok(identity)
     }
 
-    /// The one value of an authorizer that looks at a token.
-    pub(super) fn token(&self) -> &str {
-        self.0.first().map_or("", String::as_str)
+    /// Whether nobody is told from anybody.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Reads every source; all must have a value, and a function's token must match the authorizer's expression.
+    pub fn identity(&self, value_of: impl Fn(&Source) -> Option<String>) -> Result<Identity, Denied> {
+        let value = |(text, source): &(String, Option<Source>)| {
+            let value = source.as_ref().and_then(&value_of).filter(|value| !value.is_empty());
+            value.ok_or_else(|| Denied::Missing(text.clone()))
+        };
+        let identity = Identity(self.sources.iter().map(value).collect::<Result<_, _>>()?);
+        self.expression.check([identity.token()])?;
+        Ok(identity)
     }
 }
 
+impl Identity {
+    /// The one value of an authorizer that looks at a token.
+    pub fn token(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+
+    /// The values, in their order.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// For logs, which show no more than the end of it.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(","))
     }
 }
 
-/// Whether one of the texts is wholly what the authorizer's expression describes, if it has one.
-pub(super) fn matches<'t>(authorizer: &Authorizer, texts: impl IntoIterator<Item = &'t str>) -> Result<(), Denied> {
-    let expression = authorizer.identity_validation_expression.as_deref().unwrap_or_default();
-    if expression.is_empty() {
-        return Ok(());
+/// Says nothing of who it is.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity of {} values", self.0.len())
     }
-    let whole = Regex::new(&format!("^(?:{expression})$"))
-        .map_err(|_| Denied::Configuration(format!("the expression {expression} can't be read")))?;
-    if texts.into_iter().any(|text| whole.is_match(text)) {
-        Ok(())
-    } else {
-        Err(Denied::Mismatch(expression.to_owned()))
+}
+
+impl Expression {
+    /// Compiles an authorizer's expression.
+    pub fn of(authorizer: &Authorizer) -> Self {
+        let expression = authorizer.identity_validation_expression.as_deref().unwrap_or_default();
+        if expression.is_empty() {
+            return Self::default();
+        }
+        Self(Some((expression.to_owned(), Regex::new(&format!("^(?:{expression})$")).ok())))
+    }
+
+    /// Whether one of the texts is wholly what the expression describes.
+    pub fn check<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> Result<(), Denied> {
+        match &self.0 {
+            None => Ok(()),
+            Some((expression, None)) => {
+                Err(Denied::Configuration(format!("the expression {expression} can't be read")))
+            }
+            Some((_, Some(whole))) if texts.into_iter().any(|text| whole.is_match(text)) => Ok(()),
+            Some((expression, Some(_))) => Err(Denied::Mismatch(expression.clone())),
+        }
     }
 }
 
@@ -95,7 +114,6 @@ pub(super) fn matches<'t>(authorizer: &Authorizer, texts: impl IntoIterator<Item
 mod tests {
     use super::*;
     use crate::model::id::AuthorizerId;
-    use http::{HeaderName, HeaderValue};
 
     fn check(kind: AuthorizerType, sources: &str, expression: &str, expected: Result<&[&str], Denied>) {
         let authorizer = Authorizer {
@@ -110,14 +128,18 @@ mod tests {
             identity_validation_expression: Some(expression.to_owned()),
             result_ttl_seconds: None,
         };
-        let mut headers = Headers::default();
-        headers.append(HeaderName::from_static("authorization"), HeaderValue::from_static("token-1"));
-        headers.append(HeaderName::from_static("x-empty"), HeaderValue::from_static(""));
-        let map = |name: &str, value: &str| Strings::from([(name.to_owned(), value.to_owned())]);
-        let (variables, context) = (map("v", "variable"), map("identity.sourceIp", "1.2.3.4"));
-        let presented = Presented::new(&headers, "q=1&q=2", &variables, &context);
+        let variables = Strings::from([("v".to_owned(), "variable".to_owned())]);
+        let value_of = |source: &Source| match source {
+            Source::Header(name) if name.eq_ignore_ascii_case("authorization") => Some("token-1".to_owned()),
+            Source::Header(name) if name == "X-Empty" => Some(String::new()),
+            Source::Query(name) if name == "q" => Some("2".to_owned()),
+            Source::Context(name) if name == "identity.sourceIp" => Some("1.2.3.4".to_owned()),
+            Source::Constant(value) => Some(value.clone()),
+            _ => None,
+        };
         let expected = expected.map(|values| Identity(values.iter().map(|value| (*value).to_owned()).collect()));
-        assert_eq!(Identity::of(&authorizer, &presented), expected, "{kind} {sources} {expression}");
+        let found = IdentitySources::new(&authorizer, &variables).identity(value_of);
+        assert_eq!(found, expected, "{kind} {sources} {expression}");
     }
 
     #[test]

@@ -2,13 +2,12 @@
 //!
 //! Source: "Control access to REST APIs using Amazon Cognito user pools" (auth reference, part G).
 
-use super::Denied;
-use super::identity::matches;
+use super::{Denied, Expression};
 use crate::identity::jwt::Unverified;
 use crate::model::rest::Authorizer;
 
 /// Checks a token's form, end, issuer, use and audience; answers with the issuer, whose keys must verify it.
-pub(super) fn check(authorizer: &Authorizer, token: &str, now: i64) -> Result<String, Denied> {
+pub fn check(authorizer: &Authorizer, token: &str, now: i64) -> Result<String, Denied> {
     let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
     let token = Unverified::read(token).map_err(|_| Denied::Unfit("The incoming token is not a signed token"))?;
     if token.algorithm() != "RS256" {
@@ -25,7 +24,7 @@ pub(super) fn check(authorizer: &Authorizer, token: &str, now: i64) -> Result<St
     if token.text("token_use") != Some("id") {
         return Err(Denied::Unfit("The incoming token is not an identity token"));
     }
-    matches(authorizer, token.audience())?;
+    Expression::of(authorizer).check(token.audience())?;
     Ok(issuer)
 }
 

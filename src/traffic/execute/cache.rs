@@ -1,6 +1,7 @@
 //! Between the method request and the integration: answers that the stage keeps.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
@@ -12,11 +13,14 @@ use super::outcome::Outcome;
 use super::sources::Sources;
 use crate::model::rest::{GatewayResponseType, UnauthorizedCacheControl};
 use crate::traffic::message::{Body, Refusal, Reply};
-use crate::traffic::stage::{CachePolicy, Looked, MAX_ENTRY, Ticket};
+use crate::traffic::stage::{CachePolicy, KeptAnswer, Looked, MAX_ENTRY};
 
 /// What callers are told whose wish for a fresh answer was ignored.
 const IGNORED: HeaderValue =
     HeaderValue::from_static("199 Cache-control headers were ignored because the caller was unauthorized.");
+
+/// The right to keep an answer.
+pub(super) type Ticket = crate::traffic::stage::Ticket<KeptAnswer>;
 
 /// What the cache has for a request.
 pub(super) enum Found {
@@ -80,7 +84,8 @@ pub(super) async fn keep(mut reply: Reply, ticket: Option<Ticket>, outcome: &Out
         Body::Whole(bytes) if bytes.len() as u64 <= MAX_ENTRY => bytes.clone(),
         Body::Whole(_) | Body::Stream { .. } => return Ok(reply),
     };
-    ticket.keep(reply.status, reply.headers.clone(), body, policy.ttl);
+    let answer = KeptAnswer { status: reply.status, headers: reply.headers.clone(), body };
+    ticket.keep(Arc::new(answer), policy.ttl);
     Ok(reply)
 }
 

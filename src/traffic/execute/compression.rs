@@ -112,7 +112,9 @@ pub(super) fn inflated(body: &[u8], coding: Coding, limit: u64) -> Result<Bytes,
 /// Deflates an answer that is long enough for its API, if its caller wants that most of all.
 pub(super) async fn deflate(mut reply: Reply, facts: &Facts) -> Result<Reply, Refusal> {
     let minimum = facts.deployed().and_then(|deployed| deployed.minimum_compression);
-    let Some(minimum) = minimum else { return Ok(reply) };
+    // What comes piece by piece goes on as it is (data-plane reference, 10.7).
+    let streams = facts.method().is_some_and(|method| method.integration.streams());
+    let Some(minimum) = minimum.filter(|_| !streams) else { return Ok(reply) };
     let coding = facts.head().headers.last_text(ACCEPT_ENCODING.as_str()).and_then(preferred);
     let Some(coding) = coding.filter(|_| reply.headers.last(&CONTENT_ENCODING).is_none()) else { return Ok(reply) };
     reply.body = reply.body.gathered(u64::from(minimum)).await.map_err(broken)?;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use time::OffsetDateTime;
@@ -15,6 +16,8 @@ use super::Owner;
 use super::headers::is_taken_off;
 use crate::mapping::input::Parameters;
 use crate::mapping::query::Query;
+use crate::model::rest::Strings;
+use crate::traffic::authorizer::Permission;
 use crate::traffic::message::{Head, Request, spelled};
 use crate::traffic::stage::{CompiledMethod, CompiledStage, Deployed, PathParameters, Side};
 
@@ -44,6 +47,36 @@ pub(super) const NAMES: [&str; 18] = [
     "apiId",
 ];
 
+/// A caller whom an authorizer let in.
+#[derive(Clone)]
+pub(super) struct Authorized {
+    /// What the authorizer said.
+    pub(super) permission: Arc<Permission>,
+    /// How long it took; nothing, if it was known.
+    pub(super) latency: Duration,
+}
+
+impl Authorized {
+    /// How long the authorizer took, in milliseconds.
+    pub(super) fn latency_millis(&self) -> u64 {
+        u64::try_from(self.latency.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A variable of `$context.authorizer`.
+    fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+        match name {
+            "integrationLatency" => Some(Cow::Owned(self.latency_millis().to_string())),
+            name => self.permission.value(name).map(Cow::Borrowed),
+        }
+    }
+
+    /// The names of the variables of `$context.authorizer`.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let context = self.permission.context.iter().map(|(name, _)| name.as_str());
+        ["principalId", "integrationLatency"].into_iter().chain(context)
+    }
+}
+
 /// What is known of a request so far. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Facts {
@@ -53,6 +86,10 @@ pub(super) struct Facts {
     /// The request's path with its stage, if the request itself has another.
     path: Option<Rc<str>>,
     method: Option<(Arc<CompiledMethod>, Rc<PathParameters>)>,
+    /// What the method's authorizer says of the caller.
+    authorized: Option<Rc<Authorized>>,
+    /// `$context` variables that an operator made up.
+    given: Option<Rc<Strings>>,
     /// What `$input.params()` is made of, for all templates of the request.
     parameters: OnceCell<Rc<Parameters>>,
 }
@@ -65,6 +102,8 @@ impl Facts {
             stage: None,
             path: None,
             method: None,
+            authorized: None,
+            given: None,
             parameters: OnceCell::new(),
         }
     }
@@ -79,6 +118,36 @@ impl Facts {
     pub(super) fn routed(&mut self, request: &Request, method: &Arc<CompiledMethod>, path: &Rc<PathParameters>) {
         self.head = Rc::clone(request.head());
         self.method = Some((Arc::clone(method), Rc::clone(path)));
+    }
+
+    /// An authorizer lets the caller in.
+    pub(super) fn let_in(&mut self, authorized: Authorized) {
+        self.authorized = Some(Rc::new(authorized));
+    }
+
+    /// For those who look for a caller's identity these variables stand in the place of what is known.
+    pub(super) fn give(&mut self, variables: Strings) {
+        self.given = Some(Rc::new(variables));
+    }
+
+    /// The value of a `$context` variable that an operator made up.
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
+        self.given.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// What the method's authorizer says of the caller.
+    pub(super) fn authorized(&self) -> Option<&Authorized> {
+        self.authorized.as_deref()
+    }
+
+    /// The region that the gateway stands for.
+    pub(super) fn region(&self) -> &str {
+        &self.owner.region
+    }
+
+    /// Whether the request's path named the API.
+    pub(super) fn is_by_path(&self) -> bool {
+        self.path.is_some()
     }
 
     pub(super) fn head(&self) -> &Head {
@@ -123,13 +192,11 @@ impl Facts {
         })
     }
 
-    /// The gateway's region.
-    pub(super) fn region(&self) -> &str {
-        &self.owner.region
-    }
-
     /// The value of a `$context` variable, for example `identity.sourceIp`.
     pub(super) fn context(&self, name: &str) -> Option<Cow<'_, str>> {
+        if let Some(name) = name.strip_prefix("authorizer.") {
+            return self.authorized()?.value(name);
+        }
         let head = &*self.head;
         Some(match name {
             "accountId" => Cow::Borrowed(self.owner.account.as_str()),

@@ -69,8 +69,11 @@ fn default_body(refusal: &Refusal) -> (&'static str, String) {
     ("application/json", body)
 }
 
-/// The message as a JSON text.
+/// The message as a JSON text; `null`, where AWS says nothing.
 fn message_string(refusal: &Refusal) -> String {
+    if refusal.message.is_empty() {
+        return "null".to_owned();
+    }
     serde_json::Value::from(refusal.message.as_ref()).to_string()
 }
 

@@ -28,11 +28,8 @@ pub(super) fn is_passed(name: &HeaderName) -> bool {
             | "via"
             | "x-amzn-requestid"
             | "x-amzn-trace-id"
-            | "x-forwarded-for"
-            | "x-forwarded-port"
-            | "x-forwarded-proto"
     );
-    !never && !is_taken_off(name.as_str())
+    !never && !is_forwarded(name.as_str()) && !is_taken_off(name.as_str())
 }
 
 /// Headers that API Gateway takes off a request: no mapping and no backend sees them (data-plane reference, 4).
@@ -54,6 +51,11 @@ pub(super) fn is_taken_off(name: &str) -> bool {
             // Between callers and this gateway alone.
             | super::explain::HEADER
     )
+}
+
+/// Header fields that say who called, and how.
+pub(super) fn is_forwarded(name: &str) -> bool {
+    matches!(name, "x-forwarded-for" | "x-forwarded-port" | "x-forwarded-proto")
 }
 
 /// Says who called, and how: the chain of addresses grows, port and scheme are this gateway's. A request that was made

@@ -2,18 +2,24 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Backends;
 use super::explain::SHOWN;
 use super::integration_request::{Call, Prepared};
+use super::integration_response::Mapped;
 use super::journal;
 use super::outcome::Outcome;
 use super::rendering::Overrides;
 use super::route::Routed;
-use super::service;
+use super::{lambda, service, streamed_answer};
 use crate::traffic::integration::http1;
+use crate::traffic::integration::lambda::{FUNCTION_ERROR, Invocation, MAX_PAYLOAD};
 use crate::traffic::message::{Body, BodyError, Refusal};
+
+/// Of an answer that comes piece by piece a test invocation waits for so many bytes: AWS's limit.
+const MAX_TESTED: u64 = 1024 * 1024;
 
 /// A request with what the integration answered.
 pub(super) struct Answered {
@@ -25,6 +31,10 @@ pub(super) struct Answered {
 
 pub(super) enum Answer {
     Http(http1::Answer),
+    /// What a function answered.
+    Lambda(Bytes),
+    /// What a function answers piece by piece.
+    Streamed(Box<Mapped>),
     Mock(Option<i64>),
 }
 
@@ -34,6 +44,13 @@ pub(super) async fn call(prepared: Prepared, backends: &Backends, outcome: &mut 
     let started = Instant::now();
     let result = match call {
         Call::Mock(status) => return Ok(Answered { routed, answer: Answer::Mock(status), overrides }),
+        Call::Lambda(invocation) => {
+            let answer = match routed.method.integration.streams() {
+                true => Answer::Streamed(Box::new(stream(invocation, backends, outcome).await?)),
+                false => Answer::Lambda(invoke(invocation, backends, outcome).await?),
+            };
+            return Ok(Answered { routed, answer, overrides });
+        }
         Call::Http(call) => {
             journal::sending(outcome, &call);
             backends.client.send(call).await.map_err(refuse)
@@ -54,6 +71,51 @@ pub(super) async fn call(prepared: Prepared, backends: &Backends, outcome: &mut 
     journal::answer(outcome, &answer, took);
     outcome.decided("integration", |_| format!("status {} after {} ms", answer.status.as_u16(), took.as_millis()));
     Ok(Answered { routed, answer: Answer::Http(answer), overrides })
+}
+
+/// Invokes a function, and waits for the whole of its answer.
+async fn invoke(invocation: Invocation, backends: &Backends, outcome: &mut Outcome) -> Result<Bytes, Refusal> {
+    journal::sending(outcome, &invocation.call);
+    let (timeout, started) = (invocation.call.timeout, Instant::now());
+    let answering = async {
+        let answer = backends.lambda.invoke(&backends.client, invocation).await.map_err(lambda::refused)?;
+        let http1::Answer { status, headers, body } = answer;
+        let body = body.whole(MAX_PAYLOAD).await.map_err(broken)?;
+        Ok((http1::Answer { status, headers, body: Body::Whole(body.clone()) }, body))
+    };
+    let result = tokio::time::timeout(timeout, answering).await.unwrap_or_else(|_| Err(Refusal::timeout()));
+    let took = started.elapsed();
+    outcome.integrated(took);
+    let (answer, payload) = result?;
+    journal::answer(outcome, &answer, took);
+    let error = if answer.headers.last_text(FUNCTION_ERROR).is_some() { ", and the function failed" } else { "" };
+    let status = answer.status.as_u16();
+    outcome.decided("integration", |_| format!("Lambda's status {status} after {} ms{error}", took.as_millis()));
+    lambda::answered(&answer, &payload, outcome)?;
+    Ok(payload)
+}
+
+/// Invokes a function, and waits for the head of its answer; a test invocation, for the whole of it.
+async fn stream(invocation: Invocation, backends: &Backends, outcome: &mut Outcome) -> Result<Mapped, Refusal> {
+    journal::sending(outcome, &invocation.call);
+    let started = Instant::now();
+    let deadline = started + invocation.call.timeout;
+    let answer = backends.lambda.invoke(&backends.client, invocation).await;
+    outcome.integrated(started.elapsed());
+    let mut answer = answer.map_err(lambda::refused)?;
+    if !answer.status.is_success() || answer.headers.last_text(FUNCTION_ERROR).is_some() {
+        let payload = std::mem::replace(&mut answer.body, Body::Empty).whole(MAX_PAYLOAD).await.map_err(broken)?;
+        lambda::answered(&answer, &payload, outcome)?;
+        return Err(Refusal::configuration("the function failed"));
+    }
+    let mut mapped = streamed_answer::read(answer.body, deadline).await?;
+    let took = started.elapsed();
+    outcome.integrated(took);
+    if outcome.journal().is_some() && !outcome.is_told() {
+        mapped.body = Body::Whole(mapped.body.whole(MAX_TESTED).await.map_err(broken)?);
+    }
+    outcome.decided("integration", |_| format!("the head of the answer after {} ms", took.as_millis()));
+    Ok(mapped)
 }
 
 /// What an answer gets whose body can't be taken whole.

@@ -8,19 +8,19 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 
-use super::Backends;
 use super::content::{self, Content};
 use super::facts::Facts;
 use super::headers::trace_id;
-use super::journal;
 use super::method_request::Accepted;
 use super::outcome::Outcome;
 use super::rendering::{self, Overrides};
 use super::route::Routed;
 use super::service_request::{self, ServiceCall};
 use super::values::{Values, bears_body, is_out_of_place};
+use super::{Backends, journal, lambda};
 use crate::mapping::document::Document;
 use crate::model::rest::{ContentHandling, GatewayResponseType};
+use crate::traffic::integration::lambda::Invocation;
 use crate::traffic::integration::{Origin, http1, status_code};
 use crate::traffic::message::{Body, Refusal};
 use crate::traffic::stage::{
@@ -41,6 +41,8 @@ pub(super) struct Prepared {
 pub(super) enum Call {
     /// To an HTTP endpoint.
     Http(http1::Call),
+    /// To a function that gets the whole request.
+    Lambda(Invocation),
     /// To an AWS service, not yet signed.
     Aws(ServiceCall),
     /// To nobody: this is the status that the templates gave, or none where nothing said one.
@@ -65,19 +67,17 @@ pub(super) async fn prepare(
             journal::call(outcome, &call);
             Call::Http(call)
         }
+        CompiledIntegration::Lambda(function) => {
+            let trace = trace_id(&routed.request, &backends.clock);
+            outcome.traced(&trace);
+            Call::Lambda(lambda::prepare(&mut routed, function, &backends.lambda, &trace, outcome).await?)
+        }
         CompiledIntegration::Aws(service) => {
             let trace = trace_id(&routed.request, &backends.clock);
             outcome.traced(&trace);
-            let call = service_request::called(
-                &mut routed,
-                service,
-                document,
-                &backends.aws,
-                outcome.facts(),
-                &mut overrides,
-                &trace,
-            )
-            .await?;
+            let (facts, aws) = (outcome.facts(), &backends.aws);
+            let call =
+                service_request::called(&mut routed, service, document, aws, facts, &mut overrides, &trace).await?;
             journal::call(outcome, &call.call);
             Call::Aws(call)
         }
@@ -91,7 +91,7 @@ pub(super) async fn prepare(
         }
     };
     outcome.decided("integration request", |_| match &call {
-        Call::Http(call) | Call::Aws(ServiceCall { call, .. }) => {
+        Call::Http(call) | Call::Lambda(Invocation { call, .. }) | Call::Aws(ServiceCall { call, .. }) => {
             let bytes = match &call.body {
                 Body::Empty => "without a body".to_owned(),
                 Body::Whole(bytes) => format!("{} bytes", bytes.len()),

@@ -11,8 +11,9 @@ use super::content::{self, Content};
 use super::facts::Facts;
 use super::integration::{Answer, Answered, broken};
 use super::outcome::Outcome;
-use super::rendering;
+use super::{proxy_answer, rendering};
 use crate::mapping::parameters::{NotJson, ResponseSource, in_body};
+use crate::traffic::integration::http1;
 use crate::traffic::message::{Body, Headers, Refusal};
 use crate::traffic::stage::{CompiledIntegration, CompiledResponse, accepted};
 
@@ -21,8 +22,19 @@ pub(super) struct Mapped {
     pub(super) status: StatusCode,
     pub(super) headers: Headers,
     pub(super) body: Body,
-    /// Whether the headers are a backend's own, that nobody chose one by one.
-    pub(super) proxied: bool,
+    /// Whose the headers are.
+    pub(super) author: Author,
+}
+
+/// Whose headers an answer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    /// The API's, which chose them one by one.
+    Mapping,
+    /// A backend's own.
+    Backend,
+    /// A function's own.
+    Function,
 }
 
 pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Mapped, Refusal> {
@@ -30,7 +42,17 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
     let mut selected_by = None;
     let (responses, status, headers, body) = match (&routed.method.integration, answer) {
         (CompiledIntegration::Http(http), Answer::Http(answer)) if http.proxy => {
-            return Ok(Mapped { status: answer.status, headers: answer.headers, body: answer.body, proxied: true });
+            let http1::Answer { status, headers, body } = answer;
+            return Ok(Mapped { status, headers, body, author: Author::Backend });
+        }
+        (CompiledIntegration::Lambda(_), Answer::Lambda(payload)) => {
+            let mapped = proxy_answer::map(&payload, outcome.facts())?;
+            outcome.decided("integration response", |_| format!("the function's, status {}", mapped.status.as_u16()));
+            return Ok(mapped);
+        }
+        (CompiledIntegration::Lambda(_), Answer::Streamed(mapped)) => {
+            outcome.decided("integration response", |_| format!("the function's, status {}", mapped.status.as_u16()));
+            return Ok(*mapped);
         }
         (CompiledIntegration::Http(http), Answer::Http(answer)) => {
             (&http.call.responses, Some(i64::from(answer.status.as_u16())), answer.headers, answer.body)
@@ -88,7 +110,7 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         rendering::override_headers(&mut mapped, overrides.of_response_headers());
     }
     outcome.decided("integration response", |_| format!("{chosen}, status {}, {} bytes", status.as_u16(), body.len()));
-    Ok(Mapped { status, headers: mapped, body: Body::Whole(body), proxied: false })
+    Ok(Mapped { status, headers: mapped, body: Body::Whole(body), author: Author::Mapping })
 }
 
 /// What selects among the responses of a function: the message of its error, or nothing (data-plane reference, 13.1).

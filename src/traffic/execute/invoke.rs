@@ -4,6 +4,7 @@
 //! Such a request goes through the phases behind access, as any other; stage, authorizer, API key and limits are left
 //! out. What happens is written down, and nothing is counted.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,24 +16,24 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::access::Admitted;
+use super::authorize::{self, Step};
 use super::endpoint::Limits;
 use super::journal::TRACE_ID;
 use super::outcome::Outcome;
 use super::route::Routed;
-use super::{Backends, Owner, gateway_response, perform};
+use super::{Backends, Owner, Reach, gateway_response, perform, policy};
+use crate::model::id::StageName;
 use crate::model::rest::{self, Authorizer, IntegrationType, Snapshot, Strings};
 use crate::observe::clock::Clock;
 use crate::observe::execution_log::ExecutionLog;
-use crate::traffic::authorizer::{self, Presented};
 use crate::traffic::integration::Upstream;
-use crate::traffic::integration::aws::Aws;
 use crate::traffic::message::{Body, Head, Headers, Peer, Refusal, Request, spelled};
-use crate::traffic::stage::{CompiledStage, PathParameters, Side};
-
-pub use crate::traffic::authorizer::Permission;
+use crate::traffic::stage::{CompiledAuthorizer, CompiledStage, PathParameters, Side};
 
 /// A test takes at most so long: what an integration may take, and a little for the rest of its answer.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// The stage that an authorizer is told of in a test.
+const AUTHORIZER_STAGE: &str = "ESTestInvoke-stage";
 /// What a path and a query can't hold as it is; braces and all that is encoded already stay.
 const NOT_IN_A_URI: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'|');
@@ -41,7 +42,7 @@ const NOT_IN_A_URI: &AsciiSet =
 #[derive(Clone)]
 pub struct Invoker {
     tls: Upstream,
-    aws: Aws,
+    reach: Reach,
     clock: Clock,
     owner: Arc<Owner>,
     limits: Limits,
@@ -86,6 +87,19 @@ pub struct Invoked {
     pub latency: Duration,
 }
 
+/// What an authorizer lets a caller do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Permission {
+    /// Who the caller is, as the authorizer says.
+    pub principal: Option<String>,
+    /// What the caller may call, a policy in JSON.
+    pub policy: Option<String>,
+    /// What the authorizer says besides, by name.
+    pub authorization: BTreeMap<String, Vec<String>>,
+    /// The claims of a user pool's token.
+    pub claims: Strings,
+}
+
 /// What became of a test of an authorizer.
 pub struct Asked {
     /// What a caller would be answered with, or 200 if it may pass.
@@ -119,13 +133,13 @@ pub enum Malformed {
 }
 
 impl Invoker {
-    /// Makes one that trusts backends' certificates as `tls` says, and calls AWS's services by `aws`.
-    pub fn new(tls: Upstream, aws: Aws, clock: Clock, owner: Arc<Owner>, limits: Limits) -> Self {
-        Self { tls, aws, clock, owner, limits }
+    /// Makes one that trusts backends' certificates as `tls` says, and reaches what else there is by `reach`.
+    pub fn new(tls: Upstream, reach: Reach, clock: Clock, owner: Arc<Owner>, limits: Limits) -> Self {
+        Self { tls, reach, clock, owner, limits }
     }
 
     fn backends(&self) -> Backends {
-        Backends::new(Arc::clone(self.tls.plain()), self.aws.clone(), self.clock.clone(), self.limits)
+        Backends::new(self.reach.clone(), self.clock.clone(), self.limits)
     }
 
     /// Tests a method.
@@ -162,16 +176,50 @@ impl Invoker {
         })
     }
 
-    /// Tests an authorizer.
-    pub async fn authorizer(&self, authorizer: &Authorizer, sample: Sample) -> Result<Asked, Malformed> {
-        let started = Instant::now();
+    /// Tests an authorizer of an API as it is now.
+    pub async fn authorizer(
+        &self,
+        api: &Snapshot,
+        authorizer: &Authorizer,
+        sample: Sample,
+    ) -> Result<Asked, Malformed> {
         let (headers, uri) = (sample.headers()?, sample.uri("/")?);
-        let query = uri.query().unwrap_or_default();
-        let presented = Presented::new(&headers, query, &sample.variables, &sample.context);
-        let mut log = ExecutionLog::new(Uuid::new_v4(), self.clock.clone());
-        let result = authorizer::ask(authorizer, &presented, self.clock.seconds(), &mut log);
+        let path = uri.path().to_owned();
+        let mut stage = CompiledStage::undeployed(api, &sample.variables, &self.tls);
+        stage.name = StageName::new(AUTHORIZER_STAGE);
+        let request = Request::new(made_up(Verb::GET, uri, headers, self.clock.since_epoch()), Body::Empty);
+        let log = ExecutionLog::new(request.id, self.clock.clone());
+        let mut outcome = Outcome::new(&self.owner, &request, Instant::now()).journaled(log);
+        outcome.located(&Arc::new(stage), Side::Base, None);
+        outcome.given(sample.context);
+        let compiled = CompiledAuthorizer::new(authorizer, &sample.variables);
+        let arn = policy::method_arn(outcome.facts(), &path);
+        let step = Step { authorizer: &compiled, path: &path, arn: &arn };
+        let result = Box::pin(authorize::ask(step, &self.backends(), &mut outcome)).await;
         let status = result.as_ref().map_or_else(|denied| denied.status(), |_| 200);
-        Ok(Asked { status, permission: result.ok(), log: log.render(), latency: started.elapsed() })
+        let permission = result.ok().map(|authorized| Permission {
+            principal: Some(authorized.permission.principal.clone()),
+            policy: Some(authorized.permission.policy_text.clone()),
+            ..Permission::default()
+        });
+        let log = outcome.journal().map(|log| log.render()).unwrap_or_default();
+        Ok(Asked { status, permission, log, latency: outcome.elapsed() })
+    }
+}
+
+/// The head of a request that an operator makes up.
+fn made_up(method: Verb, uri: Uri, headers: Headers, arrived: Duration) -> Head {
+    Head {
+        id: Uuid::new_v4(),
+        extended: Head::new_extended(),
+        arrived,
+        method,
+        uri,
+        host: "testPrefix.testDomainName".to_owned(),
+        headers,
+        peer: Peer::Test,
+        port: 443,
+        secure: true,
     }
 }
 
@@ -197,18 +245,8 @@ impl Trial {
         if !proxied && headers.last(&http::header::CONTENT_TYPE).is_some() {
             headers.set(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let head = Head {
-            id: Uuid::new_v4(),
-            extended: Head::new_extended(),
-            arrived: now,
-            method: Verb::from_bytes(self.verb.as_bytes()).map_err(|_| Malformed::Verb(self.verb))?,
-            uri,
-            host: "testPrefix.testDomainName".to_owned(),
-            headers,
-            peer: Peer::Test,
-            port: 443,
-            secure: true,
-        };
+        let verb = Verb::from_bytes(self.verb.as_bytes()).map_err(|_| Malformed::Verb(self.verb))?;
+        let head = made_up(verb, uri, headers, now);
         let body = if self.sample.body.is_empty() { Body::Empty } else { Body::Whole(self.sample.body.into()) };
         let request = Request::new(head, body);
         Ok((Routed { request, stage: Arc::new(stage), method, path }, path_parameters))

@@ -32,6 +32,11 @@ pub(super) fn request(outcome: &mut Outcome, routed: &Routed) {
 
 /// What the endpoint will be asked.
 pub(super) fn call(outcome: &mut Outcome, call: &http1::Call) {
+    call_showing(outcome, call, &text(&call.body));
+}
+
+/// What the endpoint will be asked, with another body in the place of one that has secrets.
+pub(super) fn call_showing(outcome: &mut Outcome, call: &http1::Call, body: &str) {
     let Some(log) = outcome.journal() else { return };
     log.write(&Line::EndpointUri(&call.uri()));
     let mut headers = fields(&call.headers);
@@ -39,7 +44,7 @@ pub(super) fn call(outcome: &mut Outcome, call: &http1::Call) {
         headers.add("Host", call.origin.authority.as_str());
     }
     log.write(&Line::EndpointRequestHeaders(headers));
-    log.write(&Line::EndpointRequestBody(&text(&call.body)));
+    log.write(&Line::EndpointRequestBody(body));
 }
 
 /// The endpoint is asked.

@@ -6,7 +6,7 @@
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER};
 use http::{HeaderName, HeaderValue};
 
-use super::integration_response::Mapped;
+use super::integration_response::{Author, Mapped};
 use super::journal;
 use super::outcome::Outcome;
 use crate::traffic::message::{Headers, Reply};
@@ -14,14 +14,14 @@ use crate::traffic::message::{Headers, Reply};
 pub(super) fn finish(mapped: Mapped, outcome: &mut Outcome) -> Reply {
     let mut headers = Headers::with_capacity(16);
     for (name, value) in mapped.headers {
-        match fate(&name, mapped.proxied) {
+        match fate(&name, mapped.author) {
             Fate::Passes => headers.append(name, value),
             Fate::Renamed(name) => headers.append(name, value),
             Fate::Dropped => {}
         }
     }
     // AWS sends a type even where there is no body.
-    if !mapped.proxied && headers.last(&CONTENT_TYPE).is_none() {
+    if mapped.author == Author::Mapping && headers.last(&CONTENT_TYPE).is_none() {
         headers.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     let reply = Reply { status: mapped.status, headers, body: mapped.body };
@@ -36,7 +36,8 @@ enum Fate {
     Dropped,
 }
 
-fn fate(name: &HeaderName, proxied: bool) -> Fate {
+fn fate(name: &HeaderName, author: Author) -> Fate {
+    let proxied = author != Author::Mapping;
     let renamed = |text| Fate::Renamed(HeaderName::from_static(text));
     match *name {
         CONNECTION => renamed("x-amzn-remapped-connection"),
@@ -46,7 +47,8 @@ fn fate(name: &HeaderName, proxied: bool) -> Fate {
         CONTENT_TYPE => Fate::Passes,
         _ => match name.as_str() {
             "transfer-encoding" | "keep-alive" | "proxy-connection" => Fate::Dropped,
-            "via" | "expect" | "host" | "proxy-authenticate" | "trailer" | "upgrade" if proxied => Fate::Dropped,
+            "via" if author == Author::Backend => Fate::Dropped,
+            "expect" | "host" | "proxy-authenticate" | "trailer" | "upgrade" if proxied => Fate::Dropped,
             "www-authenticate" => renamed("x-amzn-remapped-www-authenticate"),
             "authorization" => renamed("x-amzn-remapped-authorization"),
             "user-agent" => renamed("x-amzn-remapped-user-agent"),
@@ -93,8 +95,11 @@ mod tests {
         ];
         for (name, mapped, proxied) in rows {
             let header = HeaderName::from_static(name);
-            assert_eq!(fate(&header, false), mapped(name), "{name} mapped");
-            assert_eq!(fate(&header, true), proxied(name), "{name} proxied");
+            assert_eq!(fate(&header, Author::Mapping), mapped(name), "{name} mapped");
+            assert_eq!(fate(&header, Author::Backend), proxied(name), "{name} proxied");
+            // Of a function's own fields one has another fate.
+            let of_function = if name == "via" { Fate::Passes } else { proxied(name) };
+            assert_eq!(fate(&header, Author::Function), of_function, "{name} of a function");
         }
     }
 }

@@ -6,11 +6,13 @@
 
 mod access;
 pub mod address;
+mod authorize;
 mod backends;
 mod cache;
 mod compression;
 mod content;
 mod endpoint;
+mod event;
 pub mod explain;
 mod facts;
 #[cfg(test)]
@@ -22,14 +24,18 @@ mod integration_request;
 mod integration_response;
 pub mod invoke;
 mod journal;
+mod lambda;
 mod method_request;
 mod method_response;
 mod outcome;
+mod policy;
+mod proxy_answer;
 mod rendering;
 mod route;
 mod service;
 mod service_request;
 mod sources;
+mod streamed_answer;
 mod target;
 mod throttle;
 mod values;
@@ -37,11 +43,9 @@ mod values;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use tokio::time::Instant;
 
 use crate::observe::clock::Clock;
-use crate::traffic::integration::aws::Aws;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::Directory;
 use access::Admitted;
@@ -50,6 +54,7 @@ use cache::Found;
 use explain::Explain;
 use outcome::Outcome;
 
+pub use backends::Reach;
 pub use endpoint::Limits;
 
 /// Runs requests; one per worker thread, with that worker's connections.
@@ -70,17 +75,16 @@ pub struct Owner {
 }
 
 impl Execute {
-    /// Makes one that finds stages in `directory`, trusts backends' certificates as `tls` says, and calls AWS's services
-    /// by `aws`.
+    /// Makes one that finds stages in `directory` and reaches backends by `reach`.
     pub fn new(
         directory: Directory,
-        (tls, aws): (Arc<ClientConfig>, Aws),
+        reach: Reach,
         clock: Clock,
         owner: Arc<Owner>,
         limits: Limits,
         explain: Explain,
     ) -> Self {
-        Self { directory, backends: Backends::new(tls, aws, clock, limits), owner, explain }
+        Self { directory, backends: Backends::new(reach, clock, limits), owner, explain }
     }
 
     /// The time of day, since 1970.
@@ -112,7 +116,7 @@ impl Execute {
         let located = compression::inflate(located, limits.body).await?;
         self.explain.begin(outcome);
         let routed = route::find(located, outcome)?;
-        let admitted = access::admit(routed, outcome)?;
+        let admitted = access::admit(routed, &self.backends, outcome).await?;
         let admitted = throttle::pass(admitted, outcome)?;
         let reply = perform(admitted, &self.backends, outcome).await?;
         compression::deflate(reply, outcome.facts()).await

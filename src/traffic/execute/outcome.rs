@@ -8,8 +8,9 @@ use http::header::WARNING;
 use http::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use super::facts::Facts;
+use super::facts::{Authorized, Facts};
 use super::{Owner, journal};
+use crate::model::rest::Strings;
 use crate::observe::execution_log::ExecutionLog;
 use crate::observe::metrics;
 use crate::observe::stories::Step;
@@ -108,6 +109,16 @@ impl Outcome {
 
     pub(super) fn routed(&mut self, request: &Request, method: &Arc<CompiledMethod>, path: &Rc<PathParameters>) {
         self.facts.routed(request, method, path);
+    }
+
+    /// An authorizer lets the caller in.
+    pub(super) fn authorized(&mut self, authorized: Authorized) {
+        self.facts.let_in(authorized);
+    }
+
+    /// An operator made these `$context` variables up.
+    pub(super) fn given(&mut self, variables: Strings) {
+        self.facts.give(variables);
     }
 
     /// From here on answers carry this trace id.

@@ -114,7 +114,18 @@ impl Context {
     /// The variables that there are, in AWS's order.
     fn names(&self) -> Vec<&'static str> {
         let canary = self.facts.context("isCanaryRequest").map(|_| "isCanaryRequest");
-        NAMES.into_iter().chain(canary).collect()
+        let authorizer = self.facts.authorized().map(|_| "authorizer");
+        NAMES.into_iter().chain(canary).chain(authorizer).collect()
+    }
+
+    /// What the method's authorizer says of the caller; without one it is a map of nothing.
+    fn authorizer(&self) -> Value {
+        let value = |name: &str| {
+            let value = self.facts.context(&format!("authorizer.{name}"));
+            (name.into(), value.map_or(Value::Null, |value| Value::from(&*value)))
+        };
+        let names = self.facts.authorized().into_iter().flat_map(|authorized| authorized.names());
+        Value::Map(Map::new(names.map(value), Style::Silent))
     }
 
     fn identity(&self) -> Value {
@@ -132,8 +143,7 @@ impl Object for Context {
             "requestOverride" => Value::Map(self.overrides.request.clone()),
             "responseOverride" => Value::Map(self.overrides.response.clone()),
             "identity" => self.identity(),
-            // Without an authorizer it is a map of nothing.
-            "authorizer" => Value::Map(Map::new([], Style::Silent)),
+            "authorizer" => self.authorizer(),
             "requestTimeEpoch" => Value::Int(i64::try_from(self.facts.head().arrived.as_millis()).unwrap_or(i64::MAX)),
             name if name.contains('.') => Value::Null,
             name => self.facts.context(name).map_or(Value::Null, |value| Value::from(&*value)),

@@ -3,14 +3,15 @@
 use http::StatusCode;
 use tokio::time::Instant;
 
-use super::Backends;
-use super::integration::refuse;
-use super::journal;
+use super::integration::{broken, refuse};
 use super::outcome::Outcome;
 use super::route::Routed;
 use super::service_request::ServiceCall;
+use super::{Backends, journal, lambda};
+use crate::traffic::integration::aws::As;
 use crate::traffic::integration::http1;
-use crate::traffic::message::Refusal;
+use crate::traffic::integration::lambda::{Invocation, MAX_PAYLOAD};
+use crate::traffic::message::{Body, Refusal};
 use crate::traffic::stage::{CompiledAws, CompiledIntegration, Rights};
 
 /// Calls a service.
@@ -23,34 +24,34 @@ pub(super) async fn call(
     let CompiledIntegration::Aws(service) = &routed.method.integration else {
         return Err(Refusal::configuration("the integration is of another kind than its call"));
     };
-    match service.is_lambda() {
-        true => invoke(call, service, backends, outcome).await,
-        false => send(call, service, backends, outcome).await,
+    match call.function {
+        Some(function) => invoke(call.call, call.place.region, function, service, backends, outcome).await,
+        None => send(call, service, backends, outcome).await,
     }
 }
 
-/// Invokes a function, by Lambda's API.
+/// Invokes a function, whose answer goes through mappings.
 async fn invoke(
-    call: ServiceCall,
+    call: http1::Call,
+    region: String,
+    function: String,
     service: &CompiledAws,
     backends: &Backends,
     outcome: &mut Outcome,
 ) -> Result<http1::Answer, Refusal> {
-    let answer = send(call, service, backends, outcome).await?;
-    match answer.status {
-        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-            Err(Refusal::configuration("Invalid permissions on Lambda function"))
-        }
-        StatusCode::TOO_MANY_REQUESTS => Err(Refusal::configuration("Rate Exceeded.")),
-        status if status.is_server_error() => {
-            let request = answer.headers.last_text("x-amzn-requestid").unwrap_or_default();
-            Err(Refusal::configuration(format_args!(
-                "Lambda invocation failed with status: {}. Lambda request id: {request}",
-                status.as_u16()
-            )))
-        }
-        _ => Ok(answer),
+    let identity = service.rights.identity().ok_or_else(|| nobody(&service.rights))?;
+    let role = if let As::Role(arn) = identity { Some(arn.to_owned()) } else { None };
+    journal::sending(outcome, &call);
+    let invocation = Invocation { call, function, region, role };
+    let mut answer = backends.lambda.invoke(&backends.client, invocation).await.map_err(lambda::refused)?;
+    // What is wrong with the event, mappings may tell; not what is wrong with the integration.
+    let is_configuration =
+        matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS);
+    if is_configuration || answer.status.is_server_error() {
+        let payload = std::mem::replace(&mut answer.body, Body::Empty).whole(MAX_PAYLOAD).await.map_err(broken)?;
+        return Err(lambda::not_taken(&answer, &payload, outcome));
     }
+    Ok(answer)
 }
 
 /// Signs a call and sends it; both together may take as long as the integration may.
@@ -60,7 +61,7 @@ async fn send(
     backends: &Backends,
     outcome: &mut Outcome,
 ) -> Result<http1::Answer, Refusal> {
-    let ServiceCall { mut call, place } = call;
+    let ServiceCall { mut call, place, .. } = call;
     let identity = service.rights.identity().ok_or_else(|| nobody(&service.rights))?;
     let started = Instant::now();
     let signing = backends.aws.sign(&mut call, &place.service, &place.region, identity);
@@ -80,7 +81,7 @@ fn identity_name(rights: &Rights) -> Option<&str> {
 }
 
 /// Why nobody's rights can be taken.
-fn nobody(rights: &Rights) -> Refusal {
+pub(super) fn nobody(rights: &Rights) -> Refusal {
     match rights {
         Rights::Caller => Refusal::configuration(
             "the integration is called by the rights of its caller, and no caller is known: the method must be \

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::facts::Facts;
 use super::integration_request::{Filled, fill};
+use super::lambda;
 use super::rendering::Overrides;
 use super::route::Routed;
 use super::values::{Values, is_out_of_place};
@@ -27,6 +28,8 @@ pub(super) struct ServiceCall {
     pub(super) call: http1::Call,
     /// The service and the region that it is signed for.
     pub(super) place: Place,
+    /// The function that is invoked, if one is.
+    pub(super) function: Option<String>,
 }
 
 /// The call of an AWS service.
@@ -46,6 +49,7 @@ pub(super) async fn called(
     let place = place(uri, &values)?;
     let endpoint = aws.endpoint(&place.service, &place.region).map_err(Refusal::configuration)?;
     let rest = rest(uri, &values)?;
+    let function = service.function.as_ref().map(|name| values.render(name).into_owned());
     let operation = Operation::new(&place.service, uri.style, &rest, &values.query, &endpoint);
     let origin = match operation.host_prefix {
         "" => Arc::clone(&endpoint.origin),
@@ -57,7 +61,7 @@ pub(super) async fn called(
     };
     let named = operation.headers.into_iter().filter(|(name, _)| !values.has_header(name)).collect::<Vec<_>>();
     let mut headers = values.headers(false, facts, &method, trace);
-    let of_lambda = || [(SOURCE_ARN, source_arn(facts)), (INTEGRATION_TAG, facts.head().id.to_string())];
+    let of_lambda = || [(SOURCE_ARN, lambda::source_arn(facts)), (INTEGRATION_TAG, facts.head().id.to_string())];
     let of_lambda = service.is_lambda().then(of_lambda).into_iter().flatten();
     for (name, value) in named.into_iter().chain(of_lambda) {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -66,7 +70,7 @@ pub(super) async fn called(
     }
     let timeout = service.call.timeout;
     let call = http1::Call { origin, tls: None, method, target: operation.target, headers, body, timeout };
-    Ok(ServiceCall { call, place })
+    Ok(ServiceCall { call, place, function })
 }
 
 /// Whose operation it is. Where callers say the host's name they say nothing else: neither another service, nor region.
@@ -97,18 +101,4 @@ fn rest(uri: &AwsUri, values: &Values) -> Result<String, Refusal> {
         true => Err(Refusal::configuration("Invalid endpoint address")),
         false => Ok(rest.into_owned()),
     }
-}
-
-/// The method that calls, as permissions name it.
-fn source_arn(facts: &Facts) -> String {
-    let context = |name: &str| facts.context(name).unwrap_or_default();
-    format!(
-        "arn:aws:execute-api:{}:{}:{}/{}/{}{}",
-        facts.region(),
-        context("accountId"),
-        context("apiId"),
-        context("stage"),
-        context("httpMethod"),
-        context("resourcePath"),
-    )
 }

@@ -49,7 +49,10 @@ impl<'r> Sources<'r> {
             Source::HeaderAll(name) => {
                 headers.all(name).filter_map(|value| value.to_str().ok()).map(Cow::Borrowed).collect()
             }
-            Source::Context(name) => self.facts.context(name).into_iter().collect(),
+            Source::Context(name) => {
+                let given = self.facts.given(name).map(Cow::Borrowed);
+                given.or_else(|| self.facts.context(name)).into_iter().collect()
+            }
             Source::Constant(value) => vec![Cow::Borrowed(value.as_str())],
             Source::Body(path) => match self.body {
                 Some(body) => in_body(body, path.as_ref())?.map(Cow::Owned).into_iter().collect(),

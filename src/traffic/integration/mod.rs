@@ -1,7 +1,8 @@
-//! Where calls go: HTTP endpoints, AWS's services, and answers without an endpoint.
+//! Where calls go: HTTP endpoints, Lambda functions, AWS's services, and answers without an endpoint.
 
 pub mod aws;
 pub mod http1;
+pub mod lambda;
 mod mock;
 mod origin;
 mod tls;

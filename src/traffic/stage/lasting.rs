@@ -1,10 +1,11 @@
-//! What a stage keeps while it is compiled anew: its token buckets and its cache.
+//! What a stage keeps while it is compiled anew: its token buckets, its cache, and what its authorizers said.
 
 use std::sync::Arc;
 
 use super::cache::{self, Cache, CachePolicy};
 use super::canary::Side;
-use super::compiled::Staged;
+use super::compiled::{CompiledAuthorizer, Permissions, Staged};
+use super::permissions;
 use super::throttle::{Buckets, setting};
 use crate::model::id::{DeploymentId, RestApiId};
 use crate::model::rest::{Flushes, Method, SnapshotResource, Stage, Strings};
@@ -15,6 +16,7 @@ use crate::observe::metrics::{self, MethodMetrics, of_cache};
 pub(super) struct Lasting {
     buckets: Buckets,
     cache: Option<Arc<Cache>>,
+    permissions: permissions::Lasting,
 }
 
 /// Which side of which stage is compiled.
@@ -30,6 +32,7 @@ impl Lasting {
     /// Makes ready what the stage wants, of what there is.
     pub(super) fn prepare(&mut self, stage: &Stage, flushes: Flushes) {
         self.cache = cache::wanted(stage, self.cache.take(), flushes.answers);
+        self.permissions.prepare(flushes.authorizers);
     }
 
     /// What the stage adds to one of its methods.
@@ -58,10 +61,17 @@ impl Lasting {
     /// Forgets what the compiled stage has no use for.
     pub(super) fn tidy(&mut self) {
         self.buckets.forget_unused();
+        self.permissions.tidy();
     }
 
-    /// Drops the answers that were kept until this flush.
-    pub(super) fn flush(&self, flushes: Flushes) {
+    /// Where what an authorizer of a deployment says is kept.
+    pub(super) fn permissions(&mut self, place: &Place<'_>, authorizer: &CompiledAuthorizer) -> Arc<Permissions> {
+        self.permissions.of(place.deployment, authorizer)
+    }
+
+    /// Drops what was kept until these flushes.
+    pub(super) fn flush(&mut self, flushes: Flushes) {
+        self.permissions.flush(flushes.authorizers);
         if let Some(cache) = &self.cache {
             cache.flush(flushes.answers);
         }

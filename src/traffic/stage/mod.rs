@@ -6,8 +6,10 @@ mod canary;
 mod compiled;
 mod directory;
 mod keeper;
+mod kept;
 mod lasting;
 mod names;
+mod permissions;
 mod router;
 mod throttle;
 
@@ -15,15 +17,17 @@ mod throttle;
 mod fuzz;
 
 pub use actor::Observed;
-pub use cache::{CachePolicy, Looked, MAX_ENTRY, Ticket};
+pub use cache::{CachePolicy, KeptAnswer, MAX_ENTRY};
 pub use canary::Side;
 pub use compiled::{
-    BinaryTypes, BodyModel, Chosen, CompiledAws, CompiledCall, CompiledGatewayResponse, CompiledHttp,
-    CompiledIntegration, CompiledMethod, CompiledMock, CompiledResponse, CompiledStage, Deployed, GatewayResponses,
-    Host, Mapped, Required, Rights, Staged, TemplateChoice, Unmappable, accepted, media_type,
+    BinaryTypes, BodyModel, Chosen, CompiledAuthorizer, CompiledAws, CompiledCall, CompiledGatewayResponse,
+    CompiledHttp, CompiledIntegration, CompiledLambda, CompiledMethod, CompiledMock, CompiledResponse, CompiledStage,
+    Deployed, GatewayResponses, Host, Mapped, Permissions, Required, Rights, Staged, TemplateChoice, Unmappable,
+    accepted, media_type,
 };
 pub use directory::Directory;
 pub use keeper::Keeper;
+pub use kept::{Kept, Looked, Ticket, Weighed, key_of};
 pub use names::{Names, Place, Served, first_segment};
 pub use router::{Found, PathParameters, Router};
 pub use throttle::Bucket;

@@ -7,6 +7,7 @@ use http::{HeaderName, Method as Verb, StatusCode};
 use regex::Regex;
 use rustls::ClientConfig;
 
+use super::lambda::CompiledLambda;
 use super::service::CompiledAws;
 use super::templates::{TemplateChoice, compile_templates};
 use crate::mapping::parameters::{ResponseSource, Source, Target};
@@ -19,6 +20,8 @@ use crate::traffic::integration::{Kinds, Origin};
 pub enum CompiledIntegration {
     /// An HTTP endpoint.
     Http(Box<CompiledHttp>),
+    /// A Lambda function that gets the whole request.
+    Lambda(Box<CompiledLambda>),
     /// An AWS service, with mapping.
     Aws(Box<CompiledAws>),
     /// Nothing: the answer comes from templates.
@@ -114,7 +117,11 @@ pub struct CompiledResponse {
 impl CompiledIntegration {
     /// Whether answers of any length are passed on as they come.
     pub fn streams(&self) -> bool {
-        matches!(self, Self::Http(http) if http.streams)
+        match self {
+            Self::Http(http) => http.streams,
+            Self::Lambda(lambda) => lambda.streams,
+            Self::Aws(_) | Self::Mock(_) | Self::Unsupported(_) => false,
+        }
     }
 
     pub(super) fn new(integration: Option<&Integration>, variables: &Strings, tls: &mut Kinds<'_>) -> Self {
@@ -133,7 +140,7 @@ impl CompiledIntegration {
                 responses: compile_responses(integration, variables),
             })),
             IntegrationType::Aws => Self::Aws(Box::new(CompiledAws::new(integration, variables))),
-            kind @ IntegrationType::AwsProxy => Self::Unsupported(kind),
+            IntegrationType::AwsProxy => Self::Lambda(Box::new(CompiledLambda::new(integration, variables))),
         }
     }
 }
@@ -201,7 +208,7 @@ impl Host {
 }
 
 /// Mapping these headers makes every call fail (data-plane reference, 9.2).
-fn breaks_every_call(header: &str, kind: IntegrationType) -> bool {
+pub(super) fn breaks_every_call(header: &str, kind: IntegrationType) -> bool {
     let any = ["content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id"];
     let aws = ["authorization", "connection", "expect", "proxy-authenticate", "te"];
     let is = |name: &&str| header.eq_ignore_ascii_case(name);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::authorizer::CompiledAuthorizer;
 use super::integration::CompiledIntegration;
 use super::templates::media_type;
 use crate::mapping::parameters::Source;
 use crate::mapping::schema::{self, Schema};
-use crate::model::id::ResourceId;
+use crate::model::id::{AuthorizerId, ResourceId};
 use crate::model::rest::{AuthorizationType, Method, Snapshot, SnapshotResource, Strings, Verb};
 use crate::observe::metrics::MethodMetrics;
 use crate::traffic::integration::Kinds;
@@ -26,6 +27,8 @@ pub struct CompiledMethod {
     pub verb: Verb,
     /// How callers are authorized.
     pub authorization: AuthorizationType,
+    /// The authorizer that is asked, for the types that have one.
+    pub authorizer: Option<Arc<CompiledAuthorizer>>,
     /// Whether callers need an API key.
     pub api_key_required: bool,
     /// What a request must have, if the method has a validator.
@@ -68,6 +71,7 @@ pub type BodyModel = Result<Arc<Schema>, schema::Error>;
 pub(super) struct Shared<'a> {
     pub(super) models: Models,
     pub(super) tls: Kinds<'a>,
+    pub(super) authorizers: HashMap<AuthorizerId, Arc<CompiledAuthorizer>>,
 }
 
 /// The models of an API that its methods check bodies against, each compiled once.
@@ -118,6 +122,7 @@ impl CompiledMethod {
             resource_path: resource.path.clone(),
             verb: method.verb,
             authorization: method.authorization_type,
+            authorizer: method.authorizer_id.as_deref().and_then(|id| shared.authorizers.get(id)).map(Arc::clone),
             api_key_required: method.api_key_required,
             required: if checks_parameters { required(method) } else { Vec::new() },
             models: checked

@@ -1,28 +1,33 @@
 //! A stage, compiled: everything a request needs, worked out once when the stage or its deployment changes.
 
+mod authorizer;
 mod binary;
 mod gateway_responses;
 mod integration;
+mod lambda;
 mod method;
 mod service;
 mod templates;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::method::{Models, Shared};
 use super::canary::{self, Side};
 use super::lasting::{Lasting, Place};
 use super::router::Router;
-use crate::model::id::{DeploymentId, RestApiId, StageName};
+use crate::model::id::{AuthorizerId, DeploymentId, RestApiId, StageName};
 use crate::model::rest::{Method, Snapshot, SnapshotResource, Stage, Strings};
 use crate::observe::metrics::MethodMetrics;
 use crate::traffic::integration::{Identity, Kinds, Upstream};
 
+pub use authorizer::{CompiledAuthorizer, Permissions};
 pub use binary::BinaryTypes;
 pub use gateway_responses::{CompiledGatewayResponse, GatewayResponses};
 pub use integration::{
     CompiledCall, CompiledHttp, CompiledIntegration, CompiledMock, CompiledResponse, Host, Mapped, Unmappable,
 };
+pub use lambda::CompiledLambda;
 pub use method::{BodyModel, CompiledMethod, Required, Staged};
 pub use service::{CompiledAws, Rights};
 pub use templates::{Chosen, TemplateChoice, accepted, media_type};
@@ -72,8 +77,10 @@ impl CompiledStage {
     ) -> Self {
         let mut compile = |side, deployment: &DeploymentId, snapshot: &Snapshot, variables: &Strings| {
             let place = Place { api, stage, side, deployment, variables };
+            let kept = |authorizer: &CompiledAuthorizer| Some(lasting.permissions(&place, authorizer));
+            let authorizers = authorizer::compile(snapshot, variables, kept);
             let staged = |resource: &SnapshotResource, method: &Method| lasting.staged(&place, resource, method);
-            Deployed::new(deployment.clone(), snapshot, variables, tls, staged)
+            Deployed::new(deployment.clone(), snapshot, variables, tls, authorizers, staged)
         };
         let canary = stage.canary.as_ref().zip(canary).map(|(settings, snapshot)| {
             let mut variables = stage.variables.clone();
@@ -89,10 +96,12 @@ impl CompiledStage {
 
     /// Compiles an API as if it were deployed, for test invocations: nothing of it is counted.
     pub fn undeployed(snapshot: &Snapshot, variables: &Strings, tls: &Upstream) -> Self {
+        // A test goes past every authorizer.
+        let authorizers = HashMap::new();
         Self {
             api: snapshot.api.id.clone(),
             name: StageName::new("test-invoke-stage"),
-            base: Deployed::new(DeploymentId::new(""), snapshot, variables, (tls, None), |_, _| Staged {
+            base: Deployed::new(DeploymentId::new(""), snapshot, variables, (tls, None), authorizers, |_, _| Staged {
                 metrics: MethodMetrics::default(),
                 throttle: None,
                 cache: None,
@@ -125,10 +134,11 @@ impl Deployed {
         snapshot: &Snapshot,
         variables: &Strings,
         (upstream, identity): (&Upstream, Option<&Identity>),
+        authorizers: HashMap<AuthorizerId, Arc<CompiledAuthorizer>>,
         mut staged: impl FnMut(&SnapshotResource, &Method) -> Staged,
     ) -> Self {
         let mut router = Router::default();
-        let mut shared = Shared { models: Models::default(), tls: Kinds::new(upstream, identity) };
+        let mut shared = Shared { models: Models::default(), tls: Kinds::new(upstream, identity), authorizers };
         for resource in &snapshot.resources {
             for method in &resource.methods {
                 let staged = staged(resource, method);

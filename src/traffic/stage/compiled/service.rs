@@ -9,6 +9,8 @@ use crate::traffic::integration::aws::{As, AwsUri};
 pub struct CompiledAws {
     /// The operation; none if the URI, with the stage's variables in it, names none.
     pub uri: Option<AwsUri>,
+    /// The function that is invoked, whatever its name depends on, if the operation is an invocation.
+    pub function: Option<Uri>,
     /// By whose rights.
     pub rights: Rights,
     /// How call and answer are made.
@@ -30,8 +32,10 @@ pub enum Rights {
 
 impl CompiledAws {
     pub(super) fn new(integration: &Integration, variables: &Strings) -> Self {
+        let uri = AwsUri::compile(integration.uri.as_deref().unwrap_or_default(), variables);
         Self {
-            uri: AwsUri::compile(integration.uri.as_deref().unwrap_or_default(), variables),
+            function: uri.as_ref().and_then(AwsUri::function),
+            uri,
             rights: Rights::of(integration.credentials.as_deref().unwrap_or_default(), variables),
             call: CompiledCall::new(integration, variables),
         }
