@@ -372,7 +372,7 @@ def test_the_aws_cli_tests_a_method(three, backend):
     assert told(answer)[4] == "Method request headers: {X-One=1}"
 
 
-def test_authorizers_are_asked_as_far_as_that_is_possible(three):
+def test_authorizers_are_asked_where_nothing_answers(three):
     client = three[0].client()
     api = client.create_rest_api(name="authorizers")["id"]
     ask = lambda identifier, **words: three[1].client().test_invoke_authorizer(
@@ -381,15 +381,10 @@ def test_authorizers_are_asked_as_far_as_that_is_possible(three):
     refused(lambda: ask("none"), "NotFoundException", 404, "Invalid Authorizer identifier specified")
     function = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:1:function:f"
     token = "method.request.header.Authorization"
-    try:
-        by_token = client.create_authorizer(
-            restApiId=api, name="token", type="TOKEN", authorizerUri=f"{function}/invocations", identitySource=token,
-            identityValidationExpression="allow|deny",
-        )["id"]
-    except botocore.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] != "UnknownOperationException":
-            raise
-        pytest.skip("authorizers can't be made yet")
+    by_token = client.create_authorizer(
+        restApiId=api, name="token", type="TOKEN", authorizerUri=f"{function}/invocations", identitySource=token,
+        identityValidationExpression="allow|deny",
+    )["id"]
     by_request = client.create_authorizer(
         restApiId=api, name="request", type="REQUEST", authorizerUri=f"{function}/invocations",
         identitySource="method.request.querystring.q,stageVariables.v,context.accountId",
@@ -410,14 +405,12 @@ def test_authorizers_are_asked_as_far_as_that_is_possible(three):
         (by_token, header("other"), 401,
          ["The token does not match the identity validation expression allow|deny.", *unauthorized]),
         (by_token, {"multiValueHeaders": {"authorization": ["allow"]}}, 500,
-         ["Incoming identity: ***ow",
-          f"{CONFIGURATION}the endpoint {function}/invocations can't be called by this release", *unavailable]),
+         [f"{CONFIGURATION}no AWS credentials were found: ", *unavailable]),
         (by_request, {"pathWithQueryString": "/?q=1", "additionalContext": {"accountId": "1"}}, 401,
          ["The identity source stageVariables.v is missing, or empty.", *unauthorized]),
         (by_request, {"pathWithQueryString": "/?q=1", "additionalContext": {"accountId": "1"},
                       "stageVariables": {"v": "2"}}, 500,
-         ["Incoming identity: ***,1",
-          f"{CONFIGURATION}the endpoint {function}/invocations can't be called by this release", *unavailable]),
+         [f"{CONFIGURATION}no AWS credentials were found: ", *unavailable]),
         (by_pool, header("nonsense"), 401,
          ["Incoming identity: ****ense", "The incoming token is not a signed token.", *unauthorized]),
         (by_pool, header(jwt(exp=1)), 401, ["The incoming token has expired.", *unauthorized]),
@@ -430,4 +423,5 @@ def test_authorizers_are_asked_as_far_as_that_is_possible(three):
         assert answer["clientStatus"] == status and answer["latency"] >= 0 and "principalId" not in answer, words
         seen = told(answer)
         assert seen[0] == f"Starting authorizer: {identifier} for request: ID"
-        assert seen[-len(lines):] == lines, words
+        # Where credentials were looked for is the machine's affair.
+        assert [line[: len(wanted)] for line, wanted in zip(seen[-len(lines):], lines)] == lines, words

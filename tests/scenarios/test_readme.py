@@ -127,6 +127,8 @@ def test_functions_as_the_readme_makes_them(tmp_path, ports):
     with quickstart(tmp_path, ports, arguments=["--functions", "on"]):
         said = run(replaced(block("functions"), ports), tmp_path)
         assert '{"hello": "you", "left": ' in said and "asked by you" in said and "REPORT RequestId: " in said
+        said = run("\n".join([replaced(block("functions"), ports).splitlines()[0], replaced(block("guarded"), ports)]), tmp_path)
+        assert '{"orders of": "ali"}' in said and said.endswith('{"message":"Unauthorized"}')
 
 
 def test_three_nodes_as_the_readme_starts_them(tmp_path, ports):
@@ -148,4 +150,4 @@ def test_the_readme_shows_how_to_set_up_and_test():
     text = README.read_text()
     assert "cargo run --release -- quickstart" in text and "tests/run" in text
     assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {
-        "talk", "openapi", "explain", "emulated", "services", "functions", "three", "backup"}
+        "talk", "openapi", "explain", "emulated", "services", "functions", "guarded", "three", "backup"}
