@@ -9,8 +9,10 @@ pub mod ingress;
 pub mod execute;
 
 pub mod stage;
+pub mod usage;
 
 pub mod authorizer;
 pub mod integration;
 
+pub mod bucket;
 pub mod message;
