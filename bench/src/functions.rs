@@ -120,9 +120,9 @@ async fn invoke(
     let url = format!("http://{}/2015-03-31/functions/echo/invocations", node.addresses.admin);
     // Processes start in a turn that nobody measures.
     let warm = Load { connections, seconds: 1, rate: None };
-    warm.post(&url, Some(EVENT), &cores.load).await?;
+    warm.post(&url, Some(EVENT), None, &cores.load).await?;
     let load = Load { connections, seconds: options.seconds, rate: None };
-    let found = load.post(&url, Some(EVENT), &cores.load).await?;
+    let found = load.post(&url, Some(EVENT), None, &cores.load).await?;
     *failures += found.failures;
     Ok(found)
 }

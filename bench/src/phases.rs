@@ -1,6 +1,7 @@
-//! `phases`: what a method costs that checks, throttles and maps what comes, beside one that passes it on.
+//! `phases`: what a method costs that checks, throttles and maps what comes, or wants an API key, beside one that passes
+//! everything on.
 //!
-//! Both are methods of one API on one node, in front of one upstream that answers 1 KB, and get the same requests. They
+//! All are methods of one API on one node, in front of one upstream that answers 1 KB, and get the same requests. They
 //! take turns. As fast as answers come, the plain one's upstream never sleeps, and the other's has to be woken by most
 //! requests; at one `--rate` for both that is the same for both.
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cores::Cores;
 use crate::gateway::admin::{Admin, Api};
-use crate::gateway::turnpike::{self, Addresses, Launch, Node};
+use crate::gateway::turnpike::{self, Addresses, Launch};
 use crate::load::Load;
 use crate::output::{self, Format};
 use crate::system;
@@ -78,41 +79,32 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     admin.throttle(&api, 1_000_000).await?;
 
     let load = Load { connections: options.connections, seconds: options.seconds, rate: options.rate };
-    let (mut plain, mut full) = (Series::default(), Series::default());
+    let key = format!("x-api-key: {}", admin.key(&api).await?);
+    let (mut plain, mut keyed, mut full) = (Series::default(), Series::default(), Series::default());
     let body = body();
     for _ in 0..options.rounds {
-        turn(&node, load, &api, "plain?id=it%27s", &body, &cores, &mut plain).await?;
-        turn(&node, load, &api, "full?id=it%27s", &body, &cores, &mut full).await?;
+        for (path, header, series) in
+            [("plain", None, &mut plain), ("keyed", Some(&key), &mut keyed), ("full", None, &mut full)]
+        {
+            let url = api.url_of(node.addresses.gateway, &format!("{path}?id=it%27s"));
+            let before = system::cpu_time(node.process.pid())?;
+            let found = load.post(&url, Some(&body), header.map(String::as_str), &cores.load).await?;
+            let cpu = system::cpu_time(node.process.pid())?.saturating_sub(before);
+            series.cpu.push(cpu.as_secs_f64() * 1e6 / found.answers.max(1) as f64);
+            series.rate.push(found.rate);
+            series.failures += found.failures;
+        }
     }
     match options.output {
-        Format::Table => output::print(&report(&options, &plain, &full)),
-        Format::Json => output::print(&document(&plain, &full).to_string()),
+        Format::Table => output::print(&report(&options, &plain, &keyed, &full)),
+        Format::Json => output::print(&document(&plain, &keyed, &full).to_string()),
     }
-    let failures = plain.failures + full.failures;
+    let failures = plain.failures + keyed.failures + full.failures;
     anyhow::ensure!(failures == 0, "{failures} requests failed: the figures are those of a broken run");
     Ok(())
 }
 
-async fn turn(
-    node: &Node,
-    load: Load,
-    api: &Api,
-    path: &str,
-    body: &str,
-    cores: &Cores,
-    series: &mut Series,
-) -> anyhow::Result<()> {
-    let url = api.url_of(node.addresses.gateway, path);
-    let before = system::cpu_time(node.process.pid())?;
-    let found = load.post(&url, Some(body), &cores.load).await?;
-    let cpu = system::cpu_time(node.process.pid())?.saturating_sub(before);
-    series.cpu.push(cpu.as_secs_f64() * 1e6 / found.answers.max(1) as f64);
-    series.rate.push(found.rate);
-    series.failures += found.failures;
-    Ok(())
-}
-
-/// `/plain` passes everything on; `/full` requires a parameter, checks the body, renders a template for the endpoint and
+/// `/plain` passes everything on, `/keyed` from those with a key; `/full` requires a parameter, checks the body, renders a template for the endpoint and
 /// one for the caller, and is throttled.
 fn description(endpoint: &str) -> String {
     let request = r#"{"id": "$util.escapeJavaScript($input.params('id'))", "stage": "$context.stage",
@@ -135,9 +127,16 @@ fn description(endpoint: &str) -> String {
         "x-amazon-apigateway-request-validators": {
             "all": { "validateRequestBody": true, "validateRequestParameters": true },
         },
-        "components": { "schemas": { "Items": model } },
+        "components": {
+            "schemas": { "Items": model },
+            "securitySchemes": { "key": { "type": "apiKey", "name": "x-api-key", "in": "header" } },
+        },
         "paths": {
             "/plain": { "post": {
+                "x-amazon-apigateway-integration": { "type": "http_proxy", "httpMethod": "POST", "uri": endpoint },
+            } },
+            "/keyed": { "post": {
+                "security": [{ "key": [] }],
                 "x-amazon-apigateway-integration": { "type": "http_proxy", "httpMethod": "POST", "uri": endpoint },
             } },
             "/full": { "post": {
@@ -173,7 +172,12 @@ fn ratios(plain: &Series, full: &Series) -> Spread {
     Spread::of(full.cpu.iter().zip(&plain.cpu).map(|(full, plain)| full / plain.max(f64::MIN_POSITIVE)))
 }
 
-fn report(options: &Options, plain: &Series, full: &Series) -> String {
+/// What a key adds to a request, in microseconds: the median of the rounds.
+fn added(plain: &Series, keyed: &Series) -> f64 {
+    Spread::of(keyed.cpu.iter().zip(&plain.cpu).map(|(keyed, plain)| keyed - plain)).median
+}
+
+fn report(options: &Options, plain: &Series, keyed: &Series, full: &Series) -> String {
     let row = |name: &str, series: &Series| {
         let (cpu, rate) = (Spread::of(series.cpu.iter().copied()), Spread::of(series.rate.iter().copied()));
         vec![
@@ -185,22 +189,27 @@ fn report(options: &Options, plain: &Series, full: &Series) -> String {
     };
     let ratio = ratios(plain, full);
     format!(
-        "{} connections, {} rounds of {} s, one worker; {}\n\n{}\nfull / plain: {:.2} ({:.2} to {:.2})",
+        "{} connections, {} rounds of {} s, one worker; {}\n\n{}\nfull / plain: {:.2} ({:.2} to {:.2}); keyed - plain: {:.1} µs",
         options.connections,
         options.rounds,
         options.seconds,
         system::machine(),
         table::render(
             &["method", "CPU µs/request", "rounds from", "requests/s"],
-            &[row("plain: HTTP_PROXY", plain), row("full: validator, two templates, throttle", full)],
+            &[
+                row("plain: HTTP_PROXY", plain),
+                row("keyed: API key, plan's throttle and quota", keyed),
+                row("full: validator, two templates, throttle", full),
+            ],
         ),
         ratio.median,
         ratio.min,
         ratio.max,
+        added(plain, keyed),
     )
 }
 
-fn document(plain: &Series, full: &Series) -> Value {
+fn document(plain: &Series, keyed: &Series, full: &Series) -> Value {
     let of = |series: &Series| {
         json!({
             "cpu_us": Spread::of(series.cpu.iter().copied()).to_json(),
@@ -208,5 +217,5 @@ fn document(plain: &Series, full: &Series) -> Value {
             "failures": series.failures,
         })
     };
-    json!({ "machine": system::machine(), "plain": of(plain), "full": of(full), "ratio": ratios(plain, full).to_json() })
+    json!({ "machine": system::machine(), "plain": of(plain), "keyed": of(keyed), "full": of(full), "ratio": ratios(plain, full).to_json() })
 }

@@ -133,6 +133,21 @@ impl Admin {
         Ok(())
     }
 
+    /// Makes an API key in a usage plan with throttle and quota, both more than anybody uses; gives its value.
+    pub(crate) async fn key(&self, api: &Api) -> anyhow::Result<String> {
+        let key = self.call(Method::POST, "/apikeys", json!({ "name": "bench", "enabled": true })).await?;
+        let plan = json!({
+            "name": "bench",
+            "apiStages": [{ "apiId": api.id, "stage": STAGE }],
+            "throttle": { "rateLimit": 1_000_000.0, "burstLimit": 1_000_000 },
+            "quota": { "limit": 2_000_000_000, "period": "MONTH" },
+        });
+        let plan = text(&self.call(Method::POST, "/usageplans", plan).await?, "id")?;
+        let joining = json!({ "keyId": text(&key, "id")?, "keyType": "API_KEY" });
+        self.call(Method::POST, &format!("/usageplans/{plan}/keys"), joining).await?;
+        text(&key, "value")
+    }
+
     /// The number of the node that leads, once so many nodes have a vote.
     pub(crate) async fn leader_of(&self, voters: usize) -> anyhow::Result<Option<u64>> {
         let status = self.call(Method::GET, "/_turnpike/cluster/status", json!({})).await?;

@@ -103,17 +103,24 @@ pub(crate) struct Load {
 impl Load {
     /// Runs a load generator in a process of its own on these cores.
     pub(crate) async fn send(self, url: &str, cores: &str) -> anyhow::Result<Found> {
-        self.post(url, None, cores).await
+        self.post(url, None, None, cores).await
     }
 
-    /// The same, with a body that is posted with each request.
-    pub(crate) async fn post(self, url: &str, body: Option<&str>, cores: &str) -> anyhow::Result<Found> {
+    /// The same, with a body that is posted with each request, and a header.
+    pub(crate) async fn post(
+        self,
+        url: &str,
+        body: Option<&str>,
+        header: Option<&str>,
+        cores: &str,
+    ) -> anyhow::Result<Found> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = cores::pinned(Path::new(&program), cores);
         command.args(["load", "--url", url]);
         command.args(["--connections", &self.connections.to_string(), "--seconds", &self.seconds.to_string()]);
         command.args(self.rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
         command.args(body.iter().flat_map(|body| ["--body", body]));
+        command.args(header.iter().flat_map(|header| ["--header", header]));
         command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
         let output = command.output().await.context("cannot run the load generator")?;
         anyhow::ensure!(output.status.success(), "the load generator failed: {}", output.status);
