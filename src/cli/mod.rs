@@ -16,6 +16,7 @@ mod quickstart;
 mod remote;
 mod serve;
 mod template;
+mod usage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ enum Sub {
     /// Keep one process of a function: for nodes, not for people.
     #[command(hide = true)]
     FunctionProcess(function_process::Arguments),
+    /// Report what holders of API keys have used.
+    Usage(usage::Arguments),
 }
 
 /// Carries the command line out. What goes wrong is told in one line, with its causes.
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Sub::Template(arguments) => template::run(&arguments),
         Sub::Functions(arguments) => functions::run(&arguments),
         Sub::FunctionProcess(arguments) => return function_process::run(arguments),
+        Sub::Usage(arguments) => usage::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -144,6 +144,7 @@ async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
         ("GET", ["functions", name, "log"]) => functions::log(shared, name).await,
         ("GET", ["functions", name, "code", version]) => shared.control.package(name, version).await,
         ("POST", ["explain"]) => stories::allow(&shared.explain, &call.body),
+        ("GET", ["usage", plan]) => shared.control.usage_report(call, plan).await,
         ("POST", ["templates", "eval"]) => try_template(&call.body),
         // Whether a backup would be taken: asked before all of it is sent.
         ("GET", ["cluster", "restore"]) => backups::may_receive(shared).await,
