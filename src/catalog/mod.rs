@@ -6,6 +6,8 @@
 mod blobs;
 mod document;
 mod edit;
+mod follower;
+mod held;
 pub mod keys;
 mod sealed;
 
@@ -17,6 +19,8 @@ use turnpike_cluster::{Cluster, NoSpace, Settled, TransactError, View, Watch};
 
 pub use document::{Document, Packed, Stored};
 pub use edit::Edit;
+pub use follower::Follower;
+pub use held::Held;
 pub use keys::{Key, Prefix};
 pub use sealed::Sealed;
 

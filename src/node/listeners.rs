@@ -25,6 +25,7 @@ use crate::traffic::execute::{Execute, Limits, Owner, Reach, address};
 use crate::traffic::ingress::guard::{Guard, Patience, Turn};
 use crate::traffic::ingress::listener as traffic_listener;
 use crate::traffic::stage::Directory;
+use crate::traffic::usage::{Desk, Register};
 
 /// A caller has so long to send the head of its request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -90,6 +91,8 @@ pub(super) struct Shared {
     pub(super) explain: Explain,
     pub(super) reach: Reach,
     pub(super) recorder: PrometheusHandle,
+    /// Keys and usage plans.
+    pub(super) register: Register,
     pub(super) ready: Arc<AtomicBool>,
     /// Held while a backup is received: one at a time takes the disk's room.
     pub(super) restoring: Arc<tokio::sync::Mutex<()>>,
@@ -222,7 +225,8 @@ impl Worker {
     fn new(shared: Shared, port: u16) -> Self {
         let (directory, clock, owner) = (shared.directory.clone(), shared.clock.clone(), Arc::clone(&shared.owner));
         let (reach, limits) = (shared.reach.clone(), shared.limits);
-        let execute = Execute::new(directory, reach, clock, owner, limits, shared.explain.clone());
+        let desk = Desk::new(shared.register.clone());
+        let execute = Execute::new(directory, reach, clock, owner, limits, shared.explain.clone(), desk);
         Self { execute, shared, port }
     }
 

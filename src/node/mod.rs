@@ -28,6 +28,7 @@ use crate::traffic::integration::Upstream;
 use crate::traffic::integration::aws::{Aws, Environment};
 use crate::traffic::integration::lambda::Lambda;
 use crate::traffic::stage::{Directory, Keeper};
+use crate::traffic::usage::{Register, Settings as UsageSettings};
 
 pub use config::{Config, Error as ConfigError};
 pub use credentials::Root;
@@ -47,6 +48,7 @@ pub struct Node {
     cluster: Cluster,
     servers: listeners::Servers,
     stages: Vec<Arbiter>,
+    register: Register,
     functions: Option<Functions>,
     /// The root credentials, and whether this start has made them.
     pub root: Root,
@@ -109,7 +111,13 @@ impl Node {
         let directory = Directory::default();
         let stages: Vec<_> = (0..config.workers.clamp(1, MAX_COMPILING)).map(|_| Arbiter::new()).collect();
         let tls = Upstream::of_this_machine()?;
-        wait_until_served(&catalog, &directory, &tls, &stages).await;
+        let register = Register::start(UsageSettings {
+            catalog: catalog.clone(),
+            cluster: cluster.clone(),
+            clock: clock.clone(),
+            threads: stages.iter().map(Arbiter::handle).collect(),
+        });
+        wait_until_served(&catalog, &directory, &tls, &stages, register.clone()).await;
         let (gateway_port, edge_port) = sockets.ports()?;
         let settings = Settings {
             account: config.account.clone(),
@@ -142,6 +150,7 @@ impl Node {
             explain: stories::tell(&cluster, &clock_of_stories),
             reach,
             recorder: recorder.clone(),
+            register: register.clone(),
             ready: Arc::default(),
             restoring: Arc::default(),
         };
@@ -149,7 +158,7 @@ impl Node {
         addresses.cluster = cluster.address();
         actix_web::rt::spawn(upkeep(cluster.clone(), recorder));
         servers.set_ready(true);
-        Ok(Self { cluster, servers, stages, functions, root, addresses })
+        Ok(Self { cluster, servers, stages, register, functions, root, addresses })
     }
 
     /// Serves until the process is told to end, then lets requests finish and leaves the cluster.
@@ -164,6 +173,7 @@ impl Node {
         // First of all, so that writes elsewhere go on while this node finishes its requests.
         self.cluster.hand_over().await;
         self.servers.stop().await;
+        self.register.close().await;
         if let Some(functions) = &self.functions {
             functions.stop().await;
         }
@@ -182,7 +192,13 @@ impl Node {
 }
 
 /// Starts the keeper of the stages and waits until it has published all that was committed until now.
-async fn wait_until_served(catalog: &Catalog, directory: &Directory, tls: &Upstream, threads: &[Arbiter]) {
+async fn wait_until_served(
+    catalog: &Catalog,
+    directory: &Directory,
+    tls: &Upstream,
+    threads: &[Arbiter],
+    register: Register,
+) {
     let Some((first, others)) = threads.split_first() else { return };
     let (keeper, mut reached): (Keeper, watch::Receiver<u64>) = Keeper::new(
         catalog.clone(),
@@ -190,6 +206,7 @@ async fn wait_until_served(catalog: &Catalog, directory: &Directory, tls: &Upstr
         tls.clone(),
         first.handle(),
         others.iter().map(Arbiter::handle),
+        vec![Box::new(register)],
     );
     let index = catalog.read(|documents| documents.index());
     first.spawn(keeper.run());

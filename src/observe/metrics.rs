@@ -80,6 +80,34 @@ pub const UNROUTED: Metric = metric(
     &["status"],
     "Requests that were refused before a method was found for them, by class of status.",
 );
+/// Requests with keys.
+pub const PLAN_REQUESTS: Metric = metric(
+    "turnpike_plan_requests_total",
+    Kind::Counter,
+    &["plan", "outcome"],
+    "Requests with API keys by usage plan: allowed, throttled, or refused because their quota was used up.",
+);
+/// Leases.
+pub const LEASES: Metric = metric(
+    "turnpike_quota_leases_total",
+    Kind::Counter,
+    &["plan"],
+    "Leases of quota tokens that this node has taken, by usage plan.",
+);
+/// Requests that waited.
+pub const QUOTA_WAITS: Metric = metric(
+    "turnpike_quota_waits_total",
+    Kind::Counter,
+    &["plan"],
+    "Requests that had to wait for a lease of quota tokens, or to learn that there is none, by usage plan.",
+);
+/// Quotas that are nearly used, or wholly.
+pub const QUOTA_CROSSED: Metric = metric(
+    "turnpike_quota_crossed_total",
+    Kind::Counter,
+    &["plan", "percent"],
+    "How often a key of a usage plan has used 80 or 100 percent of its quota, by what this node has leased.",
+);
 /// Calls of functions.
 pub const FUNCTION_INVOCATIONS: Metric = metric(
     "turnpike_function_invocations_total",
@@ -184,6 +212,10 @@ pub const ALL: &[Metric] = &[
     CACHE_HITS,
     CACHE_MISSES,
     UNROUTED,
+    PLAN_REQUESTS,
+    LEASES,
+    QUOTA_WAITS,
+    QUOTA_CROSSED,
     FUNCTION_INVOCATIONS,
     FUNCTION_ERRORS,
     FUNCTION_THROTTLES,
@@ -308,6 +340,61 @@ impl Place<'_> {
 pub fn of_cache(place: &Place<'_>) -> (Counter, Counter) {
     let labels = place.labels();
     (counter!(CACHE_HITS.name, labels.to_vec()), counter!(CACHE_MISSES.name, labels.to_vec()))
+}
+
+/// The counters of one usage plan.
+pub struct PlanMetrics {
+    plan: String,
+    allowed: Counter,
+    throttled: Counter,
+    refused: Counter,
+    leases: Counter,
+    waits: Counter,
+}
+
+impl PlanMetrics {
+    /// Those of the plan with this id.
+    pub fn new(plan: &str) -> Self {
+        let of = |outcome: &'static str| counter!(PLAN_REQUESTS.name, "plan" => plan.to_owned(), "outcome" => outcome);
+        Self {
+            plan: plan.to_owned(),
+            allowed: of("allowed"),
+            throttled: of("throttled"),
+            refused: of("refused"),
+            leases: counter!(LEASES.name, "plan" => plan.to_owned()),
+            waits: counter!(QUOTA_WAITS.name, "plan" => plan.to_owned()),
+        }
+    }
+
+    /// A request was let through.
+    pub fn allowed(&self) {
+        self.allowed.increment(1);
+    }
+
+    /// A request was too fast.
+    pub fn throttled(&self) {
+        self.throttled.increment(1);
+    }
+
+    /// A request's quota was used up.
+    pub fn refused(&self) {
+        self.refused.increment(1);
+    }
+
+    /// A lease was taken.
+    pub fn leased(&self) {
+        self.leases.increment(1);
+    }
+
+    /// A request had to wait.
+    pub fn waited(&self) {
+        self.waits.increment(1);
+    }
+
+    /// A key has used so much of its quota, in percent.
+    pub fn crossed(&self, percent: u64) {
+        counter!(QUOTA_CROSSED.name, "plan" => self.plan.clone(), "percent" => percent.to_string()).increment(1);
+    }
 }
 
 /// Counts a request that was refused before its method was known.

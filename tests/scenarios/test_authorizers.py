@@ -246,6 +246,26 @@ def test_what_the_authorizer_says_is_context(cluster, functions):
         "its answer is kept: its function is not asked")
 
 
+def test_an_authorizer_may_say_whose_key_counts(cluster, functions):
+    functions.functions["keeper"] = lambda event: policy(usageIdentifierKey=event["authorizationToken"])
+    functions.functions["who"] = lambda event: {"body": json.dumps(event["requestContext"]["identity"])}
+    client = cluster[0].client()
+    api, _, url = guarded(cluster[0], "keeper", integration=proxy("who"))
+    resource = next(item["id"] for item in client.get_resources(restApiId=api)["items"] if item["path"] == "/pets")
+    client.update_method(restApiId=api, resourceId=resource, httpMethod="GET", patchOperations=replace("/apiKeyRequired", "true"))
+    client.update_rest_api(restApiId=api, patchOperations=replace("/apiKeySource", "AUTHORIZER"))
+    client.create_deployment(restApiId=api, stageName="prod")
+    key = client.create_api_key(name="kept", enabled=True)
+    plan = client.create_usage_plan(
+        name="kept", apiStages=[{"apiId": api, "stage": "prod"}], quota={"limit": 2, "period": "DAY"})["id"]
+    client.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    identity = fetch(url("/pets"), headers={"Authorization": key["value"]}).json()
+    assert (identity["apiKey"], identity["apiKeyId"]) == (key["value"], key["id"])
+    # The header says nothing then, and a key that is none opens nothing.
+    assert asked(url("/pets"), "none-that-anybody-has", **{"X-API-Key": key["value"]})[0] == 403
+    assert [asked(url("/pets"), key["value"])[0] for _ in range(2)] == [200, 429]
+
+
 def test_tests_of_authorizers_ask_their_functions(cluster, functions):
     functions.functions["tested"] = lambda event: (
         policy(effect="Deny", context={"a": "b"}) if event["authorizationToken"] == "known"

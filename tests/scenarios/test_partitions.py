@@ -13,7 +13,8 @@ import subprocess
 
 import pytest
 
-from conftest import build, eventually, fetch, nodes
+from conftest import build, eventually, fetch, nodes, replace
+from test_quotas import Load, day, keyed_api, make_key, make_plan, used
 from workload import UNCERTAIN, Workload, leader_of
 
 ROUNDS = int(os.environ.get("TURNPIKE_CRASH_ROUNDS", "5"))
@@ -202,3 +203,33 @@ def written(node):
         return node.client().create_rest_api(name="meanwhile")["id"]
     except UNCERTAIN:
         return None
+
+
+def test_a_node_that_is_cut_off_spends_no_more_of_a_quota_than_it_holds(cluster, network):
+    quota = 3000
+    client = cluster[0].client()
+    api, _ = keyed_api(cluster[0])
+    plan = make_plan(client, api, quota=day(quota))
+    key, value = make_key(client, plan)
+    alone, others = cluster[2], cluster[:2]
+    url = lambda node: node.url(api, "prod", "/pets")
+    with Load([url(node) for node in others], value, clients=2) as load, Load([url(alone)], value, clients=2) as cut:
+        eventually(lambda: load.allowed + cut.allowed > quota / 10, what="some use")
+        with healed(network):
+            network.isolate(alone, cluster)
+            # Nobody can tell it whether anything is left: it lets nobody through whom it has no token for.
+            eventually(lambda: cut.counts[429, "Too Many Requests"] > 2, within=60, what="refusals without a majority")
+            eventually(lambda: load.refused > 50, within=60, what="a quota that is used up")
+            assert load.allowed + cut.allowed <= quota
+        eventually(lambda: cut.refused > 50 and load.allowed + cut.allowed == quota, within=60, what="all of the quota")
+    assert load.allowed + cut.allowed == quota, (load.counts, cut.counts)
+    assert used(client, plan, key) == [[quota, 0]]
+    # One that may serve anyway does, and counts afterwards.
+    client.tag_resource(resourceArn=f"arn:aws:apigateway:us-east-1::/usageplans/{plan}", tags={"availability": "prefer-serving"})
+    client.update_usage(usagePlanId=plan, keyId=key, patchOperations=replace("/remaining", "1000"))
+    with healed(network):
+        network.isolate(alone, cluster)
+        with Load([url(alone)], value, clients=1) as load:
+            eventually(lambda: load.allowed > 30, within=90, what="requests that are let through without tokens")
+        assert set(load.counts) == {(200, "")}
+    eventually(lambda: used(client, plan, key)[0][0] == quota + load.allowed, within=60, what="usage that is counted")

@@ -99,6 +99,8 @@ def test_the_quickstart_and_what_it_says_to_try(tmp_path, ports):
         assert "How it is today" in fetch(link).text
         assert re.search(r"GET /live/today on \w+/live \(base\), node 1: 200 in \d+ µs", said) and "MOCK, status 200" in said
         assert zipfile.is_zipfile(tmp_path / "weather.zip")
+        said = run("\n".join([blocks[0], replaced(block("sell"), ports)]), tmp_path)
+        assert '{"sky": "grey"}' in said and re.search(r"gold +\S+ +ann +7 +\S+ +1 +9999", said), said
         # For other shells, and for Terraform.
         program = pathlib.Path(BINARY).resolve()
         assert "set -gx AWS_ACCESS_KEY_ID" in run(f"{program} env --shell fish", tmp_path)
@@ -150,4 +152,4 @@ def test_the_readme_shows_how_to_set_up_and_test():
     text = README.read_text()
     assert "cargo run --release -- quickstart" in text and "tests/run" in text
     assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {
-        "talk", "openapi", "explain", "emulated", "services", "functions", "guarded", "three", "backup"}
+        "talk", "openapi", "explain", "emulated", "services", "functions", "guarded", "sell", "three", "backup"}

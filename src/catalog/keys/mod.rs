@@ -352,6 +352,30 @@ pub fn usage_of_plan(plan: &UsagePlanId) -> Key<Usage> {
     Key::new(format!("usage/{}", part(plan)))
 }
 
+/// The API key that a document with this key belongs to, if it belongs to one.
+pub fn parse_api_key(key: &str) -> Option<ApiKeyId> {
+    let id = key.strip_prefix("apikeys/")?.split('/').next()?;
+    (!id.is_empty()).then(|| ApiKeyId::new(id))
+}
+
+/// The usage plan that a document with this key belongs to, if it belongs to one; and the API key whose being in it this is.
+pub fn parse_usage_plan(key: &str) -> Option<(UsagePlanId, Option<ApiKeyId>)> {
+    let mut parts = key.strip_prefix("usageplans/")?.split('/');
+    let plan = UsagePlanId::new(parts.next()?);
+    match (parts.next(), parts.next()) {
+        (None, _) => Some((plan, None)),
+        (Some("keys"), Some(key)) => Some((plan, Some(ApiKeyId::new(key)))),
+        // Who was put into it last concerns nobody but those who put keys in.
+        _ => None,
+    }
+}
+
+/// Whose usage of which plan a document with this key is, if it is one.
+pub fn parse_usage(key: &str) -> Option<(UsagePlanId, ApiKeyId)> {
+    let mut parts = key.strip_prefix("usage/")?.split('/');
+    Some((UsagePlanId::new(parts.next()?), ApiKeyId::new(parts.next()?)))
+}
+
 /// What an API key has used of a plan in the month of a day. Usage outlives the key's being in the plan.
 pub fn usage(plan: &UsagePlanId, key: &ApiKeyId, day: Date) -> Key<Usage> {
     let (year, month) = (day.year(), u8::from(day.month()));

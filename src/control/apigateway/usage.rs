@@ -1,5 +1,7 @@
 //! Usage: GetUsage, UpdateUsage. What it is made of is in [`model::rest::usage`](crate::model::rest::usage).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use time::Date;
 use time::format_description::BorrowedFormatItem;
@@ -7,7 +9,8 @@ use time::macros::format_description;
 
 use super::{Target, api_keys, usage_plans};
 use crate::catalog::{self, Documents, Edit, Stored, keys};
-use crate::control::wire::{Answer, Error, Members, Op, Operation, any_of, operations};
+use crate::control::Control;
+use crate::control::wire::{Answer, Call, Error, Input, Members, Op, Operation, any_of, operations};
 use crate::model::id::{ApiKeyId, UsagePlanId};
 use crate::model::rest::usage::{Record, Window, date, month};
 use crate::model::rest::{Quota, Usage, UsagePlan};
@@ -15,6 +18,10 @@ use crate::model::rest::{Quota, Usage, UsagePlan};
 /// Usage is told for at most so many days.
 const MAX_DAYS: i64 = 90;
 const DATE: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]");
+const SECONDS_OF_DAY: i64 = 86_400;
+/// A key, and what it used and had left, day by day.
+type Told = (ApiKeyId, Vec<(u64, i64)>);
+
 /// What is left of a plan without a quota.
 const UNLIMITED: i64 = -1;
 
@@ -22,28 +29,36 @@ impl Target<'_> {
     pub(super) async fn get_usage(&self, plan: &str) -> Result<Answer, Error> {
         let id = UsagePlanId::new(plan);
         let days = days(self.call.parameter("startDate"), self.call.parameter("endDate"))?;
-        let plan = self.control.catalog.read(|documents| usage_plans::find(documents, &id))?.value;
+        let (told, position) = self.told(&id, days).await?;
+        let values = told.into_iter().map(|(key, pairs)| (key.to_string(), json!(pairs))).collect();
+        Ok(Answer::json(200, members(&id, days, values).some("position", position)))
+    }
+
+    /// What a page of a plan's keys, or the one that is asked for, have used on these days and had left.
+    async fn told(&self, id: &UsagePlanId, days: Window) -> Result<(Vec<Told>, Option<String>), Error> {
+        let plan = self.control.catalog.read(|documents| usage_plans::find(documents, id))?.value;
         let (keys, position) = match self.call.parameter("keyId").filter(|key| !key.is_empty()) {
             Some(key) => (vec![ApiKeyId::new(key)], None),
             None => {
-                let prefix = keys::usage_plan_keys(&id);
+                let prefix = keys::usage_plan_keys(id);
                 self.page(&prefix, |joined| joined.key.as_str(), |joined| Ok(Some(joined.key))).await?
             }
         };
-        let mut values = Map::new();
+        let unwritten = self.control.catalog.unwritten(id, &keys).await;
+        let mut all = Vec::new();
         for key in keys {
             let (is_in, record) = self.control.catalog.read(|documents| {
-                let is_in = documents.exists(&keys::usage_plan_key(&id, &key));
+                let is_in = documents.exists(&keys::usage_plan_key(id, &key));
                 Ok::<_, Error>((is_in, record(documents, &plan, &key, days)?))
             })?;
-            let told = days.days().map(|day| pair(plan.quota.as_ref(), &record, day));
-            let told: Vec<(u64, i64)> = told.collect();
+            let record = settled(record, &key, &unwritten);
+            let told: Vec<(u64, i64)> = days.days().map(|day| pair(plan.quota.as_ref(), &record, day)).collect();
             // A key that has left the plan is told of for as long as it has used something.
             if is_in || told.iter().any(|(used, _)| *used > 0) {
-                values.insert(key.to_string(), json!(told));
+                all.push((key, told));
             }
         }
-        Ok(Answer::json(200, members(&id, days, values).some("position", position)))
+        Ok((all, position))
     }
 
     pub(super) async fn update_usage(&self, plan: &str, key: &str) -> Result<Answer, Error> {
@@ -67,6 +82,8 @@ impl Target<'_> {
         let Some(quota) = plan.value.quota else {
             return Err(Error::bad_request(format!("Usage Plan {id} does not have a quota")));
         };
+        let unwritten = self.control.catalog.unwritten(&id, std::slice::from_ref(&key)).await;
+        let record = settled(record, &key, &unwritten);
         let mut told = pair(Some(&quota), &record, today);
         if let Some(remaining) = remaining {
             let mut changed = found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
@@ -87,6 +104,31 @@ impl Target<'_> {
     }
 }
 
+impl Control {
+    /// What a page of a plan's keys has used, with what is known of the keys: beyond AWS, for bills.
+    pub async fn usage_report(&self, call: &Call, plan: &str) -> Result<Answer, Error> {
+        self.catalog.fresh().await?;
+        let body = Input::default();
+        let target = Target { control: self, call, body: &body };
+        let days = days(call.parameter("startDate"), call.parameter("endDate"))?;
+        let (told, position) = target.told(&UsagePlanId::new(plan), days).await?;
+        let mut all = Vec::with_capacity(told.len());
+        for (id, pairs) in told {
+            let key = self.catalog.read(|documents| documents.get(&keys::api_key(&id)))?.map(|found| found.value);
+            let mut row = json!({"id": id.as_str(), "days": pairs});
+            // Of a key that is gone no more is known.
+            if let Some(key) = key {
+                row["name"] = json!(key.name);
+                row["customerId"] = json!(key.customer_id);
+                row["labels"] = json!(key.labels);
+                row["tags"] = json!(key.tags);
+            }
+            all.push(row);
+        }
+        Ok(Answer::json(200, json!({"keys": all, "position": position})))
+    }
+}
+
 /// What a key has used on these days, and in the periods that they are in.
 fn record(documents: &Documents<'_>, plan: &UsagePlan, key: &ApiKeyId, days: Window) -> Result<Record, catalog::Error> {
     let first = plan.quota.map_or(days.first, |quota| quota.period.window(days.first).first);
@@ -96,6 +138,17 @@ fn record(documents: &Documents<'_>, plan: &UsagePlan, key: &ApiKeyId, days: Win
         months.extend(found.map(|found| (month(first), found.value)));
     }
     Ok(Record::new(months))
+}
+
+/// A record with what nodes have not written down yet, or have written down and not spent.
+fn settled(mut record: Record, key: &ApiKeyId, unwritten: &BTreeMap<(String, u32), i64>) -> Record {
+    for ((of, day), change) in unwritten {
+        let day = i64::from(*day) * SECONDS_OF_DAY;
+        if of == key.as_str() {
+            record.correct(date(day), *change);
+        }
+    }
+    record
 }
 
 /// What was used on a day, and what was left at its end.

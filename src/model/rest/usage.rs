@@ -15,6 +15,12 @@ use super::{Quota, QuotaPeriod};
 pub struct Usage {
     /// Day of the month → what happened that day; days without anything are not there.
     pub days: BTreeMap<u8, Day>,
+    /// What each node wrote down last, by the node's number: it knows by that what it has written.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub posted: BTreeMap<u64, u64>,
+    /// The same of leases.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leased: BTreeMap<u64, u64>,
 }
 
 /// A day of usage.
@@ -119,6 +125,12 @@ impl Record {
         month.and_then(|month| month.days.get(&day.day())).copied().unwrap_or_default()
     }
 
+    /// Adds to what was used on a day, or takes off it.
+    pub fn correct(&mut self, day: Date, change: i64) {
+        let used = &mut self.0.entry(month(day)).or_default().days.entry(day.day()).or_default().used;
+        *used = used.saturating_add_signed(change);
+    }
+
     /// What was used and granted on all of these days.
     fn sum(&self, window: Window) -> (i128, i128) {
         let days = window.days().map(|day| self.day(day));
@@ -175,8 +187,10 @@ mod tests {
         assert_eq!(date(NOON_OF_NOVEMBER_10), on!(2026 - 11 - 10));
         let quota = |period, limit, offset| Quota { limit, offset, period, since: NOON_OF_NOVEMBER_10 };
         let day = |used, granted| Day { used, granted };
-        let november =
-            Usage { days: BTreeMap::from([(8, day(3, 0)), (9, day(4, 5)), (10, day(1, 0)), (30, day(9, -2))]) };
+        let november = Usage {
+            days: BTreeMap::from([(8, day(3, 0)), (9, day(4, 5)), (10, day(1, 0)), (30, day(9, -2))]),
+            ..Usage::default()
+        };
         let record = Record::new([(on!(2026 - 11 - 01), november)]);
         for (quota, day, expected) in [
             (quota(QuotaPeriod::Day, 10, 0), on!(2026 - 11 - 07), 10),
@@ -201,7 +215,7 @@ mod tests {
         let quota = Quota { limit: 10, offset: 0, period: QuotaPeriod::Week, since: NOON_OF_NOVEMBER_10 };
         let used = BTreeMap::from([(9, Day { used: 25, granted: 0 })]);
         for wanted in [0, 3, 10, 50, 1_000_000] {
-            let record = |days| Record::new([(on!(2026 - 11 - 01), Usage { days })]);
+            let record = |days| Record::new([(on!(2026 - 11 - 01), Usage { days, ..Usage::default() })]);
             let today = on!(2026 - 11 - 10);
             let granted = quota.grant_for(&record(used.clone()), today, wanted);
             let mut days = used.clone();

@@ -1,6 +1,6 @@
 //! Third phase: may this caller call this method.
 //!
-//! What this release cannot check it refuses: a method that asks for a signature, a user pool or an API key is never open.
+//! What this release cannot check it refuses: a method that asks for a signature or a user pool is never open.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -40,16 +40,6 @@ pub(super) async fn admit(routed: Routed, backends: &Backends, outcome: &mut Out
                 format!("authorization by {kind} is not available yet"),
             ));
         }
-    }
-    if routed.method.api_key_required {
-        return Err(Refusal {
-            response: Some(GatewayResponseType::InvalidApiKey),
-            status: StatusCode::FORBIDDEN,
-            error_type: "ForbiddenException",
-            message: Cow::Borrowed("Forbidden"),
-            reason: Cow::Borrowed("the method wants an API key, and no usage plan has this stage"),
-            validation: None,
-        });
     }
     Ok(Admitted(routed))
 }

@@ -50,7 +50,7 @@ pub(super) fn proxied(facts: &Facts, path: &str, trace: &str, body: &[u8], reade
         multi_value_query_string_parameters: parts.query.some(),
         path_parameters: parts.path.some().map(Last),
         stage_variables: parts.variables.filter(|variables| !variables.is_empty()),
-        request_context: RequestContext::of(facts),
+        request_context: RequestContext::of(facts, reader),
         body,
         is_base64_encoded: is_binary,
     };
@@ -73,7 +73,7 @@ pub(super) fn of_request(facts: &Facts, path: &str, method_arn: &str, trace: &st
         multi_value_query_string_parameters: &parts.query,
         path_parameters: Last(&parts.path),
         stage_variables: parts.variables.unwrap_or(&nothing),
-        request_context: RequestContext::of(facts),
+        request_context: RequestContext::of(facts, reader),
     };
     written(&event)
 }
@@ -226,19 +226,24 @@ struct Identity<'a> {
     account_id: (),
     cognito_identity_id: (),
     caller: (),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<Cow<'a, str>>,
     source_ip: Cow<'a, str>,
     principal_org_id: (),
     access_key: (),
     cognito_authentication_type: (),
     cognito_authentication_provider: (),
     user_arn: (),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key_id: Option<Cow<'a, str>>,
     user_agent: Option<Cow<'a, str>>,
     user: (),
 }
 
 impl<'a> RequestContext<'a> {
-    fn of(facts: &'a Facts) -> Self {
+    fn of(facts: &'a Facts, reader: Reader) -> Self {
         let context = |name: &str| facts.context(name).unwrap_or_default();
+        let shown = |key: Cow<'a, str>| if reader == Reader::Log { Cow::Owned(mask(&key)) } else { key };
         Self {
             resource_id: context("resourceId"),
             authorizer: facts.authorized(),
@@ -254,6 +259,8 @@ impl<'a> RequestContext<'a> {
             request_time_epoch: u64::try_from(facts.head().arrived.as_millis()).unwrap_or(u64::MAX),
             request_id: context("requestId"),
             identity: Identity {
+                api_key: facts.context("identity.apiKey").map(shown),
+                api_key_id: facts.context("identity.apiKeyId"),
                 source_ip: context("identity.sourceIp"),
                 user_agent: facts.context("identity.userAgent"),
                 ..Identity::default()

@@ -20,6 +20,7 @@ use crate::model::rest::Strings;
 use crate::traffic::authorizer::Permission;
 use crate::traffic::message::{Head, Request, spelled};
 use crate::traffic::stage::{CompiledMethod, CompiledStage, Deployed, PathParameters, Side};
+use crate::traffic::usage::Seat;
 
 /// When a request arrived, in the common log format.
 const TIME: &[BorrowedFormatItem<'_>] =
@@ -90,6 +91,8 @@ pub(super) struct Facts {
     authorized: Option<Rc<Authorized>>,
     /// `$context` variables that an operator made up.
     given: Option<Rc<Strings>>,
+    /// Whose API key the request has.
+    seat: Option<Arc<Seat>>,
     /// What `$input.params()` is made of, for all templates of the request.
     parameters: OnceCell<Rc<Parameters>>,
 }
@@ -104,6 +107,7 @@ impl Facts {
             method: None,
             authorized: None,
             given: None,
+            seat: None,
             parameters: OnceCell::new(),
         }
     }
@@ -118,6 +122,11 @@ impl Facts {
     pub(super) fn routed(&mut self, request: &Request, method: &Arc<CompiledMethod>, path: &Rc<PathParameters>) {
         self.head = Rc::clone(request.head());
         self.method = Some((Arc::clone(method), Rc::clone(path)));
+    }
+
+    /// The seat that the request's API key has.
+    pub(super) fn keyed(&mut self, seat: &Arc<Seat>) {
+        self.seat = Some(Arc::clone(seat));
     }
 
     /// An authorizer lets the caller in.
@@ -219,6 +228,8 @@ impl Facts {
             "domainName" => Cow::Borrowed(head.host.as_str()),
             "domainPrefix" => Cow::Borrowed(head.host.split('.').next().unwrap_or_default()),
             "identity.sourceIp" => Cow::Owned(head.peer.to_string()),
+            "identity.apiKey" => Cow::Borrowed(self.seat.as_ref()?.value()),
+            "identity.apiKeyId" => Cow::Borrowed(self.seat.as_ref()?.key()),
             "identity.userAgent" => Cow::Borrowed(head.headers.last_text("user-agent")?),
             _ => return None,
         })

@@ -6,6 +6,7 @@
 
 mod access;
 pub mod address;
+mod api_key;
 mod authorize;
 mod backends;
 mod cache;
@@ -30,6 +31,7 @@ mod method_response;
 mod outcome;
 mod policy;
 mod proxy_answer;
+mod quota;
 mod rendering;
 mod route;
 mod service;
@@ -48,6 +50,7 @@ use tokio::time::Instant;
 use crate::observe::clock::Clock;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::Directory;
+use crate::traffic::usage::Desk;
 use access::Admitted;
 use backends::Backends;
 use cache::Found;
@@ -63,6 +66,7 @@ pub struct Execute {
     backends: Backends,
     owner: Arc<Owner>,
     explain: Explain,
+    desk: Desk,
 }
 
 /// Whose gateway this is, as `$context` and ARNs have it.
@@ -83,8 +87,9 @@ impl Execute {
         owner: Arc<Owner>,
         limits: Limits,
         explain: Explain,
+        desk: Desk,
     ) -> Self {
-        Self { directory, backends: Backends::new(reach, clock, limits), owner, explain }
+        Self { directory, backends: Backends::new(reach, clock, limits), owner, explain, desk }
     }
 
     /// The time of day, since 1970.
@@ -117,7 +122,9 @@ impl Execute {
         self.explain.begin(outcome);
         let routed = route::find(located, outcome)?;
         let admitted = access::admit(routed, &self.backends, outcome).await?;
-        let admitted = throttle::pass(admitted, outcome)?;
+        let keyed = api_key::identify(admitted, &self.desk, outcome)?;
+        let keyed = throttle::pass(keyed, outcome).await?;
+        let admitted = quota::spend(keyed, outcome).await?;
         let reply = perform(admitted, &self.backends, outcome).await?;
         compression::deflate(reply, outcome.facts()).await
     }

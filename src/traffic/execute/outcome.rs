@@ -16,6 +16,7 @@ use crate::observe::metrics;
 use crate::observe::stories::Step;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::{CompiledMethod, CompiledStage, PathParameters, Side};
+use crate::traffic::usage::Seat;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const EXTENDED_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-apigw-id");
@@ -109,6 +110,11 @@ impl Outcome {
 
     pub(super) fn routed(&mut self, request: &Request, method: &Arc<CompiledMethod>, path: &Rc<PathParameters>) {
         self.facts.routed(request, method, path);
+    }
+
+    /// The request has a key.
+    pub(super) fn keyed(&mut self, seat: &Arc<Seat>) {
+        self.facts.keyed(seat);
     }
 
     /// An authorizer lets the caller in.

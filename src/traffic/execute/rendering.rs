@@ -16,6 +16,8 @@ use crate::traffic::message::Headers;
 
 /// What `$context.identity` has, whoever calls.
 const IDENTITY: [&str; 2] = ["sourceIp", "userAgent"];
+/// What it has besides, where a method wants an API key.
+const OF_KEYS: [&str; 2] = ["apiKey", "apiKeyId"];
 
 /// What templates write over request and answer: `$context.requestOverride` and `$context.responseOverride`. Both are
 /// one for all templates of a request. Cheap to clone.
@@ -133,7 +135,8 @@ impl Context {
             let value = self.facts.context(&format!("identity.{name}"));
             (name.into(), value.map_or(Value::Null, |value| Value::from(&*value)))
         };
-        Value::Map(Map::new(IDENTITY.map(value), Style::Silent))
+        let of_keys = OF_KEYS.map(value).into_iter().filter(|(_, value)| !matches!(value, Value::Null));
+        Value::Map(Map::new(IDENTITY.map(value).into_iter().chain(of_keys), Style::Silent))
     }
 }
 

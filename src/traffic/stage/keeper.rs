@@ -16,7 +16,7 @@ use turnpike_cluster::WatchError;
 use super::actor::{Close, Compile, Flush, Observe, Observed, StageActor};
 use super::directory::Directory;
 use super::names::Served;
-use crate::catalog::{self, Catalog, keys};
+use crate::catalog::{self, Catalog, Follower, keys};
 use crate::model::id::{RestApiId, StageName};
 use crate::model::rest::{BasePathMapping, DomainName};
 use crate::traffic::integration::Upstream;
@@ -33,6 +33,8 @@ pub struct Keeper {
     threads: Vec<ArbiterHandle>,
     actors: HashMap<(RestApiId, StageName), Addr<StageActor>>,
     reached: watch::Sender<u64>,
+    /// Whoever else follows the changes, and is done when told.
+    followers: Vec<Box<dyn Follower>>,
 }
 
 impl Keeper {
@@ -44,10 +46,11 @@ impl Keeper {
         upstream: Upstream,
         first: ArbiterHandle,
         others: impl IntoIterator<Item = ArbiterHandle>,
+        followers: Vec<Box<dyn Follower>>,
     ) -> (Self, watch::Receiver<u64>) {
         let (reached, receiver) = watch::channel(0);
         let threads = std::iter::once(first).chain(others).collect();
-        (Self { catalog, directory, upstream, threads, actors: HashMap::new(), reached }, receiver)
+        (Self { catalog, directory, upstream, threads, actors: HashMap::new(), reached, followers }, receiver)
     }
 
     /// Follows the catalog until the cluster stops. Runs in an actix arbiter.
@@ -66,6 +69,9 @@ impl Keeper {
                         }
                         for (api, stage) in changed.keys.iter().filter_map(|key| keys::parse_flushes(&key.key)) {
                             self.flush(&(api, stage)).await;
+                        }
+                        for follower in &self.followers {
+                            changed.keys.iter().for_each(|key| follower.changed(&key.key));
                         }
                         let names = changed.keys.iter().filter_map(|key| keys::parse_domain_name(&key.key));
                         for name in names.collect::<BTreeSet<_>>() {
@@ -101,6 +107,7 @@ impl Keeper {
         self.open(fresh);
         self.compile_all(wanted).await;
         self.load_names();
+        self.followers.iter().for_each(|follower| follower.reload());
         index
     }
 

@@ -17,7 +17,7 @@ use super::canary::{self, Side};
 use super::lasting::{Lasting, Place};
 use super::router::Router;
 use crate::model::id::{AuthorizerId, DeploymentId, RestApiId, StageName};
-use crate::model::rest::{Method, Snapshot, SnapshotResource, Stage, Strings};
+use crate::model::rest::{ApiKeySource, Method, Snapshot, SnapshotResource, Stage, Strings};
 use crate::observe::metrics::MethodMetrics;
 use crate::traffic::integration::{Identity, Kinds, Upstream};
 
@@ -54,6 +54,8 @@ pub struct Deployed {
     pub endpoint_disabled: bool,
     /// The stage's variables, as this deployment sees them.
     pub variables: Strings,
+    /// Where callers' API keys are.
+    pub key_source: ApiKeySource,
     /// Media types that are bytes.
     pub binary: BinaryTypes,
     /// Answers of at least so many bytes are compressed, and requests may be; neither, if there is none.
@@ -150,6 +152,7 @@ impl Deployed {
             deployment,
             endpoint_disabled: snapshot.api.disable_execute_api_endpoint,
             variables: variables.clone(),
+            key_source: snapshot.api.api_key_source,
             binary: BinaryTypes::new(&snapshot.api.binary_media_types),
             minimum_compression: snapshot.api.minimum_compression_size,
             gateway_responses: GatewayResponses::new(&snapshot.gateway_responses, variables),

@@ -1,0 +1,37 @@
+//! Has the key's quota anything left: the last question of all, so that nothing is counted that is refused.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+
+use super::access::Admitted;
+use super::api_key::Keyed;
+use super::outcome::Outcome;
+use super::throttle::too_many;
+use crate::model::rest::GatewayResponseType;
+use crate::traffic::message::Refusal;
+use crate::traffic::usage::Denied;
+
+/// Counts the request. Source: data-plane reference, 7.
+pub(super) async fn spend(keyed: Keyed, outcome: &mut Outcome) -> Result<Admitted, Refusal> {
+    let Keyed { admitted, seat } = keyed;
+    let Some(seat) = seat else { return Ok(admitted) };
+    match seat.spend().await {
+        Ok(()) => {
+            outcome.decided("quota", |_| "counted".to_owned());
+            Ok(admitted)
+        }
+        Err(Denied::Quota) => Err(Refusal {
+            response: Some(GatewayResponseType::QuotaExceeded),
+            status: StatusCode::TOO_MANY_REQUESTS,
+            error_type: "LimitExceededException",
+            message: Cow::Borrowed("Limit Exceeded"),
+            reason: Cow::Owned(format!("the quota of API key {} in usage plan {} is used up", seat.key(), seat.plan())),
+            validation: None,
+        }),
+        Err(Denied::Unknown) => {
+            Err(too_many(Cow::Borrowed("the cluster could not say in time whether the quota has anything left")))
+        }
+        Err(Denied::Throttled { .. }) => Err(too_many(Cow::Borrowed("the plan lets no more requests through"))),
+    }
+}

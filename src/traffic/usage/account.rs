@@ -1,0 +1,337 @@
+//! One key's account with one plan on this node, and the seat that it gives the key's holder at one stage.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::time::{Instant, timeout_at};
+
+use super::calendar::Calendar;
+use super::door::Door;
+use super::limits::{Limits, Pace};
+use super::pacer::{Allotment, Pacer};
+use super::purse::{Day, Purse, Taken};
+use crate::model::id::{ApiKeyId, RestApiId, StageName, UsagePlanId};
+use crate::model::rest::Verb;
+
+/// A request waits at most so long for a token that its quota may still have.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Where a plan prefers to serve, nobody else waits for so long, in nanoseconds, after one has waited for nothing.
+const BLIND: u64 = 1_000_000_000;
+/// So many requests with one key wait at a time, at most.
+const MAX_WAITING: usize = 10_000;
+
+/// A key in a plan, as long as it is in use on this node.
+pub(super) struct Account {
+    pub(super) key: ApiKeyId,
+    pub(super) limits: ArcSwap<Limits>,
+    pub(super) purse: Purse,
+    /// Requests that were let through without a token, not yet written down.
+    pub(super) tally: Tally,
+    /// Whether the actor knows that there should be more tokens.
+    pub(super) wanted: AtomicBool,
+    /// The day on which the quota was seen to have nothing left, and one; zero if it was not.
+    exhausted: AtomicU64,
+    waiting: AtomicUsize,
+    /// Until when there is no use in waiting for tokens, as the calendar counts.
+    blind: AtomicU64,
+    /// Told when waiting is over, one way or the other.
+    settled: tokio::sync::Notify,
+    /// What this node has of the key's rates, by the method that they are for, or none.
+    allotments: Mutex<HashMap<Option<Place>, Arc<Allotment>>>,
+    seats: Mutex<Vec<Weak<Seat>>>,
+    door: Door,
+    calendar: Arc<Calendar>,
+    pacer: Pacer,
+}
+
+/// A method of a stage.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Place {
+    api: RestApiId,
+    stage: StageName,
+    path: String,
+    verb: Verb,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{} {}", self.api, self.stage, self.verb, self.path)
+    }
+}
+
+/// What the holder of a key has at one stage. Good until something is changed that it follows from.
+pub struct Seat {
+    account: Arc<Account>,
+    value: String,
+    whole: Option<Arc<Allotment>>,
+    methods: Vec<(String, Verb, Arc<Allotment>)>,
+    is_good: AtomicBool,
+}
+
+/// Why a request with a key is not let through. All are answered with 429.
+#[derive(Debug, PartialEq)]
+pub enum Denied {
+    /// Too fast.
+    Throttled {
+        /// Requests per second that are let through.
+        rate: f64,
+        /// Requests that are let through at once.
+        burst: i64,
+    },
+    /// The quota is used up.
+    Quota,
+    /// It could not be learned in time whether the quota has anything left.
+    Unknown,
+}
+
+impl Account {
+    pub(super) fn new(key: ApiKeyId, limits: Arc<Limits>, door: Door, calendar: Arc<Calendar>, pacer: Pacer) -> Self {
+        Self {
+            key,
+            limits: ArcSwap::new(limits),
+            purse: Purse::default(),
+            tally: Tally::default(),
+            wanted: AtomicBool::new(false),
+            exhausted: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            blind: AtomicU64::new(0),
+            settled: tokio::sync::Notify::new(),
+            allotments: Mutex::default(),
+            seats: Mutex::default(),
+            door,
+            calendar,
+            pacer,
+        }
+    }
+
+    /// A seat at a stage. What was drawn for rates that are as before stays.
+    pub(super) fn seat(self: &Arc<Self>, value: &str, api: &RestApiId, stage: &StageName) -> Arc<Seat> {
+        let limits = self.limits.load_full();
+        let mut allotments = self.allotments.lock();
+        let mut allotment = |place: Option<Place>, pace: Pace| {
+            let of_method = place.as_ref().map_or_else(String::new, |place| place.to_string());
+            let fresh = || Arc::new(Allotment::new(format!("{}/{}/{of_method}", limits.plan.id, self.key), pace));
+            let known = allotments.entry(place).or_insert_with(fresh);
+            if known.pace() != pace {
+                *known = fresh();
+            }
+            Arc::clone(known)
+        };
+        let whole = limits.pace().map(|pace| allotment(None, pace));
+        let methods = limits.methods(api, stage).into_iter().map(|(path, verb, pace)| {
+            let place = Place { api: api.clone(), stage: stage.clone(), path: path.clone(), verb };
+            (path, verb, allotment(Some(place), pace))
+        });
+        let methods = methods.collect();
+        drop(allotments);
+        let seat = Arc::new(Seat {
+            account: Arc::clone(self),
+            value: value.to_owned(),
+            whole,
+            methods,
+            is_good: AtomicBool::new(true),
+        });
+        let mut seats = self.seats.lock();
+        seats.retain(|seat| seat.strong_count() > 0);
+        seats.push(Arc::downgrade(&seat));
+        seat
+    }
+
+    /// Ends all seats: their holders have to look again.
+    pub(super) fn clear(&self) {
+        for seat in self.seats.lock().drain(..).filter_map(|seat| seat.upgrade()) {
+            seat.end();
+        }
+    }
+
+    pub(super) fn plan(&self) -> UsagePlanId {
+        self.limits.load().plan.id.clone()
+    }
+
+    /// The quota may have something left again.
+    pub(super) fn reopen(&self) {
+        self.exhausted.store(0, Ordering::Release);
+    }
+
+    /// The quota has nothing left on this day.
+    pub(super) fn exhaust(&self, day: Day) {
+        self.exhausted.store(u64::from(day) + 1, Ordering::Release);
+        self.release();
+    }
+
+    /// Lets those who wait look again.
+    pub(super) fn release(&self) {
+        self.wanted.store(false, Ordering::Release);
+        self.settled.notify_waiters();
+    }
+
+    fn want(self: &Arc<Self>) {
+        if !self.wanted.swap(true, Ordering::AcqRel) {
+            self.door.want(self);
+        }
+    }
+
+    /// Takes a token of today's, if one is there; whether.
+    fn take(self: &Arc<Self>, today: Day) -> bool {
+        match self.purse.take(today) {
+            Taken::Token => true,
+            Taken::Last => {
+                self.want();
+                true
+            }
+            Taken::None => false,
+        }
+    }
+
+    /// Counts a request against the quota.
+    async fn spend(self: &Arc<Self>) -> Result<(), Denied> {
+        let today = self.calendar.today();
+        let limits = self.limits.load();
+        if limits.plan.quota.is_none() {
+            self.tally.add(today);
+            return Ok(());
+        }
+        if self.take(today) {
+            return Ok(());
+        }
+        let serves_anyway = limits.prefers_serving();
+        if serves_anyway && self.calendar.now() < self.blind.load(Ordering::Relaxed) {
+            self.tally.add(today);
+            return Ok(());
+        }
+        limits.metrics.waited();
+        let result = self.wait(today).await;
+        if result == Err(Denied::Unknown) && serves_anyway {
+            self.blind.store(self.calendar.now().saturating_add(BLIND), Ordering::Relaxed);
+            self.tally.add(today);
+            return Ok(());
+        }
+        result
+    }
+
+    async fn wait(self: &Arc<Self>, today: Day) -> Result<(), Denied> {
+        let _place = Waiting::among(&self.waiting).ok_or(Denied::Unknown)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            // From here on it is told of, whatever happens between the look and the wait.
+            settled.as_mut().enable();
+            if self.take(today) {
+                return Ok(());
+            }
+            if self.exhausted.load(Ordering::Acquire) == u64::from(today) + 1 {
+                return Err(Denied::Quota);
+            }
+            self.want();
+            timeout_at(deadline, settled).await.map_err(|_| Denied::Unknown)?;
+        }
+    }
+}
+
+impl Seat {
+    /// The id of the key.
+    pub fn key(&self) -> &str {
+        self.account.key.as_str()
+    }
+
+    /// The key's value, as its holder showed it.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The plan's id.
+    pub fn plan(&self) -> UsagePlanId {
+        self.account.plan()
+    }
+
+    /// Whether what it follows from is still so.
+    pub fn is_good(&self) -> bool {
+        self.is_good.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end(&self) {
+        self.is_good.store(false, Ordering::Release);
+    }
+
+    /// Takes a token of the method's rate if the plan has one for it, else of the key's own. Source: data-plane
+    /// reference, 7.
+    pub async fn pass(&self, resource: &str, verb: Verb) -> Result<(), Denied> {
+        let of_method = self.methods.iter().find(|(path, of, _)| *of == verb && path == resource);
+        let allotment = of_method.map(|(_, _, allotment)| allotment).or(self.whole.as_ref());
+        let Some(allotment) = allotment else { return Ok(()) };
+        if self.account.pacer.take(allotment).await {
+            return Ok(());
+        }
+        self.account.limits.load().metrics.throttled();
+        let (rate, burst) = allotment.pace();
+        Err(Denied::Throttled { rate, burst })
+    }
+
+    /// Counts a request against the quota, if the plan has one; waits for a moment where it is not known at once whether
+    /// it has anything left.
+    pub async fn spend(&self) -> Result<(), Denied> {
+        let result = self.account.spend().await;
+        let limits = self.account.limits.load();
+        match &result {
+            Ok(()) => limits.metrics.allowed(),
+            Err(_) => limits.metrics.refused(),
+        }
+        result
+    }
+}
+
+/// A place among those who wait.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn among(count: &'a AtomicUsize) -> Option<Self> {
+        let place = Self(count);
+        (count.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Requests of some days that are counted after they were let through.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    today: Purse,
+    before: Mutex<Vec<(Day, u64)>>,
+}
+
+impl Tally {
+    fn add(&self, day: Day) {
+        if let Some(past) = self.today.put(day, 1, 0) {
+            self.before.lock().push(past);
+        }
+    }
+
+    /// Whether something is counted that is not written down.
+    pub(super) fn is_running(&self) -> bool {
+        self.today.held().1 > 0
+    }
+
+    /// Takes out what was counted.
+    pub(super) fn drain(&self) -> Vec<(Day, u64)> {
+        let mut all = std::mem::take(&mut *self.before.lock());
+        all.extend(Some(self.today.empty(0)).filter(|(_, count)| *count > 0));
+        all
+    }
+
+    /// What is counted and not written down.
+    pub(super) fn counted(&self) -> Vec<(Day, u64)> {
+        let mut all = self.before.lock().clone();
+        all.extend(Some(self.today.held()).filter(|(_, count)| *count > 0));
+        all
+    }
+}

@@ -1,0 +1,110 @@
+//! Which day it is: told by a clock that does not jump.
+//!
+//! A node whose clock is set while it runs must not open tomorrow's quota today, or today's a second time. So the time of
+//! day is read once, and from then on it passes as the processor counts it; small corrections are followed, as a time
+//! service makes them, and large ones only when they last.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::purse::Day;
+use crate::observe::clock::Clock;
+
+/// The clock is followed at once if it differs by no more than this.
+const SMALL: Duration = Duration::from_secs(2);
+/// A clock that differs by more is followed when it has done so for so long.
+const LASTING: Duration = Duration::from_secs(15 * 60);
+const SECONDS_OF_DAY: u64 = 86_400;
+
+/// Tells the day, without a lock.
+pub(super) struct Calendar {
+    clock: Clock,
+    started: Instant,
+    /// The time of day at the start, in nanoseconds since 1970, as it is seen now.
+    origin: AtomicU64,
+    /// Since when the clock has been elsewhere.
+    elsewhere: Mutex<Option<Instant>>,
+}
+
+impl Calendar {
+    pub(super) fn new(clock: Clock) -> Self {
+        let origin = AtomicU64::new(nanos(clock.since_epoch()));
+        Self { clock, started: Instant::now(), origin, elsewhere: Mutex::new(None) }
+    }
+
+    /// The time of day, in nanoseconds since 1970.
+    pub(super) fn now(&self) -> u64 {
+        self.origin.load(Ordering::Relaxed).saturating_add(nanos(self.started.elapsed()))
+    }
+
+    /// Compares with the clock; done several times a minute.
+    pub(super) fn follow(&self) {
+        let (own, clock) = (self.now(), nanos(self.clock.since_epoch()));
+        let mut elsewhere = self.elsewhere.lock();
+        if own.abs_diff(clock) > nanos(SMALL) {
+            let since = *elsewhere.get_or_insert_with(|| {
+                let seconds = (i128::from(clock) - i128::from(own)) / 1_000_000_000;
+                tracing::warn!(
+                    %seconds,
+                    "the clock was set; quotas go on by the time before until it has stayed so for {LASTING:?}"
+                );
+                Instant::now()
+            });
+            if since.elapsed() < LASTING {
+                return;
+            }
+        }
+        *elsewhere = None;
+        self.origin.store(clock.saturating_sub(nanos(self.started.elapsed())), Ordering::Relaxed);
+    }
+
+    /// The day, in universal time.
+    pub(super) fn today(&self) -> Day {
+        Day::try_from(self.now() / 1_000_000_000 / SECONDS_OF_DAY).unwrap_or(Day::MAX)
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_neither_opens_nor_closes_a_day() {
+        let day = 20_000 * SECONDS_OF_DAY;
+        let seconds = Arc::new(AtomicU64::new(day + SECONDS_OF_DAY - 1800));
+        let read = Arc::clone(&seconds);
+        let clock = Clock::told_by(move || UNIX_EPOCH + Duration::from_secs(read.load(Ordering::Relaxed)));
+        let calendar = Calendar::new(clock);
+        for jump in [3600_i64, -3600, -3600, 7200] {
+            seconds.store(seconds.load(Ordering::Relaxed).saturating_add_signed(jump), Ordering::Relaxed);
+            calendar.follow();
+            assert_eq!(calendar.today(), 20_000, "{jump}");
+        }
+        // The jumps add up to an hour. Time passes, as the processor counts it.
+        tokio::time::advance(Duration::from_secs(14 * 60)).await;
+        seconds.fetch_add(14 * 60, Ordering::Relaxed);
+        calendar.follow();
+        assert_eq!(calendar.today(), 20_000);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        seconds.fetch_add(60, Ordering::Relaxed);
+        calendar.follow();
+        assert_eq!(calendar.today(), 20_001, "what has lasted is the time");
+        // A small correction is followed at once.
+        seconds.store(20_002 * SECONDS_OF_DAY - 1, Ordering::Relaxed);
+        tokio::time::advance(Duration::from_secs(84_601)).await;
+        calendar.follow();
+        seconds.fetch_add(1, Ordering::Relaxed);
+        calendar.follow();
+        assert_eq!(calendar.today(), 20_002);
+    }
+}

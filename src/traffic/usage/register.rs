@@ -1,0 +1,303 @@
+//! The register of one node: whose key a value is, and which plan opens which stage for it; kept as the catalog has it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use actix::{Actor, Addr, ArbiterHandle};
+use parking_lot::Mutex;
+use turnpike_cluster::Cluster;
+
+use super::account::{Account, Seat};
+use super::actor::{Close, Observe, Observed, PlanActor, Recall};
+use super::calendar::Calendar;
+use super::door::{Door, Letters};
+use super::exchange;
+use super::limits::Limits;
+use super::pacer::Pacer;
+use super::purse::Day;
+use super::renewal::Ledger;
+use crate::catalog::{self, Catalog, Follower, Held, keys};
+use crate::model::id::{ApiKeyId, RestApiId, StageName, UsagePlanId};
+use crate::model::rest::UsagePlan;
+use crate::observe::clock::Clock;
+
+/// The clock and the members are looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The keys and plans that are in use on this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Register {
+    shared: Arc<Shared>,
+}
+
+/// What a register needs.
+pub struct Settings {
+    /// Keys, plans and usage.
+    pub catalog: Catalog,
+    /// The other nodes.
+    pub cluster: Cluster,
+    /// The time.
+    pub clock: Clock,
+    /// Where actors run; at least one.
+    pub threads: Vec<ArbiterHandle>,
+}
+
+/// What the register and its actors share.
+pub(super) struct Shared {
+    settings: Settings,
+    calendar: Arc<Calendar>,
+    pacer: Pacer,
+    /// Begins anywhere, so that what was before a restart is not met again.
+    numbers: AtomicU64,
+    /// Grows with every change of a key or a plan.
+    changes: AtomicU64,
+    plans: Mutex<HashMap<UsagePlanId, Plan>>,
+}
+
+/// A plan that is in use.
+struct Plan {
+    door: Door,
+    accounts: HashMap<ApiKeyId, Arc<Account>>,
+}
+
+/// What a key's value leads to.
+struct Found {
+    key: ApiKeyId,
+    plan: UsagePlan,
+}
+
+impl Register {
+    /// A register that knows nobody yet. Runs in an actix arbiter.
+    pub fn start(settings: Settings) -> Self {
+        let calendar = Arc::new(Calendar::new(settings.clock.clone()));
+        let pacer = Pacer::new(&settings.cluster);
+        let shared = Arc::new(Shared {
+            settings,
+            calendar,
+            pacer,
+            numbers: AtomicU64::new(rand::random()),
+            changes: AtomicU64::new(0),
+            plans: Mutex::default(),
+        });
+        let register = Self { shared };
+        exchange::answer(register.shared.cluster(), &register);
+        let told = register.clone();
+        register.shared.catalog().tell_held(move |plan, keys| told.held(plan, keys));
+        actix_web::rt::spawn(upkeep(Arc::downgrade(&register.shared)));
+        register
+    }
+
+    /// The seat that a key's value has at a stage; none if no such key is enabled, or no plan of it opens the stage.
+    pub fn look_up(
+        &self,
+        value: &str,
+        api: &RestApiId,
+        stage: &StageName,
+    ) -> Result<Option<Arc<Seat>>, catalog::Error> {
+        let seen = self.shared.changes.load(Ordering::Acquire);
+        let Some(found) = self.find(value, api, stage)? else { return Ok(None) };
+        let seat = self.account(found).seat(value, api, stage);
+        // What was changed while it was made may not be in it: it is good for this request alone.
+        if self.shared.changes.load(Ordering::Acquire) != seen {
+            seat.end();
+        }
+        Ok(Some(seat))
+    }
+
+    fn find(&self, value: &str, api: &RestApiId, stage: &StageName) -> Result<Option<Found>, catalog::Error> {
+        let catalog = self.shared.catalog();
+        let claim = keys::api_key_claim(&catalog.fingerprint(value.as_bytes()));
+        catalog.read(|documents| {
+            let Some(key) = documents.get(&claim)?.map(|found| found.value) else { return Ok(None) };
+            if !documents.get(&keys::api_key(&key))?.is_some_and(|found| found.value.enabled) {
+                return Ok(None);
+            }
+            for plan in documents.list(&keys::plans_of_key(&key))? {
+                if !documents.exists(&keys::usage_plan_key(&plan.value, &key)) {
+                    continue;
+                }
+                let Some(plan) = documents.get(&keys::usage_plan(&plan.value))? else { continue };
+                if plan.value.api_stages.iter().any(|one| one.api == *api && one.stage == *stage) {
+                    return Ok(Some(Found { key, plan: plan.value }));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// The account of a key with a plan, as the plan is now.
+    fn account(&self, Found { key, plan }: Found) -> Arc<Account> {
+        let mut plans = self.shared.plans.lock();
+        let count = plans.len();
+        let known = plans.entry(plan.id.clone()).or_insert_with(|| {
+            let threads = &self.shared.settings.threads;
+            let letters = Arc::<Letters>::default();
+            let actor = PlanActor::new(Arc::downgrade(&self.shared), plan.id.clone(), Arc::clone(&letters));
+            let actor = PlanActor::start_in_arbiter(&threads[count % threads.len()], |_| actor);
+            Plan { door: Door { actor, letters }, accounts: HashMap::new() }
+        });
+        if let Some(account) = known.accounts.get(&key) {
+            if account.limits.load().plan != plan {
+                account.limits.store(Arc::new(Limits::new(plan)));
+            }
+            return Arc::clone(account);
+        }
+        // The plan's limits are one for all of its keys, as far as it has not changed.
+        let limits = known.accounts.values().next().map(|account| account.limits.load_full());
+        let limits = limits.filter(|limits| limits.plan == plan).unwrap_or_else(|| Arc::new(Limits::new(plan)));
+        let calendar = Arc::clone(&self.shared.calendar);
+        let account =
+            Arc::new(Account::new(key.clone(), limits, known.door.clone(), calendar, self.shared.pacer.clone()));
+        known.accounts.insert(key, Arc::clone(&account));
+        known.door.open(&account);
+        account
+    }
+
+    /// What is held of these keys' quotas and not spent, and what was let through and is not written down.
+    fn held(&self, plan: &UsagePlanId, keys: &[ApiKeyId]) -> Vec<Held> {
+        let plans = self.shared.plans.lock();
+        let Some(plan) = plans.get(plan) else { return Vec::new() };
+        let accounts = keys.iter().filter_map(|key| plan.accounts.get(key));
+        let held = accounts.flat_map(|account| {
+            let (day, tokens) = account.purse.held();
+            let spared =
+                (tokens > 0).then(|| Held { key: account.key.to_string(), day, unspent: tokens, uncounted: 0 });
+            let counted = account.tally.counted().into_iter();
+            let counted =
+                counted.map(|(day, uncounted)| Held { key: account.key.to_string(), day, unspent: 0, uncounted });
+            spared.into_iter().chain(counted).collect::<Vec<_>>()
+        });
+        held.collect()
+    }
+
+    /// Gives back what can be spared of a key's tokens; whether something was.
+    pub(super) async fn give_back(&self, plan: &UsagePlanId, key: ApiKeyId) -> bool {
+        let actor = self.shared.plans.lock().get(plan).map(|plan| plan.door.actor.clone());
+        match actor {
+            Some(actor) => actor.send(Recall(key)).await.unwrap_or(false),
+            None => false,
+        }
+    }
+
+    /// What can be seen of every plan actor.
+    pub async fn observe(&self) -> Vec<Observed> {
+        let mut all = Vec::new();
+        for actor in self.shared.actors() {
+            all.extend(actor.send(Observe).await);
+        }
+        all
+    }
+
+    /// Gives back all that is held. Requests that come later find nothing.
+    pub async fn close(&self) {
+        for actor in self.shared.actors() {
+            let _ = actor.send(Close).await;
+        }
+    }
+}
+
+impl Follower for Register {
+    fn changed(&self, key: &str) {
+        self.shared.changed(key);
+    }
+
+    fn reload(&self) {
+        self.shared.changes.fetch_add(1, Ordering::AcqRel);
+        for plan in self.shared.plans.lock().values() {
+            plan.accounts.values().for_each(|account| {
+                account.clear();
+                account.reopen();
+            });
+            plan.door.changed();
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.settings.catalog
+    }
+
+    pub(super) fn cluster(&self) -> &Cluster {
+        &self.settings.cluster
+    }
+
+    /// How many nodes the cluster has.
+    pub(super) fn nodes(&self) -> u64 {
+        self.pacer.nodes()
+    }
+
+    /// Where a plan's leases are written down.
+    pub(super) fn ledger<'a>(&'a self, plan: &'a UsagePlanId) -> Ledger<'a> {
+        let node = self.cluster().id();
+        Ledger { catalog: self.catalog(), plan, node, nodes: self.nodes(), numbers: &self.numbers }
+    }
+
+    /// A number that this node has given to nothing else.
+    pub(super) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn today(&self) -> Day {
+        self.calendar.today()
+    }
+
+    fn actors(&self) -> Vec<Addr<PlanActor>> {
+        self.plans.lock().values().map(|plan| plan.door.actor.clone()).collect()
+    }
+
+    /// Forgets an account that nobody uses.
+    pub(super) fn forget(&self, plan: &UsagePlanId, key: &ApiKeyId) {
+        let mut plans = self.plans.lock();
+        if let Some(account) = plans.get_mut(plan).and_then(|plan| plan.accounts.remove(key)) {
+            account.clear();
+        }
+    }
+
+    fn changed(&self, key: &str) {
+        if let Some((plan, key)) = keys::parse_usage(key) {
+            let plans = self.plans.lock();
+            if let Some(account) = plans.get(&plan).and_then(|plan| plan.accounts.get(&key)) {
+                account.reopen();
+            }
+        } else if let Some(key) = keys::parse_api_key(key) {
+            self.changes.fetch_add(1, Ordering::AcqRel);
+            let plans = self.plans.lock();
+            plans.values().filter_map(|plan| plan.accounts.get(&key)).for_each(|account| account.clear());
+        } else if let Some((plan, key)) = keys::parse_usage_plan(key) {
+            self.changes.fetch_add(1, Ordering::AcqRel);
+            self.changed_plan(&plan, key.as_ref());
+        }
+    }
+
+    /// A plan has changed, or one key's being in it.
+    fn changed_plan(&self, id: &UsagePlanId, key: Option<&ApiKeyId>) {
+        let mut plans = self.plans.lock();
+        let Some(plan) = plans.get(id) else { return };
+        if let Some(key) = key {
+            plan.accounts.get(key).into_iter().for_each(|account| account.clear());
+            return;
+        }
+        for account in plan.accounts.values() {
+            account.clear();
+            account.reopen();
+        }
+        if self.catalog().read(|documents| documents.exists(&keys::usage_plan(id))) {
+            plan.door.changed();
+        } else if let Some(gone) = plans.remove(id) {
+            gone.door.gone();
+        }
+    }
+}
+
+/// Keeps what is known of clock and members fresh.
+async fn upkeep(shared: Weak<Shared>) {
+    while let Some(shared) = shared.upgrade() {
+        shared.calendar.follow();
+        shared.pacer.look().await;
+        drop(shared);
+        tokio::time::sleep(LOOK).await;
+    }
+}

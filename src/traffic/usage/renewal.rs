@@ -1,0 +1,343 @@
+//! The commits behind leases: what is read of the catalog, what is decided, what is written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use time::Date;
+
+use super::account::Account;
+use super::lease::Need;
+use super::purse::Day;
+use crate::catalog::{self, Catalog, Documents, Edit, Stored, keys};
+use crate::model::id::{ApiKeyId, UsagePlanId};
+use crate::model::rest::usage::{Record, Window, month};
+use crate::model::rest::{Usage, UsagePlan};
+
+/// A commit that is overtaken is tried so many times.
+const TRIES: u32 = 30;
+/// The share of a quota, in percent, whose use is told of.
+const MARKS: [u64; 2] = [80, 100];
+/// So many months before this one are kept: usage is told for ninety days.
+const KEPT: u32 = 4;
+/// Months are looked for that are up to so old.
+const OLDEST: u32 = 12;
+/// The first of January 1970, as a Julian day.
+const EPOCH: i32 = 2_440_588;
+
+/// Where a plan's leases are written down.
+pub(super) struct Ledger<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) plan: &'a UsagePlanId,
+    /// This node's number.
+    pub(super) node: u64,
+    /// How many nodes there are.
+    pub(super) nodes: u64,
+    /// Numbers that were not given to anything yet.
+    pub(super) numbers: &'a AtomicU64,
+}
+
+/// An account that wants tokens.
+pub(super) struct Request {
+    pub(super) account: Arc<Account>,
+    /// Tokens that are spent in a second, where that is known.
+    pub(super) demand: Option<f64>,
+}
+
+/// What came of asking for tokens.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Renewed {
+    /// The account has what it should have.
+    Filled,
+    /// The quota has nothing left, by what is written down.
+    Nothing,
+}
+
+/// A change of what is written down as used: leases that are given back, requests that were counted afterwards.
+pub(super) struct Posting {
+    pub(super) account: Arc<Account>,
+    pub(super) day: Day,
+    pub(super) change: i64,
+}
+
+/// Postings that are written down together, each once.
+pub(super) struct Batch {
+    /// By this number the node knows what of it is written.
+    number: u64,
+    pages: Vec<Page>,
+}
+
+/// What changes of one key's month.
+#[derive(Clone)]
+struct Page {
+    account: Arc<Account>,
+    month: Date,
+    /// By the days of the month.
+    days: BTreeMap<u8, i64>,
+}
+
+impl Batch {
+    /// A batch with this number, which no other of the node has.
+    pub(super) fn new(number: u64, postings: Vec<Posting>) -> Self {
+        let mut pages: BTreeMap<(ApiKeyId, Date), Page> = BTreeMap::new();
+        for Posting { account, day, change } in postings {
+            let Some(day) = date(day) else { continue };
+            let place = (account.key.clone(), month(day));
+            let page = pages.entry(place).or_insert_with(|| Page { account, month: month(day), days: BTreeMap::new() });
+            *page.days.entry(day.day()).or_default() += change;
+        }
+        Self { number, pages: pages.into_values().collect() }
+    }
+}
+
+/// What a lease would be, decided on what one commit says.
+struct Draft {
+    edit: Edit,
+    lease: u64,
+    low: u64,
+    /// A share of the quota that is used with it, and was not before.
+    crossed: Option<u64>,
+}
+
+impl Ledger<'_> {
+    /// Takes leases for all of these accounts in one commit, or, where others come between, in one each.
+    pub(super) async fn renew(&self, requests: &[Request], day: Day) -> Result<Vec<Renewed>, catalog::Error> {
+        match self.lease(requests, day).await {
+            Err(catalog::Error::Conflict { .. }) => {}
+            result => return result,
+        }
+        let mut renewed = Vec::with_capacity(requests.len());
+        for request in requests {
+            renewed.extend(self.lease_one(request, day).await?);
+        }
+        Ok(renewed)
+    }
+
+    async fn lease_one(&self, request: &Request, day: Day) -> Result<Vec<Renewed>, catalog::Error> {
+        for attempt in 1.. {
+            self.rest(attempt).await?;
+            match self.lease(std::slice::from_ref(request), day).await {
+                Err(catalog::Error::Conflict { .. }) if attempt < TRIES => {}
+                result => return result,
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn lease(&self, requests: &[Request], day: Day) -> Result<Vec<Renewed>, catalog::Error> {
+        let Some(today) = date(day) else { return Ok(Vec::new()) };
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let drafts = self.catalog.read(|documents| {
+            let Some(plan) = documents.get(&keys::usage_plan(self.plan))? else { return Ok(Vec::new()) };
+            requests.iter().map(|request| self.draft(documents, &plan, request, (today, day), number)).collect()
+        });
+        let drafts: Vec<Option<Draft>> = drafts.inspect_err(|error: &catalog::Error| report(error))?;
+        let mut edit = Edit::new();
+        let mut leases = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            leases.push(draft.map(|draft| {
+                edit = std::mem::take(&mut edit).and(draft.edit);
+                (draft.lease, draft.low, draft.crossed)
+            }));
+        }
+        let taken = leases.iter().position(|lease| lease.is_some_and(|(lease, ..)| lease > 0));
+        if let Some(first) = taken.and_then(|first| requests.get(first)) {
+            match self.catalog.commit(edit).await {
+                Err(catalog::Error::Unknown(_)) if self.was_taken(&first.account, today, number).await => {}
+                result => {
+                    result?;
+                }
+            }
+        }
+        let mut renewed = Vec::with_capacity(requests.len());
+        for (index, Request { account, .. }) in requests.iter().enumerate() {
+            let Some(Some((lease, low, crossed))) = leases.get(index) else {
+                renewed.push(Renewed::Filled);
+                continue;
+            };
+            if *lease > 0 {
+                // What was of another day was given back before.
+                let _ = account.purse.put(day, *lease, *low);
+                account.limits.load().metrics.leased();
+            }
+            if let Some(percent) = crossed {
+                tracing::warn!(plan = %self.plan, key = %account.key, percent, "a key has used so much of its quota");
+                account.limits.load().metrics.crossed(*percent);
+            }
+            let has_any = account.purse.held().1 > 0 || *lease > 0;
+            renewed.push(if has_any { Renewed::Filled } else { Renewed::Nothing });
+        }
+        Ok(renewed)
+    }
+
+    /// Decides on one lease; none for an account whose plan has no quota any more.
+    fn draft(
+        &self,
+        documents: &Documents<'_>,
+        plan: &Stored<UsagePlan>,
+        Request { account, demand }: &Request,
+        (today, day): (Date, Day),
+        number: u64,
+    ) -> Result<Option<Draft>, catalog::Error> {
+        let Some(quota) = plan.value.quota else { return Ok(None) };
+        let window = quota.period.window(today);
+        let place = keys::usage(self.plan, &account.key, today);
+        let mut edit = Edit::new().rely_on(&keys::usage_plan(self.plan), plan);
+        let mut months = Vec::new();
+        let mut found: Option<Stored<Usage>> = None;
+        for first in (Window { last: today, ..window }).months() {
+            let key = keys::usage(self.plan, &account.key, first);
+            let Some(stored) = documents.get(&key)? else { continue };
+            months.push((first, stored.value.clone()));
+            if first == month(today) {
+                found = Some(stored);
+            } else {
+                edit = edit.rely_on(&key, &stored);
+            }
+        }
+        let record = Record::new(months);
+        let remaining = quota.remaining(&record, today);
+        let (of, held) = account.purse.held();
+        let held = if of == day { held } else { 0 };
+        let need = Need { limit: quota.allowance(window), remaining, held, demand: *demand, nodes: self.nodes };
+        let lease = need.lease();
+        let mut usage = found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
+        usage.days.entry(today.day()).or_default().used += lease;
+        usage.leased.insert(self.node, number);
+        if lease > 0 {
+            edit = match &found {
+                Some(found) => edit.update(&place, found, &usage),
+                None => self.without_old(edit.create(&place, &usage), &account.key, today),
+            };
+        }
+        let percent = |left: u64| {
+            let used = need.limit.saturating_sub(left).saturating_mul(100);
+            used.checked_div(need.limit).unwrap_or_default()
+        };
+        let (before, after) = (percent(remaining), percent(remaining - lease));
+        let crossed = MARKS.into_iter().rev().find(|mark| before < *mark && *mark <= after);
+        Ok(Some(Draft { edit, lease, low: need.low(lease), crossed }))
+    }
+
+    /// Where a month begins, those go that nobody is told of any more.
+    fn without_old(&self, mut edit: Edit, key: &ApiKeyId, today: Date) -> Edit {
+        let mut first = month(today);
+        for age in 1..=OLDEST {
+            first = month(first.previous_day().unwrap_or(first));
+            if age > KEPT {
+                edit = edit.discard(&keys::usage(self.plan, key, first));
+            }
+        }
+        edit
+    }
+
+    /// Writes a batch down; whether all of it is. What is not stays in it, to be tried again: each part is written once,
+    /// even if it could not be learned at first whether it was.
+    pub(super) async fn post(&self, batch: &mut Batch) -> bool {
+        for attempt in 1..=TRIES {
+            if batch.pages.is_empty() {
+                return true;
+            }
+            if self.rest(attempt).await.is_err() {
+                return false;
+            }
+            // All at once, and one by one where others come between.
+            let size = if attempt == 1 { batch.pages.len() } else { 1 };
+            let mut left = Vec::new();
+            let mut is_open = true;
+            for part in batch.pages.chunks(size) {
+                let written = if is_open { self.write(part, batch.number).await.map(|()| true) } else { Ok(false) };
+                match written {
+                    Ok(true) => continue,
+                    Ok(false) | Err(catalog::Error::Conflict { .. } | catalog::Error::Unknown(_)) => {}
+                    Err(error) => {
+                        report(&error);
+                        is_open = false;
+                    }
+                }
+                left.extend(part.iter().cloned());
+            }
+            batch.pages = left;
+            if !is_open {
+                return false;
+            }
+        }
+        batch.pages.is_empty()
+    }
+
+    async fn write(&self, pages: &[Page], number: u64) -> Result<(), catalog::Error> {
+        let edit = self.catalog.read(|documents| {
+            // Usage that nobody can ask for any more is not written.
+            let Some(plan) = documents.get(&keys::usage_plan(self.plan))? else { return Ok(None) };
+            let mut edit = Edit::new().rely_on(&keys::usage_plan(self.plan), &plan);
+            let mut is_empty = true;
+            for Page { account, month, days } in pages {
+                let key = keys::usage(self.plan, &account.key, *month);
+                let found: Option<Stored<Usage>> = documents.get(&key)?;
+                let mut usage = found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
+                if usage.posted.insert(self.node, number) == Some(number) {
+                    continue;
+                }
+                is_empty = false;
+                for (day, change) in days {
+                    let used = &mut usage.days.entry(*day).or_default().used;
+                    *used = used.saturating_add_signed(*change);
+                }
+                edit = match &found {
+                    Some(found) => edit.update(&key, found, &usage),
+                    None => self.without_old(edit.create(&key, &usage), &account.key, *month),
+                };
+            }
+            Ok::<_, catalog::Error>((!is_empty).then_some(edit))
+        })?;
+        match edit {
+            Some(edit) => self.catalog.commit(edit).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a lease was taken of which that could not be learned at first.
+    async fn was_taken(&self, account: &Account, today: Date, number: u64) -> bool {
+        for attempt in 2..=TRIES {
+            if self.rest(attempt).await.is_ok() {
+                let place = keys::usage(self.plan, &account.key, today);
+                let found: Result<Option<Stored<Usage>>, _> = self.catalog.read(|documents| documents.get(&place));
+                return found
+                    .is_ok_and(|found| found.is_some_and(|found| found.value.leased.get(&self.node) == Some(&number)));
+            }
+        }
+        false
+    }
+
+    /// Before another try: what others have written must be here, and whoever met once should not meet again.
+    async fn rest(&self, attempt: u32) -> Result<(), catalog::Error> {
+        if attempt > 1 {
+            let pause = rand::random_range(0..=3 * u64::from(attempt));
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            self.catalog.fresh().await?;
+        }
+        Ok(())
+    }
+}
+
+fn date(day: Day) -> Option<Date> {
+    Date::from_julian_day(EPOCH.checked_add(i32::try_from(day).ok()?)?).ok()
+}
+
+fn report(error: &catalog::Error) {
+    tracing::warn!(%error, "quotas can't be read or written at the moment");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date as on;
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        assert_eq!(date(0), Some(on!(1970 - 01 - 01)));
+        assert_eq!(date(20_782), Some(on!(2026 - 11 - 25)));
+        assert_eq!(date(u32::MAX), None);
+    }
+}
