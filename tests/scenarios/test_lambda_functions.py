@@ -57,7 +57,7 @@ def cluster(tmp_path_factory):
     with nodes(tmp_path_factory.mktemp("here"), 2, place) as started:
         client = started[0].client("lambda")
         for name in ("pets", "guard", "custom"):
-            make(client, f"here-{name}", {"app.py": APP}, handler=f"app.{name}")
+            make(client, f"here-{name}", {"app.py": APP}, handler=f"app.{name}", Timeout=30)
         yield started
 
 

@@ -533,12 +533,12 @@ data "aws_api_gateway_api_key" "partner" {
 
 data "aws_api_gateway_api_keys" "all" {
   include_values = true
-  depends_on     = [aws_api_gateway_api_key.partner]
+  depends_on     = [aws_api_gateway_api_key.partner, aws_api_gateway_api_key.generated]
 }
 
 data "aws_api_gateway_authorizers" "all" {
   rest_api_id = aws_api_gateway_rest_api.pets.id
-  depends_on  = [aws_api_gateway_authorizer.pool]
+  depends_on  = [aws_api_gateway_authorizer.pool, aws_api_gateway_authorizer.token, aws_api_gateway_authorizer.request]
 }
 
 data "aws_api_gateway_authorizer" "token" {
