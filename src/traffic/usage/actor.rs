@@ -33,6 +33,10 @@ const FORGOTTEN: Duration = Duration::from_secs(600);
 const KEPT: f64 = 5.0;
 /// Others are asked so often to give back half of what they hold before a quota counts as used up.
 const RECALLS: u32 = 16;
+/// Tokens a second that a key is taken to spend when it has begun a moment ago.
+const FIRST_GUESS: u32 = 32;
+/// Who closes while something is being written down tries again after this time.
+const AGAIN: Duration = Duration::from_millis(20);
 /// How much of a demand is what was seen in the last look.
 const FRESH: f64 = 0.5;
 
@@ -197,14 +201,14 @@ impl PlanActor {
             let (day, held) = known.account.purse.held();
             let keep =
                 if spent == 0 || day != today { 0 } else { (known.demand.unwrap_or_default() * KEPT).ceil() as u64 };
+            if spent > 0 || known.account.tally.is_running() {
+                known.used = Instant::now();
+            }
             if can_post {
                 if held > keep {
                     postings.extend(give_back(&known.account, keep));
                 }
                 postings.extend(write_down(&known.account));
-            }
-            if spent > 0 || known.account.tally.is_running() {
-                known.used = Instant::now();
             }
         }
         if can_post {
@@ -214,13 +218,19 @@ impl PlanActor {
         self.post(postings, context);
     }
 
+    /// Forgets what was not used for long, and is in nobody's hands: neither a worker nor a request has a seat.
     fn forget(&mut self, shared: &Arc<Shared>) {
-        let is_old = |known: &Known| known.used.elapsed() > FORGOTTEN && known.account.purse.held().1 == 0;
-        let old: Vec<ApiKeyId> =
-            self.accounts.iter().filter(|(_, known)| is_old(known)).map(|(key, _)| key.clone()).collect();
+        let mut old = Vec::new();
+        for (key, known) in &self.accounts {
+            if known.used.elapsed() > FORGOTTEN && known.account.purse.held().1 == 0 {
+                known.account.clear();
+                old.push(key.clone());
+            }
+        }
         for key in old {
-            self.accounts.remove(&key);
-            shared.forget(&self.plan, &key);
+            if shared.forget(&self.plan, &key) {
+                self.accounts.remove(&key);
+            }
         }
     }
 
@@ -255,9 +265,6 @@ impl PlanActor {
         self.open.is_none()
     }
 }
-
-/// Tokens a second that a key is taken to spend when it has begun a moment ago.
-const FIRST_GUESS: u32 = 32;
 
 async fn renew(shared: &Arc<Shared>, plan: &UsagePlanId, requests: Vec<Request>) {
     let ledger = shared.ledger(plan);
@@ -348,6 +355,15 @@ impl Handler<Close> for PlanActor {
 
     fn handle(&mut self, _: Close, context: &mut Self::Context) -> Self::Result {
         self.open_door(context);
+        if self.is_posting {
+            // What is under way ends first.
+            let own = context.address();
+            let again = async move {
+                tokio::time::sleep(AGAIN).await;
+                let _ = own.send(Close).await;
+            };
+            return Box::pin(again.into_actor(self));
+        }
         let accounts = self.accounts.values().map(|known| &known.account);
         let postings = accounts.flat_map(|account| write_down(account).into_iter().chain(give_back(account, 0)));
         let mut postings: Vec<Posting> = postings.collect();

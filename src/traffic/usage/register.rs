@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::{Actor, Addr, ArbiterHandle};
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use turnpike_cluster::Cluster;
 
@@ -25,6 +26,9 @@ use crate::observe::clock::Clock;
 
 /// The clock and the members are looked at so often.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// What is held is given back within this time when the node ends.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// The keys and plans that are in use on this node. Cheap to clone.
 #[derive(Clone)]
@@ -190,10 +194,11 @@ impl Register {
         all
     }
 
-    /// Gives back all that is held. Requests that come later find nothing.
+    /// Gives back all that is held, as far as that can be done in a few seconds. Requests that come later find nothing.
     pub async fn close(&self) {
-        for actor in self.shared.actors() {
-            let _ = actor.send(Close).await;
+        let closing = self.shared.actors().into_iter().map(|actor| async move { actor.send(Close).await });
+        if tokio::time::timeout(CLOSING, join_all(closing.collect::<Vec<_>>())).await.is_err() {
+            tracing::warn!("not all tokens of quotas could be given back within {CLOSING:?}");
         }
     }
 }
@@ -248,11 +253,16 @@ impl Shared {
         self.plans.lock().values().map(|plan| plan.door.actor.clone()).collect()
     }
 
-    /// Forgets an account that nobody uses.
-    pub(super) fn forget(&self, plan: &UsagePlanId, key: &ApiKeyId) {
+    /// Forgets an account that nobody has but its actor and this register; whether it did.
+    pub(super) fn forget(&self, plan: &UsagePlanId, key: &ApiKeyId) -> bool {
         let mut plans = self.plans.lock();
-        if let Some(account) = plans.get_mut(plan).and_then(|plan| plan.accounts.remove(key)) {
-            account.clear();
+        let Some(plan) = plans.get_mut(plan) else { return true };
+        match plan.accounts.get(key) {
+            Some(account) if Arc::strong_count(account) > 2 => false,
+            _ => {
+                plan.accounts.remove(key);
+                true
+            }
         }
     }
 
