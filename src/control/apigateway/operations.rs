@@ -2,7 +2,7 @@
 //!
 //! Source: the service model `apigateway/2015-07-09`; a scenario compares this table with botocore's.
 
-use super::super::wire::{Call, Error};
+use crate::control::wire::{Call, Error, find_operation, operation_table};
 
 /// A call that has found its operation.
 pub(crate) struct Route {
@@ -12,18 +12,7 @@ pub(crate) struct Route {
     pub(super) names: Vec<String>,
 }
 
-/// Declares the operations: name, verb, path, with `{}` where the path names something.
-macro_rules! operations {
-    ($($name:ident: $verb:ident $path:literal;)+) => {
-        /// An operation, by AWS's name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Operation { $($name),+ }
-
-        const TABLE: &[(Operation, &str, &str)] = &[$((Operation::$name, stringify!($verb), $path)),+];
-    };
-}
-
-operations! {
+operation_table! {
     GetAccount: GET "/account";
     UpdateAccount: PATCH "/account";
     CreateApiKey: POST "/apikeys";
@@ -152,13 +141,9 @@ operations! {
 
 /// Finds the operation that a call is for; a call that is certainly for none is refused here.
 pub(in crate::control) fn route(call: &Call) -> Result<Route, Error> {
-    let segments = call.segments();
-    let found = TABLE.iter().find_map(|(operation, verb, path)| {
-        let names = if *verb == call.method { names(path, &segments)? } else { return None };
-        Some(Route { operation: *operation, names })
-    });
-    let mut route = found
+    let (operation, names) = find_operation(TABLE, call)
         .ok_or_else(|| Error::unknown_operation(format!("There is no operation {} {}", call.method, call.path)))?;
+    let mut route = Route { operation, names };
     if call.parameter("mode").as_deref() == Some("import") {
         route.operation = match route.operation {
             Operation::CreateRestApi => Operation::ImportRestApi,
@@ -174,21 +159,6 @@ impl Operation {
     pub(super) fn takes_document(self) -> bool {
         matches!(self, Self::ImportRestApi | Self::PutRestApi | Self::ImportApiKeys | Self::ImportDocumentationParts)
     }
-}
-
-/// What `segments` have where the path has `{}`, if they are of this path.
-fn names(path: &str, segments: &[String]) -> Option<Vec<String>> {
-    let mut names = Vec::new();
-    let mut rest = segments.iter();
-    for part in path.split('/').skip(1) {
-        let segment = rest.next()?;
-        match part {
-            "{}" => names.push(segment.clone()),
-            literal if literal == segment => {}
-            _ => return None,
-        }
-    }
-    rest.next().is_none().then_some(names)
 }
 
 #[cfg(test)]

@@ -2,20 +2,9 @@
 //!
 //! Source: the service model `lambda/2015-03-31`; a scenario compares this table with botocore's.
 
-use crate::control::wire::{Call, Error};
+use crate::control::wire::{Call, Error, find_operation, operation_table};
 
-/// Declares the operations: name, verb, path, with `{}` where the path names something.
-macro_rules! operations {
-    ($($name:ident: $verb:ident $path:literal;)+) => {
-        /// An operation, by AWS's name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Operation { $($name),+ }
-
-        const TABLE: &[(Operation, &str, &str)] = &[$((Operation::$name, stringify!($verb), $path)),+];
-    };
-}
-
-operations! {
+operation_table! {
     GetAccountSettings: GET "/2016-08-19/account-settings";
     CreateFunction: POST "/2015-03-31/functions";
     ListFunctions: GET "/2015-03-31/functions";
@@ -51,12 +40,7 @@ operations! {
 
 /// A call that has found its operation, and what the path names, in its order.
 pub(super) fn route(call: &Call) -> Result<(Operation, Vec<String>), Error> {
-    let segments = call.segments();
-    let found = TABLE.iter().find_map(|(operation, verb, path)| {
-        let names = if *verb == call.method { names(path, &segments)? } else { return None };
-        Some((*operation, names))
-    });
-    found.ok_or_else(|| {
+    find_operation(TABLE, call).ok_or_else(|| {
         Error::unknown_operation(format!(
             "Lambda's operation {} {} is not one that is served here",
             call.method, call.path
@@ -69,17 +53,6 @@ impl Operation {
     pub(super) fn is_invocation(self) -> bool {
         matches!(self, Self::Invoke | Self::InvokeWithResponseStream | Self::InvokeAsync)
     }
-}
-
-/// What `segments` have where the path has `{}`, if they are of this path.
-fn names(path: &str, segments: &[String]) -> Option<Vec<String>> {
-    let parts: Vec<&str> = path.split('/').skip(1).collect();
-    let fits = |(part, segment): (&&str, &String)| *part == "{}" || part == segment;
-    if parts.len() != segments.len() || !parts.iter().zip(segments).all(fits) {
-        return None;
-    }
-    let named = parts.iter().zip(segments).filter(|(part, _)| **part == "{}");
-    Some(named.map(|(_, segment)| segment.clone()).collect())
 }
 
 #[cfg(test)]

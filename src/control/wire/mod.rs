@@ -7,6 +7,7 @@ mod error;
 mod json;
 mod page;
 mod patch;
+mod table;
 
 pub use answer::{Answer, Members};
 pub use call::Call;
@@ -16,3 +17,4 @@ pub use json::Input;
 pub use page::Page;
 pub use patch::{Op, Operation, operations, operations_and};
 pub(crate) use patch::{any_of, as_boolean, as_number};
+pub(crate) use table::{find_operation, operation_table};

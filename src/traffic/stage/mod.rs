@@ -30,3 +30,4 @@ pub use keeper::Keeper;
 pub use kept::{Kept, Looked, Ticket, Weighed, key_of};
 pub use names::{Names, Place, Served, first_segment};
 pub use router::{Found, PathParameters, Router};
+pub use throttle::Bucket;
