@@ -66,6 +66,48 @@ pub enum Line<'a> {
         /// Lambda's id of the call.
         request: &'a str,
     },
+    /// It is looked up what a caller's API key opens; without a key that is empty.
+    VerifyingPlan {
+        /// The request's id.
+        request: Uuid,
+        /// The key's value.
+        key: &'a str,
+        /// The API's id.
+        api: &'a str,
+        /// The stage's name.
+        stage: &'a str,
+    },
+    /// The method wants no API key.
+    NoKeyWanted {
+        /// The key's value, where there is one all the same.
+        key: &'a str,
+        /// The method's verb.
+        verb: &'a str,
+        /// The resource's path.
+        resource: &'a str,
+    },
+    /// The API key does not open the method.
+    KeyRefused {
+        /// The key's value, or nothing.
+        key: &'a str,
+        /// The method's verb.
+        verb: &'a str,
+        /// The resource's path.
+        resource: &'a str,
+        /// The API's id.
+        api: &'a str,
+        /// The stage's name.
+        stage: &'a str,
+    },
+    /// The plan lets the request through.
+    PlanSuccessful {
+        /// The key's value, or nothing.
+        key: &'a str,
+        /// The API's id.
+        api: &'a str,
+        /// The stage's name.
+        stage: &'a str,
+    },
     /// The method begins its work.
     Starting {
         /// The request's id.
@@ -193,6 +235,30 @@ impl Display for Line<'_> {
             Self::InvocationFailed { status, request } => {
                 write!(f, "Lambda invocation failed with status: {status}. Lambda request id: {request}")
             }
+            Self::VerifyingPlan { request, key, api, stage } => {
+                let key = mask(key);
+                write!(f, "Verifying Usage Plan for request: {request}. API Key: {key} API Stage: {api}/{stage}")
+            }
+            Self::NoKeyWanted { key, verb, resource } => {
+                let key = mask(key);
+                write!(
+                    f,
+                    "API Key {key} authorized because method '{verb} {resource}' does not require API Key. Request will \
+                     not contribute to throttle or quota limits"
+                )
+            }
+            Self::KeyRefused { key, verb, resource, api, stage } => {
+                let key = mask(key);
+                write!(
+                    f,
+                    "API Key {key} not authorized because method '{verb} {resource}' requires API Key and API Key is not \
+                     associated with a Usage Plan for API Stage {api}/{stage}: No Usage Plan found for key and API Stage"
+                )
+            }
+            Self::PlanSuccessful { key, api, stage } => {
+                let key = mask(key);
+                write!(f, "Usage Plan check succeeded for API Key {key} and API Stage {api}/{stage}")
+            }
             Self::Starting { request } => write!(f, "Starting execution for request: {request}"),
             Self::Method { verb, path } => write!(f, "HTTP Method: {verb}, Resource Path: {path}"),
             Self::RequestPath(pairs) => write!(f, "Method request path: {pairs}"),
@@ -303,6 +369,24 @@ mod tests {
             (
                 Line::InvocationFailed { status: 429, request: "r" },
                 "Lambda invocation failed with status: 429. Lambda request id: r",
+            ),
+            (
+                Line::VerifyingPlan { request, key: "", api: "a", stage: "s" },
+                &format!("Verifying Usage Plan for request: {id}. API Key:  API Stage: a/s"),
+            ),
+            (
+                Line::NoKeyWanted { key: "", verb: "POST", resource: "/x" },
+                "API Key  authorized because method 'POST /x' does not require API Key. Request will not contribute to \
+                 throttle or quota limits",
+            ),
+            (
+                Line::KeyRefused { key: "0123456789abcdef", verb: "GET", resource: "/", api: "a", stage: "s" },
+                "API Key **********abcdef not authorized because method 'GET /' requires API Key and API Key is not \
+                 associated with a Usage Plan for API Stage a/s: No Usage Plan found for key and API Stage",
+            ),
+            (
+                Line::PlanSuccessful { key: "", api: "a", stage: "s" },
+                "Usage Plan check succeeded for API Key  and API Stage a/s",
             ),
             (Line::Starting { request }, &format!("Starting execution for request: {id}")),
             (Line::Method { verb: "GET", path: "/pets/1" }, "HTTP Method: GET, Resource Path: /pets/1"),

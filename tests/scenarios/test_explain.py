@@ -43,6 +43,7 @@ def test_a_requests_story_is_told_by_any_node(three, backend):
         assert phases["integration request"] == f"POST http://{backend}/say, 30 bytes"
         assert phases["integration"].startswith("status 200 after ")
         lines = whole["log"]
+        assert f"Usage Plan check succeeded for API Key  and API Stage {api}/prod" in lines
         assert 'Method request body before transformations: {"a": 1}' in lines
         assert 'Endpoint request body after transformations: {"id": "7", "whole": {"a": 1}}' in lines
         assert "secret-token" not in json.dumps(told)

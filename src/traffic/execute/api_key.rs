@@ -10,6 +10,7 @@ use http::StatusCode;
 use super::access::Admitted;
 use super::outcome::Outcome;
 use crate::model::rest::{ApiKeySource, GatewayResponseType};
+use crate::observe::execution_log::Line;
 use crate::traffic::message::Refusal;
 use crate::traffic::usage::{Desk, Seat};
 
@@ -24,24 +25,41 @@ pub(super) struct Keyed {
 
 pub(super) fn identify(admitted: Admitted, desk: &Desk, outcome: &mut Outcome) -> Result<Keyed, Refusal> {
     let routed = &admitted.0;
-    if !routed.method.api_key_required {
-        return Ok(Keyed { admitted, seat: None });
-    }
+    let (api, stage) = (&routed.stage.api, &routed.stage.name);
+    let (verb, resource) = (routed.request.method.as_str(), routed.method.resource_path.as_str());
     let facts = outcome.facts();
+    let permission = facts.authorized().map(|authorized| Arc::clone(&authorized.permission));
     let value = match facts.deployed().map(|deployed| deployed.key_source) {
         Some(ApiKeySource::Header) | None => routed.request.headers.last_text(HEADER),
-        Some(ApiKeySource::Authorizer) => {
-            facts.authorized().and_then(|authorized| authorized.permission.usage_key.as_deref())
-        }
+        Some(ApiKeySource::Authorizer) => permission.as_ref().and_then(|permission| permission.usage_key.as_deref()),
     };
-    let value = value.filter(|value| !value.is_empty()).ok_or_else(|| forbidden("the request has no API key"))?;
-    let seat = desk.seat(value, &routed.stage.api, &routed.stage.name).map_err(|error| {
+    let value = value.unwrap_or_default();
+    if let Some(log) = outcome.journal() {
+        let request = log.request();
+        log.write(&Line::VerifyingPlan { request, key: value, api: api.as_str(), stage: stage.as_str() });
+    }
+    if !routed.method.api_key_required {
+        if let Some(log) = outcome.journal() {
+            log.write(&Line::NoKeyWanted { key: value, verb, resource });
+        }
+        return Ok(Keyed { admitted, seat: None });
+    }
+    // No look-up for what can be no key.
+    let found = if value.is_empty() { Ok(None) } else { desk.seat(value, api, stage) };
+    let seat = found.map_err(|error| {
         tracing::error!(%error, "an API key can't be looked up");
         Refusal::configuration("Usage Plan check failed due to an internal error")
     })?;
-    let seat = seat.ok_or_else(|| {
-        forbidden("the API key is not known, not enabled, or in no usage plan that is associated with the stage")
-    })?;
+    let Some(seat) = seat else {
+        if let Some(log) = outcome.journal() {
+            let (api, stage) = (api.as_str(), stage.as_str());
+            log.write(&Line::KeyRefused { key: value, verb, resource, api, stage });
+        }
+        return Err(forbidden(match value {
+            "" => "the request has no API key",
+            _ => "the API key is not known, not enabled, or in no usage plan that is associated with the stage",
+        }));
+    };
     outcome.keyed(&seat);
     outcome.decided("API key", |_| format!("key {} of usage plan {}", seat.key(), seat.plan()));
     Ok(Keyed { admitted, seat: Some(seat) })

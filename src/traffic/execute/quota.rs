@@ -9,15 +9,20 @@ use super::api_key::Keyed;
 use super::outcome::Outcome;
 use super::throttle::too_many;
 use crate::model::rest::GatewayResponseType;
+use crate::observe::execution_log::Line;
 use crate::traffic::message::Refusal;
 use crate::traffic::usage::Denied;
 
 /// Counts the request. Source: data-plane reference, 7.
 pub(super) async fn spend(keyed: Keyed, outcome: &mut Outcome) -> Result<Admitted, Refusal> {
     let Keyed { admitted, seat } = keyed;
-    let Some(seat) = seat else { return Ok(admitted) };
+    let Some(seat) = seat else {
+        succeeded(&admitted, "", outcome);
+        return Ok(admitted);
+    };
     match seat.spend().await {
         Ok(()) => {
+            succeeded(&admitted, seat.value(), outcome);
             outcome.decided("quota", |_| "counted".to_owned());
             Ok(admitted)
         }
@@ -32,6 +37,11 @@ pub(super) async fn spend(keyed: Keyed, outcome: &mut Outcome) -> Result<Admitte
         Err(Denied::Unknown) => {
             Err(too_many(Cow::Borrowed("the cluster could not say in time whether the quota has anything left")))
         }
-        Err(Denied::Throttled { .. }) => Err(too_many(Cow::Borrowed("the plan lets no more requests through"))),
     }
+}
+
+fn succeeded(admitted: &Admitted, key: &str, outcome: &mut Outcome) {
+    let Some(log) = outcome.journal() else { return };
+    let stage = &admitted.0.stage;
+    log.write(&Line::PlanSuccessful { key, api: stage.api.as_str(), stage: stage.name.as_str() });
 }
