@@ -14,5 +14,4 @@ pub mod usage;
 pub mod authorizer;
 pub mod integration;
 
-pub mod bucket;
 pub mod message;

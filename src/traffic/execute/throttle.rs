@@ -9,14 +9,14 @@ use super::outcome::Outcome;
 use super::route::Routed;
 use crate::model::rest::GatewayResponseType;
 use crate::traffic::message::Refusal;
-use crate::traffic::usage::Denied;
+use crate::traffic::usage::Exceeded;
 
 /// Takes a token of the plan's bucket, then one of the stage's. Source: data-plane reference, 7.
 pub(super) async fn pass(keyed: Keyed, outcome: &mut Outcome) -> Result<Keyed, Refusal> {
     let routed = &keyed.admitted.0;
     if let Some(seat) = &keyed.seat {
         let passed = seat.pass(&routed.method.resource_path, routed.method.verb).await;
-        if let Err(Denied::Throttled { rate, burst }) = passed {
+        if let Err(Exceeded { rate, burst }) = passed {
             return Err(too_many(Cow::Owned(exceeded(routed, rate, burst))));
         }
     }

@@ -73,16 +73,18 @@ pub struct Seat {
     is_good: AtomicBool,
 }
 
-/// Why a request with a key is not let through. All are answered with 429.
+/// A rate that a key's holder exceeds. Answered with 429.
+#[derive(Debug, PartialEq)]
+pub struct Exceeded {
+    /// Requests per second that are let through.
+    pub rate: f64,
+    /// Requests that are let through at once.
+    pub burst: i64,
+}
+
+/// Why a request is not counted against a quota. Both are answered with 429.
 #[derive(Debug, PartialEq)]
 pub enum Denied {
-    /// Too fast.
-    Throttled {
-        /// Requests per second that are let through.
-        rate: f64,
-        /// Requests that are let through at once.
-        burst: i64,
-    },
     /// The quota is used up.
     Quota,
     /// It could not be learned in time whether the quota has anything left.
@@ -261,7 +263,7 @@ impl Seat {
 
     /// Takes a token of the method's rate if the plan has one for it, else of the key's own. Source: data-plane
     /// reference, 7.
-    pub async fn pass(&self, resource: &str, verb: Verb) -> Result<(), Denied> {
+    pub async fn pass(&self, resource: &str, verb: Verb) -> Result<(), Exceeded> {
         let of_method = self.methods.iter().find(|(path, of, _)| *of == verb && path == resource);
         let allotment = of_method.map(|(_, _, allotment)| allotment).or(self.whole.as_ref());
         let Some(allotment) = allotment else { return Ok(()) };
@@ -270,7 +272,7 @@ impl Seat {
         }
         self.account.limits.load().metrics.throttled();
         let (rate, burst) = allotment.pace();
-        Err(Denied::Throttled { rate, burst })
+        Err(Exceeded { rate, burst })
     }
 
     /// Counts a request against the quota, if the plan has one; waits for a moment where it is not known at once whether

@@ -21,6 +21,6 @@ mod register;
 mod renewal;
 mod till;
 
-pub use account::{Denied, Seat};
+pub use account::{Denied, Exceeded, Seat};
 pub use desk::Desk;
 pub use register::{Register, Settings};

@@ -13,9 +13,9 @@ use crate::mapping::schema::{self, Schema};
 use crate::model::id::{AuthorizerId, ResourceId};
 use crate::model::rest::{AuthorizationType, Method, Snapshot, SnapshotResource, Strings, Verb};
 use crate::observe::metrics::MethodMetrics;
-use crate::traffic::bucket::Bucket;
 use crate::traffic::integration::Kinds;
 use crate::traffic::stage::cache::CachePolicy;
+use crate::traffic::stage::throttle::Bucket;
 
 /// A method, ready to run.
 pub struct CompiledMethod {
