@@ -13,7 +13,8 @@ use turnpike_cluster as cluster;
 
 use super::{Error, Sealed};
 use crate::model::function::{Alias, Function, FunctionName, Policy, Version};
-use crate::model::id::{ApiKeyId, DocumentationPartId, ResourceId, UsagePlanId};
+use crate::model::http;
+use crate::model::id::{ApiKeyId, DocumentationPartId, ResourceId, RouteId, UsagePlanId};
 use crate::model::rest::{
     AccessAssociation, Account, ApiKey, Authorizer, BasePathMapping, ClientCertificate, Deployment, DocumentationPart,
     DocumentationVersion, DomainName, Flushes, GatewayResponse, Method, Model, RequestValidator, Resource, RestApi,
@@ -68,9 +69,30 @@ impl Document for FunctionName {}
 impl Document for Version {}
 impl Document for Alias {}
 impl Document for Policy {}
+impl Document for RouteId {}
+impl Document for http::Api {}
+impl Document for http::Route {}
+impl Document for http::RouteResponse {}
+impl Document for http::Integration {}
+impl Document for http::IntegrationResponse {}
+impl Document for http::Authorizer {}
+impl Document for http::Model {}
+impl Document for http::Deployment {}
+impl Document for http::Stage {}
 
 /// Compressed: a snapshot repeats itself, is written once, and is read when a stage is compiled.
 impl Document for Snapshot {
+    fn encode(&self) -> std::io::Result<Vec<u8>> {
+        pack(self)
+    }
+
+    fn decode(bytes: &[u8]) -> std::io::Result<Self> {
+        unpack(bytes)
+    }
+}
+
+/// Compressed, for the same reasons.
+impl Document for http::Snapshot {
     fn encode(&self) -> std::io::Result<Vec<u8>> {
         pack(self)
     }

@@ -24,7 +24,7 @@ pub use held::Held;
 pub use keys::{Key, Prefix};
 pub use sealed::Sealed;
 
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 
 /// The catalog, a cheap handle.
 #[derive(Clone)]
@@ -168,11 +168,10 @@ impl Documents<'_> {
     }
 
     /// All stages of all REST APIs.
-    pub fn stage_keys(&self) -> HashSet<(RestApiId, StageName)> {
+    pub fn stage_keys(&self) -> HashSet<(ApiId, StageName)> {
         let all = keys::rest_apis();
         let apis = self.view.children(all.as_str());
-        let apis: Vec<RestApiId> =
-            apis.filter_map(|(key, _)| key.strip_prefix(all.as_str()).map(RestApiId::new)).collect();
+        let apis: Vec<ApiId> = apis.filter_map(|(key, _)| key.strip_prefix(all.as_str()).map(ApiId::new)).collect();
         let stages = apis.iter().flat_map(|api| {
             let prefix = keys::stages(api);
             let stages = self.view.children(prefix.as_str());

@@ -2,10 +2,10 @@
 //!
 //! Source: the API Gateway developer guide, "Amazon Resource Name (ARN) reference".
 
-use super::id::{ApiKeyId, ClientCertificateId, RestApiId, StageName, UsagePlanId, VpcLinkId};
+use super::id::{ApiId, ApiKeyId, ClientCertificateId, StageName, UsagePlanId, VpcLinkId};
 
 /// The ARN by which tags and policies name a REST API: `arn:aws:apigateway:{region}::/restapis/{id}`.
-pub fn rest_api(region: &str, api: &RestApiId) -> String {
+pub fn rest_api(region: &str, api: &ApiId) -> String {
     format!("arn:aws:apigateway:{region}::/restapis/{api}")
 }
 
@@ -56,9 +56,9 @@ pub fn service(text: &str) -> Option<&str> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Taggable {
     /// `/restapis/{id}`.
-    RestApi(RestApiId),
+    RestApi(ApiId),
     /// `/restapis/{id}/stages/{name}`.
-    Stage(RestApiId, StageName),
+    Stage(ApiId, StageName),
     /// `/apikeys/{id}`.
     ApiKey(ApiKeyId),
     /// `/usageplans/{id}`.
@@ -87,8 +87,8 @@ impl Taggable {
         }
         Some(match path.split('/').collect::<Vec<_>>().as_slice() {
             [.., ""] => return None,
-            ["restapis", api] => Self::RestApi(RestApiId::new(*api)),
-            ["restapis", api, "stages", stage] => Self::Stage(RestApiId::new(*api), StageName::new(*stage)),
+            ["restapis", api] => Self::RestApi(ApiId::new(*api)),
+            ["restapis", api, "stages", stage] => Self::Stage(ApiId::new(*api), StageName::new(*stage)),
             ["apikeys", key] => Self::ApiKey(ApiKeyId::new(*key)),
             ["usageplans", plan] => Self::UsagePlan(UsagePlanId::new(*plan)),
             ["clientcertificates", id] => Self::ClientCertificate(ClientCertificateId::new(*id)),
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn arns_name_what_can_be_tagged() {
-        let (api, stage) = (RestApiId::new("a1"), StageName::new("prod"));
+        let (api, stage) = (ApiId::new("a1"), StageName::new("prod"));
         for (text, expected) in [
             ("arn:aws:apigateway:us-east-1::/restapis/a1", Some(Taggable::RestApi(api.clone()))),
             ("arn:aws-cn:apigateway:cn-north-1::/restapis/a1/stages/prod", Some(Taggable::Stage(api, stage))),

@@ -47,19 +47,19 @@ macro_rules! identifier {
 }
 
 identifier!(
-    /// A REST API: ten characters of `[a-z0-9]`.
-    RestApiId
+    /// An API, of whichever kind: ten characters of `[a-z0-9]`.
+    ApiId
 );
 identifier!(
     /// A resource of a REST API: six characters, the root's ten.
     ResourceId
 );
 identifier!(
-    /// A deployment of a REST API: six characters.
+    /// A deployment of an API: six characters.
     DeploymentId
 );
 identifier!(
-    /// An authorizer of a REST API: six characters.
+    /// An authorizer of an API: six characters.
     AuthorizerId
 );
 identifier!(
@@ -85,6 +85,26 @@ identifier!(
 identifier!(
     /// A VPC link of a REST API: six characters.
     VpcLinkId
+);
+identifier!(
+    /// A route of an API of V2: seven characters.
+    RouteId
+);
+identifier!(
+    /// A route response: seven characters.
+    RouteResponseId
+);
+identifier!(
+    /// An integration of an API of V2: seven characters.
+    IntegrationId
+);
+identifier!(
+    /// An integration response: seven characters.
+    IntegrationResponseId
+);
+identifier!(
+    /// A model of an API of V2: six characters.
+    ModelId
 );
 identifier!(
     /// A function's name: letters, digits, `_` and `-`, at most 64 of them.
@@ -128,7 +148,12 @@ random! {
     UsagePlanId: 6;
     ClientCertificateId: 6;
     VpcLinkId: 6;
-    RestApiId: 10;
+    ApiId: 10;
+    RouteId: 7;
+    RouteResponseId: 7;
+    IntegrationId: 7;
+    IntegrationResponseId: 7;
+    ModelId: 6;
 }
 
 /// Random characters of `[a-z0-9]`, the alphabet of AWS's generated ids.

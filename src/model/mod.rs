@@ -4,6 +4,8 @@
 //! translate, so that AWS's spelling can follow AWS and the stored documents can follow us.
 
 pub mod arn;
+pub mod connection;
 pub mod function;
+pub mod http;
 pub mod id;
 pub mod rest;

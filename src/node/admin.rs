@@ -15,7 +15,7 @@ use super::{backups, functions, stories};
 use crate::control::listener;
 use crate::control::wire::{Answer, Call, Error};
 use crate::mapping::trial::{self, Trial};
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 
 /// Of a template that is tried out so many steps are told.
 const MAX_STEPS: usize = 1000;
@@ -71,7 +71,7 @@ async fn page(call: &Call, shared: &Shared) -> Result<Answer, Error> {
     let segments = call.segments();
     match (call.method.as_str(), segments.as_slice()) {
         ("GET", [_, api, stage]) => {
-            let (api, stage) = (RestApiId::new(api.as_str()), StageName::new(stage.as_str()));
+            let (api, stage) = (ApiId::new(api.as_str()), StageName::new(stage.as_str()));
             shared.control.documentation_page(call, &api, &stage).await
         }
         _ => Err(Error::unknown_operation(format!("There is no {} {}", call.method, call.path))),

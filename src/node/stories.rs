@@ -9,7 +9,7 @@ use serde_json::json;
 use turnpike_cluster::{Cluster, Message};
 
 use crate::control::wire::{Answer, Error};
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::observe::clock::Clock;
 use crate::observe::stories::{Stories, Story};
 use crate::traffic::execute::explain::{Explain, HEADER};
@@ -87,7 +87,7 @@ pub(super) fn allow(explain: &Explain, body: &[u8]) -> Result<Answer, Error> {
     if !(1..=MAX_VALID).contains(&asked.valid_seconds) {
         return Err(Error::bad_request(format!("validSeconds must be from 1 to {MAX_VALID}")));
     }
-    let (api, stage) = (RestApiId::new(asked.rest_api_id), StageName::new(asked.stage_name));
+    let (api, stage) = (ApiId::new(asked.rest_api_id), StageName::new(asked.stage_name));
     let pass = explain.pass(&api, &stage, asked.valid_seconds);
     Ok(Answer::json(200, json!({"header": HEADER, "value": pass})))
 }

@@ -35,6 +35,18 @@
 //! | `usage/{plan}/{key}/{year}-{month}` | what the key has used of the plan, by days |
 //! | `restapis/{api}/flushes/{stage}` | how often the stage's caches were flushed |
 //! | `restapis/{api}/mappings/{name}:{base path}` | the same as the domain name's mapping, where the API sees it |
+//! | `apis/{api}` | an API of V2 |
+//! | `apis/{api}/routes/{route}` | a route |
+//! | `apis/{api}/routes/{route}/responses/{response}` | a route response |
+//! | `apis/{api}/routekeys/{key}` | the id of the route that has this key, a claim |
+//! | `apis/{api}/integrations/{integration}` | an integration |
+//! | `apis/{api}/integrations/{integration}/responses/{response}` | an integration response |
+//! | `apis/{api}/authorizers/{authorizer}` | an authorizer |
+//! | `apis/{api}/models/{model}` | a model |
+//! | `apis/{api}/deployments/{deployment}` | a deployment's card |
+//! | `apis/{api}/snapshots/{deployment}` | what the deployment holds |
+//! | `apis/{api}/stages/{stage}` | a stage |
+//! | `apis/{api}/mappings/{name}:{base path}` | the same as the domain name's mapping, where the API sees it |
 //! | `vpclinks/{id}` | a VPC link |
 //! | `functions/{name}` | a function, with its version `$LATEST` |
 //! | `functions/{name}/versions/{number}` | a published version |
@@ -56,6 +68,7 @@
 //! is a condition of the transaction which creates the claim, whichever nodes the callers speak to.
 
 mod functions;
+mod http;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -64,11 +77,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use time::Date;
 
 pub use functions::*;
+pub use http::*;
 
 use super::Sealed;
 use crate::model::id::{
-    ApiKeyId, AuthorizerId, ClientCertificateId, DeploymentId, DocumentationPartId, RequestValidatorId, ResourceId,
-    RestApiId, StageName, UsagePlanId, VpcLinkId,
+    ApiId, ApiKeyId, AuthorizerId, ClientCertificateId, DeploymentId, DocumentationPartId, RequestValidatorId,
+    ResourceId, StageName, UsagePlanId, VpcLinkId,
 };
 use crate::model::rest::{
     AccessAssociation, Account, ApiKey, Authorizer, BasePathMapping, ClientCertificate, Deployment, DocumentationPart,
@@ -149,145 +163,145 @@ pub fn rest_apis() -> Prefix<RestApi> {
 }
 
 /// A REST API.
-pub fn rest_api(api: &RestApiId) -> Key<RestApi> {
+pub fn rest_api(api: &ApiId) -> Key<RestApi> {
     Key::new(format!("restapis/{}", part(api)))
 }
 
 /// The resources of an API.
-pub fn resources(api: &RestApiId) -> Prefix<Resource> {
+pub fn resources(api: &ApiId) -> Prefix<Resource> {
     Prefix::new(format!("restapis/{}/resources/", part(api)))
 }
 
 /// A resource.
-pub fn resource(api: &RestApiId, resource: &ResourceId) -> Key<Resource> {
+pub fn resource(api: &ApiId, resource: &ResourceId) -> Key<Resource> {
     Key::new(format!("restapis/{}/resources/{}", part(api), part(resource)))
 }
 
 /// The claims of a resource's children.
-pub fn children(api: &RestApiId, parent: &ResourceId) -> Prefix<ResourceId> {
+pub fn children(api: &ApiId, parent: &ResourceId) -> Prefix<ResourceId> {
     Prefix::new(format!("restapis/{}/resources/{}/children/", part(api), part(parent)))
 }
 
 /// The claim of a path part under a parent. All variable parts claim the same: there may be only one.
-pub fn child(api: &RestApiId, parent: &ResourceId, path_part: &str) -> Key<ResourceId> {
+pub fn child(api: &ApiId, parent: &ResourceId, path_part: &str) -> Key<ResourceId> {
     let claimed = if PathPart::parse(path_part).is_variable() { "{}" } else { path_part };
     Key::new(format!("restapis/{}/resources/{}/children/{}", part(api), part(parent), part(claimed)))
 }
 
 /// The methods of a resource.
-pub fn methods(api: &RestApiId, resource: &ResourceId) -> Prefix<Method> {
+pub fn methods(api: &ApiId, resource: &ResourceId) -> Prefix<Method> {
     Prefix::new(format!("restapis/{}/resources/{}/methods/", part(api), part(resource)))
 }
 
 /// A method.
-pub fn method(api: &RestApiId, resource: &ResourceId, verb: Verb) -> Key<Method> {
+pub fn method(api: &ApiId, resource: &ResourceId, verb: Verb) -> Key<Method> {
     Key::new(format!("restapis/{}/resources/{}/methods/{verb}", part(api), part(resource)))
 }
 
 /// The models of an API.
-pub fn models(api: &RestApiId) -> Prefix<Model> {
+pub fn models(api: &ApiId) -> Prefix<Model> {
     Prefix::new(format!("restapis/{}/models/", part(api)))
 }
 
 /// A model.
-pub fn model(api: &RestApiId, name: &str) -> Key<Model> {
+pub fn model(api: &ApiId, name: &str) -> Key<Model> {
     Key::new(format!("restapis/{}/models/{}", part(api), part(name)))
 }
 
 /// The authorizers of an API.
-pub fn authorizers(api: &RestApiId) -> Prefix<Authorizer> {
+pub fn authorizers(api: &ApiId) -> Prefix<Authorizer> {
     Prefix::new(format!("restapis/{}/authorizers/", part(api)))
 }
 
 /// An authorizer.
-pub fn authorizer(api: &RestApiId, authorizer: &AuthorizerId) -> Key<Authorizer> {
+pub fn authorizer(api: &ApiId, authorizer: &AuthorizerId) -> Key<Authorizer> {
     Key::new(format!("restapis/{}/authorizers/{}", part(api), part(authorizer)))
 }
 
 /// The request validators of an API.
-pub fn request_validators(api: &RestApiId) -> Prefix<RequestValidator> {
+pub fn request_validators(api: &ApiId) -> Prefix<RequestValidator> {
     Prefix::new(format!("restapis/{}/requestvalidators/", part(api)))
 }
 
 /// A request validator.
-pub fn request_validator(api: &RestApiId, validator: &RequestValidatorId) -> Key<RequestValidator> {
+pub fn request_validator(api: &ApiId, validator: &RequestValidatorId) -> Key<RequestValidator> {
     Key::new(format!("restapis/{}/requestvalidators/{}", part(api), part(validator)))
 }
 
 /// The gateway responses that an API customizes.
-pub fn gateway_responses(api: &RestApiId) -> Prefix<GatewayResponse> {
+pub fn gateway_responses(api: &ApiId) -> Prefix<GatewayResponse> {
     Prefix::new(format!("restapis/{}/gatewayresponses/", part(api)))
 }
 
 /// A gateway response that an API customizes.
-pub fn gateway_response(api: &RestApiId, kind: GatewayResponseType) -> Key<GatewayResponse> {
+pub fn gateway_response(api: &ApiId, kind: GatewayResponseType) -> Key<GatewayResponse> {
     Key::new(format!("restapis/{}/gatewayresponses/{kind}", part(api)))
 }
 
 /// The documentation parts of an API.
-pub fn documentation_parts(api: &RestApiId) -> Prefix<DocumentationPart> {
+pub fn documentation_parts(api: &ApiId) -> Prefix<DocumentationPart> {
     Prefix::new(format!("restapis/{}/documentation/parts/", part(api)))
 }
 
 /// A documentation part.
-pub fn documentation_part(api: &RestApiId, id: &DocumentationPartId) -> Key<DocumentationPart> {
+pub fn documentation_part(api: &ApiId, id: &DocumentationPartId) -> Key<DocumentationPart> {
     Key::new(format!("restapis/{}/documentation/parts/{}", part(api), part(id)))
 }
 
 /// The claim of what a documentation part is about: named by its hash, as paths may be longer than keys.
-pub fn documentation_location(api: &RestApiId, location: &Location) -> Key<DocumentationPartId> {
+pub fn documentation_location(api: &ApiId, location: &Location) -> Key<DocumentationPartId> {
     let spelled = serde_json::to_vec(&location.completed()).expect("texts become JSON");
     let hash = hex::encode(digest(&SHA256, &spelled));
     Key::new(format!("restapis/{}/documentation/locations/{hash}", part(api)))
 }
 
 /// The documentation versions of an API.
-pub fn documentation_versions(api: &RestApiId) -> Prefix<DocumentationVersion> {
+pub fn documentation_versions(api: &ApiId) -> Prefix<DocumentationVersion> {
     Prefix::new(format!("restapis/{}/documentation/versions/", part(api)))
 }
 
 /// A documentation version.
-pub fn documentation_version(api: &RestApiId, version: &str) -> Key<DocumentationVersion> {
+pub fn documentation_version(api: &ApiId, version: &str) -> Key<DocumentationVersion> {
     Key::new(format!("restapis/{}/documentation/versions/{}", part(api), part(version)))
 }
 
 /// The deployments of an API.
-pub fn deployments(api: &RestApiId) -> Prefix<Deployment> {
+pub fn deployments(api: &ApiId) -> Prefix<Deployment> {
     Prefix::new(format!("restapis/{}/deployments/", part(api)))
 }
 
 /// A deployment's card.
-pub fn deployment(api: &RestApiId, deployment: &DeploymentId) -> Key<Deployment> {
+pub fn deployment(api: &ApiId, deployment: &DeploymentId) -> Key<Deployment> {
     Key::new(format!("restapis/{}/deployments/{}", part(api), part(deployment)))
 }
 
 /// What a deployment holds.
-pub fn snapshot(api: &RestApiId, deployment: &DeploymentId) -> Key<Snapshot> {
+pub fn snapshot(api: &ApiId, deployment: &DeploymentId) -> Key<Snapshot> {
     Key::new(format!("restapis/{}/snapshots/{}", part(api), part(deployment)))
 }
 
 /// The stages of an API.
-pub fn stages(api: &RestApiId) -> Prefix<Stage> {
+pub fn stages(api: &ApiId) -> Prefix<Stage> {
     Prefix::new(format!("restapis/{}/stages/", part(api)))
 }
 
 /// A stage.
-pub fn stage(api: &RestApiId, stage: &StageName) -> Key<Stage> {
+pub fn stage(api: &ApiId, stage: &StageName) -> Key<Stage> {
     Key::new(format!("restapis/{}/stages/{}", part(api), part(stage)))
 }
 
 /// The usage plans that open stages of an API, one for each stage that each of them opens.
-pub fn plans_of_api(api: &RestApiId) -> Prefix<UsagePlanId> {
+pub fn plans_of_api(api: &ApiId) -> Prefix<UsagePlanId> {
     Prefix::new(format!("restapis/{}/usageplans/", part(api)))
 }
 
 /// The usage plans that open a stage. Beside the stage, not below it: what is below an API's stages would count as some.
-pub fn plans_of_stage(api: &RestApiId, stage: &StageName) -> Prefix<UsagePlanId> {
+pub fn plans_of_stage(api: &ApiId, stage: &StageName) -> Prefix<UsagePlanId> {
     Prefix::new(format!("restapis/{}/usageplans/{}:", part(api), part(stage)))
 }
 
 /// A usage plan's opening a stage.
-pub fn plan_of_stage(api: &RestApiId, stage: &StageName, plan: &UsagePlanId) -> Key<UsagePlanId> {
+pub fn plan_of_stage(api: &ApiId, stage: &StageName, plan: &UsagePlanId) -> Key<UsagePlanId> {
     Key::new(format!("restapis/{}/usageplans/{}:{}", part(api), part(stage), part(plan)))
 }
 
@@ -383,22 +397,22 @@ pub fn usage(plan: &UsagePlanId, key: &ApiKeyId, day: Date) -> Key<Usage> {
 }
 
 /// Reads the key of a stage; `None` for every other key.
-pub fn parse_stage(key: &str) -> Option<(RestApiId, StageName)> {
+pub fn parse_stage(key: &str) -> Option<(ApiId, StageName)> {
     let mut parts = key.strip_prefix("restapis/")?.split('/');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(api), Some("stages"), Some(stage), None) => Some((RestApiId::new(api), StageName::new(stage))),
+        (Some(api), Some("stages"), Some(stage), None) => Some((ApiId::new(api), StageName::new(stage))),
         _ => None,
     }
 }
 
 /// The API and the stage whose caches' flushes have this key, if it is such a key.
-pub fn parse_flushes(key: &str) -> Option<(RestApiId, StageName)> {
+pub fn parse_flushes(key: &str) -> Option<(ApiId, StageName)> {
     let (api, stage) = key.strip_prefix("restapis/")?.split_once("/flushes/")?;
-    (!api.contains('/') && !stage.contains('/')).then(|| (RestApiId::new(api), StageName::new(stage)))
+    (!api.contains('/') && !stage.contains('/')).then(|| (ApiId::new(api), StageName::new(stage)))
 }
 
 /// How often a stage's caches were flushed.
-pub fn flushes(api: &RestApiId, stage: &StageName) -> Key<Flushes> {
+pub fn flushes(api: &ApiId, stage: &StageName) -> Key<Flushes> {
     Key::new(format!("restapis/{}/flushes/{}", part(api), part(stage)))
 }
 
@@ -465,7 +479,7 @@ pub fn base_path_mapping(label: &str, base_path: &str) -> Key<BasePathMapping> {
 }
 
 /// The base path mappings that point at an API.
-pub fn mappings_of(api: &RestApiId) -> Prefix<BasePathMapping> {
+pub fn mappings_of(api: &ApiId) -> Prefix<BasePathMapping> {
     Prefix::new(format!("restapis/{}/mappings/", part(api)))
 }
 
@@ -495,7 +509,7 @@ mod tests {
 
     #[test]
     fn a_stage_key_is_read_back_and_no_other_is() {
-        let (api, name) = (RestApiId::new("abc"), StageName::new("prod"));
+        let (api, name) = (ApiId::new("abc"), StageName::new("prod"));
         assert_eq!(parse_stage(stage(&api, &name).as_str()), Some((api.clone(), name)));
         assert_eq!(
             parse_flushes(flushes(&api, &StageName::new("s")).as_str()),
@@ -513,12 +527,12 @@ mod tests {
         assert_eq!(parse_domain_name(domain_name(label).as_str()), Some(label));
         assert_eq!(parse_domain_name(base_path_mapping(label, "").as_str()), Some(label));
         assert_eq!(parse_domain_name(domain_name_key(label).as_str()), None);
-        assert_eq!(parse_domain_name(rest_api(&RestApiId::new("abc")).as_str()), None);
+        assert_eq!(parse_domain_name(rest_api(&ApiId::new("abc")).as_str()), None);
     }
 
     #[test]
     fn what_a_stage_needs_is_restored_before_it() {
-        let (api, deployment) = (RestApiId::new("abc"), DeploymentId::new("zzz"));
+        let (api, deployment) = (ApiId::new("abc"), DeploymentId::new("zzz"));
         let stage = stage(&api, &StageName::new("a"));
         assert!(snapshot(&api, &deployment).as_str() < stage.as_str());
         assert!(rest_api(&api).as_str() < stage.as_str());
@@ -526,7 +540,7 @@ mod tests {
 
     #[test]
     fn variable_siblings_claim_the_same_key() {
-        let (api, parent) = (RestApiId::new("abc"), ResourceId::new("r"));
+        let (api, parent) = (ApiId::new("abc"), ResourceId::new("r"));
         let claim = |part| child(&api, &parent, part).as_str().to_owned();
         assert_eq!(claim("{a}"), claim("{proxy+}"));
         assert_ne!(claim("a"), claim("{a}"));
@@ -534,7 +548,7 @@ mod tests {
 
     #[test]
     fn a_name_with_a_slash_names_nothing_else() {
-        let odd = RestApiId::new("abc/resources/r");
+        let odd = ApiId::new("abc/resources/r");
         assert_eq!(rest_api(&odd).as_str(), "restapis/abc%2Fresources%2Fr");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::catalog::{self, Documents, keys};
-use crate::model::id::{ResourceId, RestApiId};
+use crate::model::id::{ApiId, ResourceId};
 use crate::model::rest::Resource;
 
 /// All resources of an API, by id.
@@ -12,7 +12,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn read(documents: &Documents<'_>, api: &RestApiId) -> Result<Self, catalog::Error> {
+    pub(super) fn read(documents: &Documents<'_>, api: &ApiId) -> Result<Self, catalog::Error> {
         let resources = documents.list(&keys::resources(api))?;
         let resources = resources.into_iter().map(|found| (found.value.id.clone(), found.value));
         Ok(Self { resources: resources.collect() })

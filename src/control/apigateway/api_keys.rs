@@ -6,7 +6,7 @@ use super::tags::{Shown, show};
 use super::{Target, plan_stages};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, any_of, as_boolean, operations};
-use crate::model::id::{ApiKeyId, RestApiId, StageName};
+use crate::model::id::{ApiId, ApiKeyId, StageName};
 use crate::model::rest::{ApiKey, Strings};
 
 pub(super) const MISSING: &str = "Invalid API Key identifier specified";
@@ -74,7 +74,7 @@ impl Target<'_> {
     /// A stage that a key names must exist.
     fn require_stage(&self, documents: &Documents<'_>, stage: &str, edit: Edit) -> Result<Edit, Error> {
         let (api, name) = stage.split_once('/').unwrap_or((stage, ""));
-        let api = RestApiId::new(api);
+        let api = ApiId::new(api);
         self.find_api(documents, &api)?;
         let key = keys::stage(&api, &StageName::new(name));
         if !documents.exists(&key) {

@@ -5,7 +5,7 @@ use super::{Target, bounded, expressions};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, Violations, any_of, as_number, operations};
 use crate::model::arn;
-use crate::model::id::{AuthorizerId, RestApiId};
+use crate::model::id::{ApiId, AuthorizerId};
 use crate::model::rest::{Authorizer, AuthorizerType};
 
 const MISSING: &str = "Invalid Authorizer identifier specified";
@@ -32,7 +32,7 @@ const MAX_PROVIDERS: usize = 1000;
 const MAX_TTL: i64 = 3600;
 
 impl Target<'_> {
-    pub(super) async fn create_authorizer(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn create_authorizer(&self, api: &ApiId) -> Result<Answer, Error> {
         let body = self.body;
         let (name, kind) = (body.text("name")?, body.text("type")?);
         let mut violations = Violations::new();
@@ -77,7 +77,7 @@ impl Target<'_> {
         Ok(Answer::json(201, members(&authorizer)))
     }
 
-    pub(super) fn get_authorizers(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_authorizers(&self, api: &ApiId) -> Result<Answer, Error> {
         let authorizers = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
             Ok::<_, Error>(documents.list(&keys::authorizers(api))?)
@@ -86,12 +86,12 @@ impl Target<'_> {
         Ok(Answer::list(authorizers.iter().map(|found| members(&found.value).into()).collect(), position))
     }
 
-    pub(super) fn get_authorizer(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) fn get_authorizer(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let found = self.control.catalog.read(|documents| find(documents, api, id))?;
         Ok(Answer::json(200, members(&found.value)))
     }
 
-    pub(super) async fn update_authorizer(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) async fn update_authorizer(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateAuthorizerInput")?;
         let (found, changed, edit) = self.control.catalog.read(|documents| {
             let found = find(documents, api, id)?;
@@ -125,7 +125,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed)))
     }
 
-    pub(super) async fn delete_authorizer(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) async fn delete_authorizer(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let edit = self.control.catalog.read(|documents| {
             let found = find(documents, api, id)?;
             refuse_used(documents, api, &format!("authorizer '{}'", found.value.name), |method| {
@@ -140,7 +140,7 @@ impl Target<'_> {
     }
 }
 
-fn find(documents: &Documents<'_>, api: &RestApiId, id: &str) -> Result<Stored<Authorizer>, Error> {
+fn find(documents: &Documents<'_>, api: &ApiId, id: &str) -> Result<Stored<Authorizer>, Error> {
     let found = documents.get(&keys::authorizer(api, &AuthorizerId::new(id)))?;
     found.ok_or_else(|| Error::not_found(MISSING))
 }
@@ -170,7 +170,7 @@ fn ttl(seconds: i64) -> Result<u32, Error> {
 }
 
 /// Two authorizers of an API never share a name.
-fn check_name(documents: &Documents<'_>, api: &RestApiId, authorizer: &Authorizer) -> Result<(), Error> {
+fn check_name(documents: &Documents<'_>, api: &ApiId, authorizer: &Authorizer) -> Result<(), Error> {
     let name = &authorizer.name;
     let known = documents.list(&keys::authorizers(api))?;
     if known.iter().any(|found| found.value.name == *name && found.value.id != authorizer.id) {

@@ -3,7 +3,7 @@
 use super::{Target, domain_names};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, operations};
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::model::rest::{BasePathMapping, EndpointType};
 
 const MISSING: &str = "Invalid base path mapping identifier specified";
@@ -20,7 +20,7 @@ impl Target<'_> {
         let domain = self.label(domain_name);
         let mapping = BasePathMapping {
             base_path: base_path(&self.body.text("basePath")?.unwrap_or_default())?,
-            api: RestApiId::new(self.body.required("restApiId", UNKNOWN_API)?),
+            api: ApiId::new(self.body.required("restApiId", UNKNOWN_API)?),
             stage: self.body.text("stage")?.filter(|stage| !stage.is_empty()).map(StageName::new),
             domain,
         };
@@ -179,7 +179,7 @@ fn members(mapping: &BasePathMapping) -> Members {
 fn patch(mapping: &mut BasePathMapping, operation: &Operation) -> Result<(), Error> {
     match (operation.op, operation.parts().as_slice()) {
         (Op::Replace, ["basePath" | "basepath"]) => mapping.base_path = base_path(operation.text())?,
-        (Op::Replace, ["restapiId" | "restApiId"]) => mapping.api = RestApiId::new(operation.text()),
+        (Op::Replace, ["restapiId" | "restApiId"]) => mapping.api = ApiId::new(operation.text()),
         (Op::Replace, ["stage"]) => mapping.stage = operation.some_text().map(StageName::new),
         _ => return Err(any_of(operation, PATHS)),
     }
@@ -187,7 +187,7 @@ fn patch(mapping: &mut BasePathMapping, operation: &Operation) -> Result<(), Err
 }
 
 /// Refuses to delete an API that domain names point at; the edit relies on none being pointed at it meanwhile.
-pub(super) fn refuse_mapped_api(documents: &Documents<'_>, api: &RestApiId) -> Result<Edit, Error> {
+pub(super) fn refuse_mapped_api(documents: &Documents<'_>, api: &ApiId) -> Result<Edit, Error> {
     let (mappings, edit) = pointing_at(documents, api)?;
     match domains(mappings.iter().map(|mapping| &mapping.value)) {
         Some(domains) => Err(Error::bad_request(format!(
@@ -198,11 +198,7 @@ pub(super) fn refuse_mapped_api(documents: &Documents<'_>, api: &RestApiId) -> R
 }
 
 /// Refuses to delete a stage that domain names point at, as [`refuse_mapped_api`] does an API.
-pub(super) fn refuse_mapped_stage(
-    documents: &Documents<'_>,
-    api: &RestApiId,
-    stage: &StageName,
-) -> Result<Edit, Error> {
+pub(super) fn refuse_mapped_stage(documents: &Documents<'_>, api: &ApiId, stage: &StageName) -> Result<Edit, Error> {
     let (mappings, edit) = pointing_at(documents, api)?;
     let mapped = mappings.iter().map(|mapping| &mapping.value).filter(|mapping| mapping.stage.as_ref() == Some(stage));
     match domains(mapped) {
@@ -213,7 +209,7 @@ pub(super) fn refuse_mapped_stage(
     }
 }
 
-fn pointing_at(documents: &Documents<'_>, api: &RestApiId) -> Result<(Vec<Stored<BasePathMapping>>, Edit), Error> {
+fn pointing_at(documents: &Documents<'_>, api: &ApiId) -> Result<(Vec<Stored<BasePathMapping>>, Edit), Error> {
     let prefix = keys::mappings_of(api);
     let edit = Edit::new().unchanged(documents, &prefix);
     Ok((documents.list(&prefix)?, edit))

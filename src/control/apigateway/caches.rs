@@ -7,23 +7,19 @@
 use super::Target;
 use crate::catalog::{Edit, Stored, keys};
 use crate::control::wire::{Answer, Error};
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::model::rest::Flushes;
 
 impl Target<'_> {
-    pub(super) async fn flush_stage_authorizers_cache(
-        &self,
-        api: &RestApiId,
-        stage: &StageName,
-    ) -> Result<Answer, Error> {
+    pub(super) async fn flush_stage_authorizers_cache(&self, api: &ApiId, stage: &StageName) -> Result<Answer, Error> {
         self.flush(api, stage, |flushes| flushes.authorizers += 1).await
     }
 
-    pub(super) async fn flush_stage_cache(&self, api: &RestApiId, stage: &StageName) -> Result<Answer, Error> {
+    pub(super) async fn flush_stage_cache(&self, api: &ApiId, stage: &StageName) -> Result<Answer, Error> {
         self.flush(api, stage, |flushes| flushes.answers += 1).await
     }
 
-    async fn flush(&self, api: &RestApiId, stage: &StageName, count: fn(&mut Flushes)) -> Result<Answer, Error> {
+    async fn flush(&self, api: &ApiId, stage: &StageName, count: fn(&mut Flushes)) -> Result<Answer, Error> {
         let key = keys::flushes(api, stage);
         let found: Option<Stored<Flushes>> = self.control.catalog.read(|documents| {
             self.find_stage(documents, api, stage)?;

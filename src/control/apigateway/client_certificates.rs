@@ -9,7 +9,7 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpos
 use super::{Target, bounded};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, operations};
-use crate::model::id::{ClientCertificateId, RestApiId, StageName};
+use crate::model::id::{ApiId, ClientCertificateId, StageName};
 use crate::model::rest::{ClientCertificate, Stage};
 
 pub(super) const MISSING: &str = "Invalid Client Certificate identifier specified";
@@ -103,7 +103,7 @@ pub(super) fn rely_on_certificate(documents: &Documents<'_>, stage: &Stage, edit
     }
 }
 
-fn in_use(id: &ClientCertificateId, api: &RestApiId, stage: &StageName) -> Error {
+fn in_use(id: &ClientCertificateId, api: &ApiId, stage: &StageName) -> Error {
     Error::bad_request(format!(
         "Client certificate '{id}' cannot be deleted, it is used by the stage '{stage}' of the API '{api}'."
     ))

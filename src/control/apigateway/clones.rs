@@ -9,7 +9,7 @@ use super::api::Tree;
 use crate::catalog::{Documents, Edit, keys};
 use crate::control::wire::Error;
 use crate::model::id::{
-    AuthorizerId, DocumentationPartId, RequestValidatorId, ResourceId, RestApiId, lowercase_alphanumeric,
+    ApiId, AuthorizerId, DocumentationPartId, RequestValidatorId, ResourceId, lowercase_alphanumeric,
 };
 use crate::model::rest::{Method, Model, Resource, RestApi};
 
@@ -32,8 +32,8 @@ pub(super) fn copy(documents: &Documents<'_>, source: &RestApi, api: &RestApi, e
 /// Models, authorizers, request validators and gateway responses.
 fn copy_children(
     documents: &Documents<'_>,
-    source: &RestApiId,
-    api: &RestApiId,
+    source: &ApiId,
+    api: &ApiId,
     renamed: &mut Renamed,
     mut edit: Edit,
 ) -> Result<Edit, Error> {
@@ -62,18 +62,13 @@ fn copy_children(
 }
 
 /// Models name each other by URLs with the API's id in them.
-fn copy_model(model: Model, source: &RestApiId, api: &RestApiId) -> Model {
-    let models = |api: &RestApiId| format!("/restapis/{api}/models/");
+fn copy_model(model: Model, source: &ApiId, api: &ApiId) -> Model {
+    let models = |api: &ApiId| format!("/restapis/{api}/models/");
     let schema = model.schema.map(|schema| schema.replace(&models(source), &models(api)));
     Model { id: lowercase_alphanumeric(6), schema, ..model }
 }
 
-fn copy_documentation(
-    documents: &Documents<'_>,
-    source: &RestApiId,
-    api: &RestApiId,
-    mut edit: Edit,
-) -> Result<Edit, Error> {
+fn copy_documentation(documents: &Documents<'_>, source: &ApiId, api: &ApiId, mut edit: Edit) -> Result<Edit, Error> {
     for found in documents.list(&keys::documentation_parts(source))? {
         let mut part = found.value;
         part.id = DocumentationPartId::random();

@@ -8,14 +8,14 @@ use super::api::Tree;
 use super::{Target, bounded, canary, stages};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Page, any_of, operations};
-use crate::model::id::{DeploymentId, RestApiId, StageName};
+use crate::model::id::{ApiId, DeploymentId, StageName};
 use crate::model::rest::{Deployment, RestApi, Snapshot, SnapshotResource, Stage};
 
 const MISSING: &str = "Invalid Deployment identifier specified";
 const MAX_DESCRIPTION: usize = 1024;
 
 impl Target<'_> {
-    pub(super) async fn create_deployment(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn create_deployment(&self, api: &ApiId) -> Result<Answer, Error> {
         let body = self.body;
         let now = self.control.clock.seconds();
         let description = body.text("description")?.filter(|text| !text.is_empty());
@@ -74,7 +74,7 @@ impl Target<'_> {
         Ok(Answer::json(201, members(&deployment)))
     }
 
-    pub(super) fn get_deployment(&self, api: &RestApiId, id: &DeploymentId) -> Result<Answer, Error> {
+    pub(super) fn get_deployment(&self, api: &ApiId, id: &DeploymentId) -> Result<Answer, Error> {
         let summary = self.embeds("apisummary");
         let (found, snapshot) = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
@@ -88,7 +88,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members))
     }
 
-    pub(super) fn get_deployments(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_deployments(&self, api: &ApiId) -> Result<Answer, Error> {
         let deployments = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
             Ok::<_, Error>(documents.list(&keys::deployments(api))?)
@@ -97,7 +97,7 @@ impl Target<'_> {
         Ok(Answer::list(deployments.iter().map(|found| members(&found.value).into()).collect(), position))
     }
 
-    pub(super) async fn update_deployment(&self, api: &RestApiId, id: &DeploymentId) -> Result<Answer, Error> {
+    pub(super) async fn update_deployment(&self, api: &ApiId, id: &DeploymentId) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateDeploymentInput")?;
         let key = keys::deployment(api, id);
         let found = self.control.catalog.read(|documents| {
@@ -119,7 +119,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed)))
     }
 
-    pub(super) async fn delete_deployment(&self, api: &RestApiId, id: &DeploymentId) -> Result<Answer, Error> {
+    pub(super) async fn delete_deployment(&self, api: &ApiId, id: &DeploymentId) -> Result<Answer, Error> {
         let key = keys::deployment(api, id);
         let edit = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
@@ -146,7 +146,7 @@ impl Target<'_> {
 }
 
 /// Takes the API as it is at this commit.
-fn take(documents: &Documents<'_>, id: &RestApiId, api: RestApi) -> Result<Snapshot, Error> {
+fn take(documents: &Documents<'_>, id: &ApiId, api: RestApi) -> Result<Snapshot, Error> {
     let tree = Tree::read(documents, id)?;
     let mut resources = Vec::new();
     for resource in tree.iter() {

@@ -8,7 +8,7 @@ use super::Target;
 use super::documentation_parts::{check_number, check_properties, printed, read_location};
 use crate::catalog::{Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Input, Members, Violations};
-use crate::model::id::{DocumentationPartId, RestApiId};
+use crate::model::id::{ApiId, DocumentationPartId};
 use crate::model::rest::{DocumentationPart, Location};
 
 const UNREADABLE: &str = "Unable to build importer with provided input.";
@@ -25,7 +25,7 @@ struct Texts {
 }
 
 impl Target<'_> {
-    pub(super) async fn import_documentation_parts(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn import_documentation_parts(&self, api: &ApiId) -> Result<Answer, Error> {
         let mode = self.call.parameter("mode").filter(|mode| !mode.is_empty());
         let mut violations = Violations::new();
         if let Some(mode) = &mode {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Target, undocumented};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Input, Members, Op, Page, Violations, any_of, operations};
-use crate::model::id::{DocumentationPartId, RestApiId};
+use crate::model::id::{ApiId, DocumentationPartId};
 use crate::model::rest::{DocumentationPart, Location, LocationType};
 
 /// An API has at most so many documentation parts.
@@ -37,7 +37,7 @@ struct Filter {
 }
 
 impl Target<'_> {
-    pub(super) async fn create_documentation_part(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn create_documentation_part(&self, api: &ApiId) -> Result<Answer, Error> {
         let location = self.body.object("location")?;
         let kind = location.as_ref().map(|location| location.text("type")).transpose()?.flatten();
         let mut violations = Violations::new();
@@ -68,7 +68,7 @@ impl Target<'_> {
         Ok(Answer::json(201, members(&part)))
     }
 
-    pub(super) fn get_documentation_parts(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_documentation_parts(&self, api: &ApiId) -> Result<Answer, Error> {
         let status = self.call.parameter("locationStatus").filter(|status| !status.is_empty());
         let parameter = |name| self.call.parameter(name).filter(|text: &String| !text.is_empty());
         let filter = Filter { kind: parameter("type"), name: parameter("name"), path: parameter("path") };
@@ -100,12 +100,12 @@ impl Target<'_> {
         Ok(Answer::list(parts.iter().map(|found| members(&found.value).into()).collect(), position))
     }
 
-    pub(super) fn get_documentation_part(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) fn get_documentation_part(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let found = self.control.catalog.read(|documents| find(documents, api, id))?;
         Ok(Answer::json(200, members(&found.value)))
     }
 
-    pub(super) async fn update_documentation_part(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) async fn update_documentation_part(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateDocumentationPartInput")?;
         let found = self.control.catalog.read(|documents| find(documents, api, id))?;
         let mut changed = found.value.clone();
@@ -125,7 +125,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed)))
     }
 
-    pub(super) async fn delete_documentation_part(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) async fn delete_documentation_part(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let found = self.control.catalog.read(|documents| find(documents, api, id))?;
         let part = &found.value;
         let edit = Edit::new().delete(&keys::documentation_part(api, &part.id), &found);
@@ -143,7 +143,7 @@ impl Filter {
     }
 }
 
-fn find(documents: &Documents<'_>, api: &RestApiId, id: &str) -> Result<Stored<DocumentationPart>, Error> {
+fn find(documents: &Documents<'_>, api: &ApiId, id: &str) -> Result<Stored<DocumentationPart>, Error> {
     let found = documents.get(&keys::documentation_part(api, &DocumentationPartId::new(id)))?;
     found.ok_or_else(|| Error::not_found(MISSING))
 }

@@ -5,7 +5,7 @@
 use super::{Target, bounded};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Page, any_of, operations};
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::model::rest::{DocumentationVersion, Stage};
 
 const MISSING: &str = "Invalid Documentation version specified";
@@ -15,7 +15,7 @@ const MAX_NAME: usize = 64;
 const MAX_DESCRIPTION: usize = 1024;
 
 impl Target<'_> {
-    pub(super) async fn create_documentation_version(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn create_documentation_version(&self, api: &ApiId) -> Result<Answer, Error> {
         let body = self.body;
         let name = body.required("documentationVersion", "Documentation version must be specified")?;
         bounded(Some(name.clone()), "documentation version", MAX_NAME)?;
@@ -51,7 +51,7 @@ impl Target<'_> {
         Ok(Answer::json(201, members(&version)))
     }
 
-    pub(super) fn get_documentation_versions(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_documentation_versions(&self, api: &ApiId) -> Result<Answer, Error> {
         let mut versions = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
             Ok::<_, Error>(documents.list(&keys::documentation_versions(api))?)
@@ -62,12 +62,12 @@ impl Target<'_> {
         Ok(Answer::list(versions.iter().map(|found| members(&found.value).into()).collect(), position))
     }
 
-    pub(super) fn get_documentation_version(&self, api: &RestApiId, name: &str) -> Result<Answer, Error> {
+    pub(super) fn get_documentation_version(&self, api: &ApiId, name: &str) -> Result<Answer, Error> {
         let found = self.control.catalog.read(|documents| self.find_version(documents, api, name))?;
         Ok(Answer::json(200, members(&found.value)))
     }
 
-    pub(super) async fn update_documentation_version(&self, api: &RestApiId, name: &str) -> Result<Answer, Error> {
+    pub(super) async fn update_documentation_version(&self, api: &ApiId, name: &str) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateDocumentationVersionInput")?;
         let found = self.control.catalog.read(|documents| self.find_version(documents, api, name))?;
         let mut changed = found.value.clone();
@@ -86,7 +86,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed)))
     }
 
-    pub(super) async fn delete_documentation_version(&self, api: &RestApiId, name: &str) -> Result<Answer, Error> {
+    pub(super) async fn delete_documentation_version(&self, api: &ApiId, name: &str) -> Result<Answer, Error> {
         let edit = self.control.catalog.read(|documents| {
             let found = self.find_version(documents, api, name)?;
             let stages = keys::stages(api);
@@ -107,7 +107,7 @@ impl Target<'_> {
     fn find_version(
         &self,
         documents: &Documents<'_>,
-        api: &RestApiId,
+        api: &ApiId,
         name: &str,
     ) -> Result<Stored<DocumentationVersion>, Error> {
         self.find_api(documents, api)?;

@@ -8,7 +8,7 @@ use crate::control::openapi::export::{
 };
 use crate::control::openapi::page;
 use crate::control::wire::{Answer, Call, Error, Input};
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::model::rest::Snapshot;
 
 /// In which language a document is written down.
@@ -20,7 +20,7 @@ enum Notation {
 
 impl Control {
     /// A stage's documentation, for people. Who calls was asked before.
-    pub async fn documentation_page(&self, call: &Call, api: &RestApiId, stage: &StageName) -> Result<Answer, Error> {
+    pub async fn documentation_page(&self, call: &Call, api: &ApiId, stage: &StageName) -> Result<Answer, Error> {
         self.catalog.fresh().await?;
         let body = Input::default();
         let (snapshot, documentation) = Target { control: self, call, body: &body }.exported(api, stage)?;
@@ -40,7 +40,7 @@ impl Control {
         })
     }
 
-    fn documentation_now(&self, api: &RestApiId) -> Result<Documentation, Error> {
+    fn documentation_now(&self, api: &ApiId) -> Result<Documentation, Error> {
         let found = self.catalog.read(|documents| documents.list(&keys::documentation_parts(api)))?;
         let parts: Vec<_> = found.into_iter().map(|found| found.value).collect();
         Ok(Documentation::now(&parts))
@@ -52,7 +52,7 @@ impl Control {
 }
 
 impl Target<'_> {
-    pub(super) fn get_export(&self, api: &RestApiId, stage: &StageName, export_type: &str) -> Result<Answer, Error> {
+    pub(super) fn get_export(&self, api: &ApiId, stage: &StageName, export_type: &str) -> Result<Answer, Error> {
         let (snapshot, documentation) = self.exported(api, stage)?;
         let documentation = documentation.unwrap_or_default();
         let dialect = Dialect::parse(export_type)
@@ -74,7 +74,7 @@ impl Target<'_> {
     }
 
     /// What a stage serves, and the version of its documentation if it has one, as of one commit.
-    fn exported(&self, api: &RestApiId, name: &StageName) -> Result<(Snapshot, Option<Documentation>), Error> {
+    fn exported(&self, api: &ApiId, name: &StageName) -> Result<(Snapshot, Option<Documentation>), Error> {
         let (snapshot, version) = self.control.catalog.read(|documents| {
             let stage = self.find_stage(documents, api, name)?.value;
             let snapshot = documents.pick(&keys::snapshot(api, &stage.deployment));

@@ -3,7 +3,7 @@
 use super::{Target, expressions, integrations};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, Violations, operations_and};
-use crate::model::id::RestApiId;
+use crate::model::id::ApiId;
 use crate::model::rest::{GatewayResponse, GatewayResponseType, Strings};
 
 /// The types in the order in which AWS's refusal lists them.
@@ -34,7 +34,7 @@ const TYPES: &[&str] = &[
 const MAX_ENTRIES: usize = 100;
 
 impl Target<'_> {
-    pub(super) fn get_gateway_responses(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_gateway_responses(&self, api: &ApiId) -> Result<Answer, Error> {
         let all = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
             let found = GatewayResponseType::ALL.map(|kind| Ok::<_, Error>((kind, find(documents, api, kind)?)));
@@ -44,13 +44,13 @@ impl Target<'_> {
         Ok(Answer::list(page.iter().map(|(kind, found)| shown(*kind, found.as_ref()).into()).collect(), position))
     }
 
-    pub(super) fn get_gateway_response(&self, api: &RestApiId, kind: &str) -> Result<Answer, Error> {
+    pub(super) fn get_gateway_response(&self, api: &ApiId, kind: &str) -> Result<Answer, Error> {
         let kind = parse(kind, |_| {})?;
         let found = self.find_gateway_response(api, kind)?;
         Ok(Answer::json(200, shown(kind, found.as_ref())))
     }
 
-    pub(super) async fn put_gateway_response(&self, api: &RestApiId, kind: &str) -> Result<Answer, Error> {
+    pub(super) async fn put_gateway_response(&self, api: &ApiId, kind: &str) -> Result<Answer, Error> {
         let body = self.body;
         let status = body.text("statusCode")?.filter(|status| !status.is_empty());
         let kind = parse(kind, |violations| {
@@ -71,7 +71,7 @@ impl Target<'_> {
         Ok(Answer::json(201, members(&response, false)))
     }
 
-    pub(super) async fn update_gateway_response(&self, api: &RestApiId, kind: &str) -> Result<Answer, Error> {
+    pub(super) async fn update_gateway_response(&self, api: &ApiId, kind: &str) -> Result<Answer, Error> {
         let mut known = None;
         let operations = operations_and(self.body, "updateGatewayResponseInput", |violations| {
             known = GatewayResponseType::parse(kind);
@@ -96,7 +96,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed, false)))
     }
 
-    pub(super) async fn delete_gateway_response(&self, api: &RestApiId, kind: &str) -> Result<Answer, Error> {
+    pub(super) async fn delete_gateway_response(&self, api: &ApiId, kind: &str) -> Result<Answer, Error> {
         let kind = parse(kind, |_| {})?;
         let found = self.find_gateway_response(api, kind)?.ok_or_else(|| Error::not_found(MISSING))?;
         let edit = Edit::new().delete(&keys::gateway_response(api, kind), &found);
@@ -106,7 +106,7 @@ impl Target<'_> {
 
     fn find_gateway_response(
         &self,
-        api: &RestApiId,
+        api: &ApiId,
         kind: GatewayResponseType,
     ) -> Result<Option<Stored<GatewayResponse>>, Error> {
         self.control.catalog.read(|documents| {
@@ -120,7 +120,7 @@ const MISSING: &str = "Gateway response type not defined on api";
 
 fn find(
     documents: &Documents<'_>,
-    api: &RestApiId,
+    api: &ApiId,
     kind: GatewayResponseType,
 ) -> Result<Option<Stored<GatewayResponse>>, Error> {
     Ok(documents.get(&keys::gateway_response(api, kind))?)

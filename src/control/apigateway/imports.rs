@@ -8,7 +8,7 @@ use super::rest_apis::{self, Tags};
 use super::{Target, integrations};
 use crate::control::openapi::import::{self, BasePath, Description, Options, Report};
 use crate::control::wire::{Answer, Error, Members};
-use crate::model::id::{ResourceId, RestApiId};
+use crate::model::id::{ApiId, ResourceId};
 use crate::model::rest::{ApiKeySource, Endpoint, EndpointType, IpAddressType, RestApi};
 
 /// A parameter of ours: the answer says what the import would change, and nothing is changed.
@@ -22,7 +22,7 @@ impl Target<'_> {
             EndpointType::Edge | EndpointType::Regional => IpAddressType::Ipv4,
         };
         let api = RestApi {
-            id: RestApiId::random(),
+            id: ApiId::random(),
             name: String::new(),
             description: None,
             version: None,
@@ -43,7 +43,7 @@ impl Target<'_> {
         self.finish(201, plan, &report, Tags::UnlessEmpty).await
     }
 
-    pub(super) async fn put_rest_api(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn put_rest_api(&self, api: &ApiId) -> Result<Answer, Error> {
         let mode = match self.call.parameter("mode").as_deref() {
             None | Some("" | "merge") => Mode::Merge,
             Some("overwrite") => Mode::Overwrite,
@@ -62,7 +62,7 @@ impl Target<'_> {
     }
 
     /// Reads the document; the processor time that it takes is not that of other calls.
-    async fn read_document(&self, api: &RestApiId) -> Result<(Description, Report), Error> {
+    async fn read_document(&self, api: &ApiId) -> Result<(Description, Report), Error> {
         let options = Options {
             api: api.clone(),
             region: self.control.settings.region.clone(),

@@ -6,7 +6,7 @@ use super::method_responses::{self, ONLY_MAP_OPERATIONS};
 use super::{Place, Target, expressions, find_resource, integrations, request_validators};
 use crate::catalog::{Documents, Edit, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, as_boolean, operations};
-use crate::model::id::{AuthorizerId, RequestValidatorId, RestApiId};
+use crate::model::id::{ApiId, AuthorizerId, RequestValidatorId};
 use crate::model::rest::{AuthorizationType, AuthorizerType, Flags, Method, Strings, Verb};
 
 const BAD_VERB: &str = "Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY";
@@ -92,7 +92,7 @@ fn drop_unused_authorizer(method: &mut Method) {
 }
 
 /// What must be true of a method, however it came to be so, and must still be true at the commit.
-fn check(documents: &Documents<'_>, api: &RestApiId, method: &Method) -> Result<Edit, Error> {
+fn check(documents: &Documents<'_>, api: &ApiId, method: &Method) -> Result<Edit, Error> {
     if method.authorization_scopes.len() > MAX_SCOPES {
         return Err(Error::bad_request(format!("A method may have at most {MAX_SCOPES} authorization scopes")));
     }
@@ -109,7 +109,7 @@ fn check(documents: &Documents<'_>, api: &RestApiId, method: &Method) -> Result<
 }
 
 /// An authorizer must exist, and be of a kind that fits how callers are authorized.
-fn rely_on_authorizer(documents: &Documents<'_>, api: &RestApiId, method: &Method, edit: Edit) -> Result<Edit, Error> {
+fn rely_on_authorizer(documents: &Documents<'_>, api: &ApiId, method: &Method, edit: Edit) -> Result<Edit, Error> {
     let fits = |kind: AuthorizerType| match method.authorization_type {
         AuthorizationType::None | AuthorizationType::AwsIam => false,
         AuthorizationType::Custom => kind != AuthorizerType::CognitoUserPools,
@@ -141,7 +141,7 @@ pub(super) fn check_parameters(parameters: &Flags) -> Result<(), Error> {
 /// Models that are named must exist, and go on existing until the commit.
 pub(super) fn rely_on_models(
     documents: &Documents<'_>,
-    api: &RestApiId,
+    api: &ApiId,
     models: &Strings,
     mut edit: Edit,
 ) -> Result<Edit, Error> {

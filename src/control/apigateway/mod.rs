@@ -58,7 +58,7 @@ mod vpc_links;
 use super::Control;
 use super::wire::{Answer, Call, Error, Input};
 use crate::catalog::{Documents, Edit, Stored, keys};
-use crate::model::id::{DeploymentId, ResourceId, RestApiId, StageName};
+use crate::model::id::{ApiId, DeploymentId, ResourceId, StageName};
 use crate::model::rest::{Method, Resource, RestApi, Strings, Verb};
 use operations::Operation;
 
@@ -75,7 +75,7 @@ pub(super) async fn perform(control: &Control, call: &Call, route: &Route) -> Re
     control.catalog.fresh().await?;
     let target = Target { control, call, body: &body };
     let name = |at: usize| route.names.get(at).map_or("", String::as_str);
-    let api = || RestApiId::new(name(0));
+    let api = || ApiId::new(name(0));
     let resource = || ResourceId::new(name(1));
     let deployment = || DeploymentId::new(name(1));
     let stage = || StageName::new(name(1));
@@ -217,7 +217,7 @@ struct Target<'a> {
 
 /// A method's place, as a path names it; the verb is the caller's text.
 struct Place {
-    api: RestApiId,
+    api: ApiId,
     resource: ResourceId,
     verb: String,
 }
@@ -229,16 +229,16 @@ impl Target<'_> {
         values.iter().any(|value| value.split(',').any(|value| value == what))
     }
 
-    fn unknown_api(&self, api: &RestApiId) -> Error {
+    fn unknown_api(&self, api: &ApiId) -> Error {
         Error::not_found(format!("Invalid API identifier specified {}:{api}", self.control.settings.account))
     }
 
-    fn find_api(&self, documents: &Documents<'_>, api: &RestApiId) -> Result<Stored<RestApi>, Error> {
+    fn find_api(&self, documents: &Documents<'_>, api: &ApiId) -> Result<Stored<RestApi>, Error> {
         documents.get(&keys::rest_api(api))?.ok_or_else(|| self.unknown_api(api))
     }
 }
 
-fn find_resource(documents: &Documents<'_>, api: &RestApiId, resource: &ResourceId) -> Result<Stored<Resource>, Error> {
+fn find_resource(documents: &Documents<'_>, api: &ApiId, resource: &ResourceId) -> Result<Stored<Resource>, Error> {
     let found = documents.get(&keys::resource(api, resource))?;
     found.ok_or_else(|| Error::not_found("Invalid Resource identifier specified"))
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::catalog::{Documents, Edit, keys};
 use crate::control::wire::Error;
-use crate::model::id::RestApiId;
+use crate::model::id::ApiId;
 use crate::model::rest::Model;
 use crate::model::rest::schema::{Reference, references};
 
@@ -41,7 +41,7 @@ pub(super) fn check(content_type: &str, text: Option<&str>) -> Result<Option<Val
 /// The models that a schema refers to must exist, and go on existing until the commit. A model may refer to itself.
 pub(super) fn rely_on_models(
     documents: &Documents<'_>,
-    api: &RestApiId,
+    api: &ApiId,
     own: &str,
     schema: &Value,
     mut edit: Edit,

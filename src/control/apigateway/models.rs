@@ -6,7 +6,7 @@ use super::references;
 use super::{Target, bounded, model_schemas, model_templates};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, operations};
-use crate::model::id::{RestApiId, lowercase_alphanumeric};
+use crate::model::id::{ApiId, lowercase_alphanumeric};
 use crate::model::rest::schema::{flatten, referred_models};
 use crate::model::rest::{Model, Strings};
 
@@ -18,7 +18,7 @@ const MAX_DESCRIPTION: usize = 1024;
 const MAX_FLAT: usize = 6 * 1024 * 1024;
 
 impl Target<'_> {
-    pub(super) async fn create_model(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn create_model(&self, api: &ApiId) -> Result<Answer, Error> {
         let body = self.body;
         let name = body.required("name", "Model name must be non-empty")?;
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -57,7 +57,7 @@ impl Target<'_> {
         Ok(Answer::json(201, members(&model)))
     }
 
-    pub(super) fn get_models(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_models(&self, api: &ApiId) -> Result<Answer, Error> {
         let models = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
             Ok::<_, Error>(documents.list(&keys::models(api))?)
@@ -66,7 +66,7 @@ impl Target<'_> {
         Ok(Answer::list(models.iter().map(|found| members(&found.value).into()).collect(), position))
     }
 
-    pub(super) fn get_model(&self, api: &RestApiId, name: &str) -> Result<Answer, Error> {
+    pub(super) fn get_model(&self, api: &ApiId, name: &str) -> Result<Answer, Error> {
         let flat = self.call.parameter("flatten").as_deref() == Some("true");
         let (mut model, all) = self.control.catalog.read(|documents| {
             let found = self.find_model(documents, api, name)?;
@@ -87,7 +87,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&model)))
     }
 
-    pub(super) async fn update_model(&self, api: &RestApiId, name: &str) -> Result<Answer, Error> {
+    pub(super) async fn update_model(&self, api: &ApiId, name: &str) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateModelInput")?;
         let (found, changed, edit) = self.control.catalog.read(|documents| {
             let found = self.find_model(documents, api, name)?;
@@ -109,7 +109,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed)))
     }
 
-    pub(super) async fn delete_model(&self, api: &RestApiId, name: &str) -> Result<Answer, Error> {
+    pub(super) async fn delete_model(&self, api: &ApiId, name: &str) -> Result<Answer, Error> {
         let edit = self.control.catalog.read(|documents| {
             let found = self.find_model(documents, api, name)?;
             let refused =
@@ -140,7 +140,7 @@ impl Target<'_> {
         Ok(Answer::empty(202))
     }
 
-    pub(super) fn get_model_template(&self, api: &RestApiId, name: &str) -> Result<Answer, Error> {
+    pub(super) fn get_model_template(&self, api: &ApiId, name: &str) -> Result<Answer, Error> {
         let all = self.control.catalog.read(|documents| {
             self.find_model(documents, api, name)?;
             Ok::<_, Error>(documents.list(&keys::models(api))?)
@@ -151,7 +151,7 @@ impl Target<'_> {
         Ok(Answer::json(200, Members::new().set("value", model_templates::of(&schema))))
     }
 
-    fn find_model(&self, documents: &Documents<'_>, api: &RestApiId, name: &str) -> Result<Stored<Model>, Error> {
+    fn find_model(&self, documents: &Documents<'_>, api: &ApiId, name: &str) -> Result<Stored<Model>, Error> {
         self.find_api(documents, api)?;
         let found = documents.get(&keys::model(api, name))?;
         found.ok_or_else(|| Error::not_found(format!("Invalid model name specified: {name}")))

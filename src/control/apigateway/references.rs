@@ -3,7 +3,7 @@
 use super::api::Tree;
 use crate::catalog::{Documents, keys};
 use crate::control::wire::Error;
-use crate::model::id::RestApiId;
+use crate::model::id::ApiId;
 use crate::model::rest::Method;
 
 /// A method and where it is.
@@ -22,7 +22,7 @@ impl Used {
 }
 
 /// All methods of an API, in the order of their paths.
-pub(super) fn methods(documents: &Documents<'_>, api: &RestApiId) -> Result<Vec<Used>, Error> {
+pub(super) fn methods(documents: &Documents<'_>, api: &ApiId) -> Result<Vec<Used>, Error> {
     let tree = Tree::read(documents, api)?;
     let mut all = Vec::new();
     for resource in tree.iter() {
@@ -39,7 +39,7 @@ pub(super) fn methods(documents: &Documents<'_>, api: &RestApiId) -> Result<Vec<
 /// the path and a slash between them: `GET//test`.
 pub(super) fn refuse_used(
     documents: &Documents<'_>,
-    api: &RestApiId,
+    api: &ApiId,
     what: &str,
     uses: impl Fn(&Method) -> bool,
 ) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use super::references::refuse_used;
 use super::{Target, bounded};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, as_boolean, operations};
-use crate::model::id::{RequestValidatorId, RestApiId};
+use crate::model::id::{ApiId, RequestValidatorId};
 use crate::model::rest::RequestValidator;
 
 /// What AWS says of a validator that isn't there.
@@ -14,7 +14,7 @@ const MAX_NAME: usize = 128;
 const MAX_VALIDATORS: u64 = 300;
 
 impl Target<'_> {
-    pub(super) async fn create_request_validator(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn create_request_validator(&self, api: &ApiId) -> Result<Answer, Error> {
         let body = self.body;
         let validator = RequestValidator {
             id: RequestValidatorId::random(),
@@ -39,7 +39,7 @@ impl Target<'_> {
         Ok(Answer::json(201, members(&validator)))
     }
 
-    pub(super) fn get_request_validators(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_request_validators(&self, api: &ApiId) -> Result<Answer, Error> {
         let validators = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
             Ok::<_, Error>(documents.list(&keys::request_validators(api))?)
@@ -48,12 +48,12 @@ impl Target<'_> {
         Ok(Answer::list(validators.iter().map(|found| members(&found.value).into()).collect(), position))
     }
 
-    pub(super) fn get_request_validator(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) fn get_request_validator(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let found = self.control.catalog.read(|documents| find(documents, api, id))?;
         Ok(Answer::json(200, members(&found.value)))
     }
 
-    pub(super) async fn update_request_validator(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) async fn update_request_validator(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateRequestValidatorInput")?;
         let found = self.control.catalog.read(|documents| find(documents, api, id))?;
         let mut changed = found.value.clone();
@@ -67,7 +67,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed)))
     }
 
-    pub(super) async fn delete_request_validator(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) async fn delete_request_validator(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let edit = self.control.catalog.read(|documents| {
             let found = find(documents, api, id)?;
             refuse_used(documents, api, &format!("request validator '{id}'"), |method| {
@@ -82,7 +82,7 @@ impl Target<'_> {
     }
 }
 
-fn find(documents: &Documents<'_>, api: &RestApiId, id: &str) -> Result<Stored<RequestValidator>, Error> {
+fn find(documents: &Documents<'_>, api: &ApiId, id: &str) -> Result<Stored<RequestValidator>, Error> {
     let found = documents.get(&keys::request_validator(api, &RequestValidatorId::new(id)))?;
     found.ok_or_else(|| Error::not_found(MISSING))
 }

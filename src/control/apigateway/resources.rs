@@ -8,7 +8,7 @@ use super::api::Tree;
 use super::{Target, find_resource, methods};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Page, any_of, operations};
-use crate::model::id::{ResourceId, RestApiId};
+use crate::model::id::{ApiId, ResourceId};
 use crate::model::rest::{Method, PathPart, Resource};
 
 const BAD_PART: &str = "Resource's path part only allow a-zA-Z0-9._-: and curly braces at the beginning and the end and an optional plus sign before the closing brace.";
@@ -17,7 +17,7 @@ const PATHS: &[&str] = &["/parentId", "/pathPart"];
 pub(super) const MAX_RESOURCES: usize = 2000;
 
 impl Target<'_> {
-    pub(super) async fn create_resource(&self, api: &RestApiId, parent: &ResourceId) -> Result<Answer, Error> {
+    pub(super) async fn create_resource(&self, api: &ApiId, parent: &ResourceId) -> Result<Answer, Error> {
         let part = self.body.required("pathPart", "Resource's path part must be specified")?;
         check_part(&part)?;
         let resource = Resource { id: ResourceId::random(), parent: Some(parent.clone()), path_part: part };
@@ -39,7 +39,7 @@ impl Target<'_> {
         Ok(Answer::json(201, members(&resource, path, Value::Null)))
     }
 
-    pub(super) fn get_resource(&self, api: &RestApiId, id: &ResourceId) -> Result<Answer, Error> {
+    pub(super) fn get_resource(&self, api: &ApiId, id: &ResourceId) -> Result<Answer, Error> {
         self.control.catalog.read(|documents| {
             let found = find_resource(documents, api, id)?;
             let tree = Tree::read(documents, api)?;
@@ -48,7 +48,7 @@ impl Target<'_> {
         })
     }
 
-    pub(super) fn get_resources(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_resources(&self, api: &ApiId) -> Result<Answer, Error> {
         let page = Page::read(self.call)?;
         self.control.catalog.read(|documents| {
             if !documents.exists(&keys::rest_api(api)) {
@@ -68,7 +68,7 @@ impl Target<'_> {
     }
 
     /// The methods of a resource: whole if that is asked for, otherwise their verbs with nothing behind them.
-    fn resource_methods(&self, documents: &Documents<'_>, api: &RestApiId, id: &ResourceId) -> Result<Value, Error> {
+    fn resource_methods(&self, documents: &Documents<'_>, api: &ApiId, id: &ResourceId) -> Result<Value, Error> {
         let whole = self.embeds("methods");
         let found: Vec<Stored<Method>> = documents.list(&keys::methods(api, id))?;
         let methods = found.iter().map(|method| {
@@ -78,7 +78,7 @@ impl Target<'_> {
         Ok(Value::Object(methods.collect()))
     }
 
-    pub(super) async fn update_resource(&self, api: &RestApiId, id: &ResourceId) -> Result<Answer, Error> {
+    pub(super) async fn update_resource(&self, api: &ApiId, id: &ResourceId) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateResourceInput")?;
         let (found, changed, edit, path, methods) = self.control.catalog.read(|documents| {
             let found = find_resource(documents, api, id)?;
@@ -138,7 +138,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed, path, methods)))
     }
 
-    pub(super) async fn delete_resource(&self, api: &RestApiId, id: &ResourceId) -> Result<Answer, Error> {
+    pub(super) async fn delete_resource(&self, api: &ApiId, id: &ResourceId) -> Result<Answer, Error> {
         let edit = self.control.catalog.read(|documents| {
             let found = find_resource(documents, api, id)?;
             let Some(parent) = &found.value.parent else {
@@ -185,7 +185,7 @@ pub(super) fn check_parent(part: &str) -> Result<(), Error> {
 }
 
 /// Says in AWS's words what the claim would refuse.
-fn check_siblings(documents: &Documents<'_>, api: &RestApiId, resource: &Resource) -> Result<(), Error> {
+fn check_siblings(documents: &Documents<'_>, api: &ApiId, resource: &Resource) -> Result<(), Error> {
     let Some(parent) = &resource.parent else { return Ok(()) };
     let Some(holder) = documents.get(&keys::child(api, parent, &resource.path_part))? else { return Ok(()) };
     if holder.value == resource.id {

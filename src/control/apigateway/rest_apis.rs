@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Target, base_path_mappings, bounded, clones, plan_stages};
 use crate::catalog::{Edit, keys};
 use crate::control::wire::{Answer, Error, Input, Members, Op, Operation, Page, Violations, as_boolean, operations};
-use crate::model::id::{ResourceId, RestApiId, lowercase_alphanumeric};
+use crate::model::id::{ApiId, ResourceId, lowercase_alphanumeric};
 use crate::model::rest::{
     ApiKeySource, Endpoint, EndpointAccessMode, EndpointType, IpAddressType, Model, Resource, RestApi,
 };
@@ -38,7 +38,7 @@ impl Target<'_> {
             ),
         };
         let mut api = RestApi {
-            id: RestApiId::random(),
+            id: ApiId::random(),
             name,
             description: bounded(description, "description", MAX_DESCRIPTION)?,
             version: body.text("version")?.filter(|text| !text.is_empty()),
@@ -55,7 +55,7 @@ impl Target<'_> {
             root: ResourceId::random_root(),
         };
         let root = Resource { id: api.root.clone(), parent: None, path_part: String::new() };
-        let edit = match body.text("cloneFrom")?.filter(|id| !id.is_empty()).map(RestApiId::new) {
+        let edit = match body.text("cloneFrom")?.filter(|id| !id.is_empty()).map(ApiId::new) {
             Some(source) => self.control.catalog.read(|documents| {
                 let source = self.find_api(documents, &source)?.value;
                 take_over(&mut api, &source, body)?;
@@ -126,12 +126,12 @@ impl Target<'_> {
         Ok(Answer::list(items, position))
     }
 
-    pub(super) fn get_rest_api(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_rest_api(&self, api: &ApiId) -> Result<Answer, Error> {
         let api = self.control.catalog.read(|documents| self.find_api(documents, api))?;
         Ok(Answer::json(200, members(&api.value, Tags::Always)))
     }
 
-    pub(super) async fn update_rest_api(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn update_rest_api(&self, api: &ApiId) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateRestApiInput")?;
         let found = self.control.catalog.read(|documents| self.find_api(documents, api))?;
         let mut changed = found.value.clone();
@@ -144,7 +144,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed, Tags::Always)))
     }
 
-    pub(super) async fn delete_rest_api(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn delete_rest_api(&self, api: &ApiId) -> Result<Answer, Error> {
         let key = keys::rest_api(api);
         let (stages, edit) = self.control.catalog.read(|documents| {
             let found = self.find_api(documents, api)?;

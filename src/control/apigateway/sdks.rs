@@ -13,7 +13,7 @@ use crate::catalog::keys;
 use crate::control::sdk::{Interface, Language, pack};
 use crate::control::wire::{Answer, Error};
 use crate::mapping::query::Query;
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 
 /// A call has at most so many configuration properties.
 const MAX_PROPERTIES: usize = 100;
@@ -23,7 +23,7 @@ const MAX_URL: usize = 2048;
 const STAMP: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]_[hour]-[minute]Z");
 
 impl Target<'_> {
-    pub(super) fn get_sdk(&self, api: &RestApiId, stage: &StageName, sdk_type: &str) -> Result<Answer, Error> {
+    pub(super) fn get_sdk(&self, api: &ApiId, stage: &StageName, sdk_type: &str) -> Result<Answer, Error> {
         let snapshot = self.control.catalog.read(|documents| {
             let stage = self.find_stage(documents, api, stage)?;
             let snapshot = documents.get(&keys::snapshot(api, &stage.value.deployment))?;

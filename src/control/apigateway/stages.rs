@@ -6,7 +6,7 @@ use super::client_certificates::rely_on_certificate;
 use super::{Target, base_path_mappings, bounded, canary, method_settings, plan_stages};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, as_boolean, operations};
-use crate::model::id::{DeploymentId, RestApiId, StageName};
+use crate::model::id::{ApiId, DeploymentId, StageName};
 use crate::model::rest::{AccessLog, ApiStage, Stage, Strings};
 
 const MISSING: &str = "Invalid stage identifier specified";
@@ -23,7 +23,7 @@ const CACHE_SIZES: &[&str] = &["0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118
 const PATHS: &str = "[/deploymentId, /description, /cacheClusterEnabled, /cacheClusterSize, /clientCertificateId, /accessLogSettings, /accessLogSettings/destinationArn, /accessLogSettings/format, /{resourcePath}/{httpMethod}/metrics/enabled, /{resourcePath}/{httpMethod}/logging/dataTrace, /{resourcePath}/{httpMethod}/logging/loglevel, /{resourcePath}/{httpMethod}/throttling/burstLimit/{resourcePath}/{httpMethod}/throttling/rateLimit/{resourcePath}/{httpMethod}/caching/ttlInSeconds, /{resourcePath}/{httpMethod}/caching/enabled, /{resourcePath}/{httpMethod}/caching/dataEncrypted, /{resourcePath}/{httpMethod}/caching/requireAuthorizationForCacheControl, /{resourcePath}/{httpMethod}/caching/unauthorizedCacheControlHeaderStrategy, /*/*/metrics/enabled, /*/*/logging/dataTrace, /*/*/logging/loglevel, /*/*/throttling/burstLimit /*/*/throttling/rateLimit /*/*/caching/ttlInSeconds, /*/*/caching/enabled, /*/*/caching/dataEncrypted, /*/*/caching/requireAuthorizationForCacheControl, /*/*/caching/unauthorizedCacheControlHeaderStrategy, /variables/{variable_name}, /tracingEnabled]";
 
 impl Target<'_> {
-    pub(super) async fn create_stage(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) async fn create_stage(&self, api: &ApiId) -> Result<Answer, Error> {
         let name = self.body.required("stageName", "Stage name must be specified")?;
         let deployment = DeploymentId::new(self.body.required("deploymentId", NO_DEPLOYMENT)?);
         let mut stage = new(self, StageName::new(name), deployment.clone(), "description")?;
@@ -45,12 +45,12 @@ impl Target<'_> {
         Ok(Answer::json(201, members(&stage)))
     }
 
-    pub(super) fn get_stage(&self, api: &RestApiId, name: &StageName) -> Result<Answer, Error> {
+    pub(super) fn get_stage(&self, api: &ApiId, name: &StageName) -> Result<Answer, Error> {
         let found = self.control.catalog.read(|documents| self.find_stage(documents, api, name))?;
         Ok(Answer::json(200, members(&found.value)))
     }
 
-    pub(super) fn get_stages(&self, api: &RestApiId) -> Result<Answer, Error> {
+    pub(super) fn get_stages(&self, api: &ApiId) -> Result<Answer, Error> {
         let wanted = self.call.parameter("deploymentId");
         let stages = self.control.catalog.read(|documents| {
             self.find_api(documents, api)?;
@@ -62,7 +62,7 @@ impl Target<'_> {
         Ok(Answer::list(stages.map(|stage| members(&stage.value).into()).collect(), None))
     }
 
-    pub(super) async fn update_stage(&self, api: &RestApiId, name: &StageName) -> Result<Answer, Error> {
+    pub(super) async fn update_stage(&self, api: &ApiId, name: &StageName) -> Result<Answer, Error> {
         let operations = operations(self.body, "updateStageInput")?;
         let (found, mut changed, edit) = self.control.catalog.read(|documents| {
             let found = self.find_stage(documents, api, name)?;
@@ -89,7 +89,7 @@ impl Target<'_> {
         Ok(Answer::json(200, members(&changed)))
     }
 
-    pub(super) async fn delete_stage(&self, api: &RestApiId, name: &StageName) -> Result<Answer, Error> {
+    pub(super) async fn delete_stage(&self, api: &ApiId, name: &StageName) -> Result<Answer, Error> {
         let edit = self.control.catalog.read(|documents| {
             let found = self.find_stage(documents, api, name)?;
             let edit = base_path_mappings::refuse_mapped_stage(documents, api, name)?;
@@ -105,7 +105,7 @@ impl Target<'_> {
     pub(super) fn find_stage(
         &self,
         documents: &Documents<'_>,
-        api: &RestApiId,
+        api: &ApiId,
         name: &StageName,
     ) -> Result<Stored<Stage>, Error> {
         self.find_api(documents, api)?;
@@ -152,12 +152,7 @@ pub(super) fn new(
 }
 
 /// A stage's deployments and its documentation must exist, and go on existing until the commit.
-fn rely_on_deployments(
-    documents: &Documents<'_>,
-    api: &RestApiId,
-    stage: &Stage,
-    mut edit: Edit,
-) -> Result<Edit, Error> {
+fn rely_on_deployments(documents: &Documents<'_>, api: &ApiId, stage: &Stage, mut edit: Edit) -> Result<Edit, Error> {
     let canary = stage.canary.as_ref().map(|canary| &canary.deployment);
     for deployment in [Some(&stage.deployment), canary].into_iter().flatten() {
         let key = keys::deployment(api, deployment);
@@ -177,7 +172,7 @@ fn rely_on_deployments(
 }
 
 /// An API has room for one more stage.
-pub(super) fn check_number(documents: &Documents<'_>, api: &RestApiId) -> Result<(), Error> {
+pub(super) fn check_number(documents: &Documents<'_>, api: &ApiId) -> Result<(), Error> {
     if documents.count(&keys::stages(api)) >= MAX_STAGES {
         return Err(Error::limit_exceeded(format!("An API may have at most {MAX_STAGES} stages")));
     }

@@ -9,7 +9,7 @@ use super::api::Tree;
 use super::{Place, Target, client_certificates, deployments, find_resource, stages};
 use crate::catalog::{Documents, keys};
 use crate::control::wire::{Answer, Error, Members};
-use crate::model::id::{AuthorizerId, ClientCertificateId, RestApiId};
+use crate::model::id::{ApiId, AuthorizerId, ClientCertificateId};
 use crate::model::rest::{Snapshot, SnapshotResource, Strings, Verb};
 use crate::traffic::execute::invoke::{Asked, Invoked, Malformed, Sample, Trial};
 
@@ -17,7 +17,7 @@ use crate::traffic::execute::invoke::{Asked, Invoked, Malformed, Sample, Trial};
 const MAX_HEADERS: usize = 100;
 
 impl Target<'_> {
-    pub(super) async fn test_invoke_authorizer(&self, api: &RestApiId, id: &str) -> Result<Answer, Error> {
+    pub(super) async fn test_invoke_authorizer(&self, api: &ApiId, id: &str) -> Result<Answer, Error> {
         let sample = self.sample()?;
         let (api, found) = self.control.catalog.read(|documents| {
             let card = self.find_api(documents, api)?.value;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::references;
 use crate::catalog::{Documents, keys};
 use crate::control::wire::Error;
-use crate::model::id::RestApiId;
+use crate::model::id::ApiId;
 use crate::model::rest::{Location, LocationType, Method};
 
 /// The locations of an API's things that no documentation part is about, each by its spelling.
-pub(super) fn locations(documents: &Documents<'_>, api: &RestApiId) -> Result<Vec<(String, Location)>, Error> {
+pub(super) fn locations(documents: &Documents<'_>, api: &ApiId) -> Result<Vec<(String, Location)>, Error> {
     let mut things = vec![Location::of(LocationType::Api)];
     let named = |kind, name: String| Location { name: Some(name), ..Location::of(kind) };
     for found in documents.list(&keys::authorizers(api))? {

@@ -5,7 +5,7 @@ use super::plan_stages::unknown;
 use super::usage_plan_quotas::{QuotaParts, bad_period};
 use super::usage_plans::throttles;
 use crate::control::wire::{Error, Input, Op, Operation, any_of, as_number};
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::model::rest::{ApiStage, Quota, QuotaPeriod, Throttle, UsagePlan, Verb};
 
 const MAX_NAME: usize = 1024;
@@ -168,7 +168,7 @@ fn set(throttle: &mut Throttle, limit: &str, operation: &Operation) -> Result<()
 fn stage(text: &str) -> Result<ApiStage, Error> {
     match text.split_once(':') {
         Some((api, stage)) if !api.is_empty() && !stage.is_empty() => {
-            Ok(ApiStage { api: RestApiId::new(api), stage: StageName::new(stage), throttle: Default::default() })
+            Ok(ApiStage { api: ApiId::new(api), stage: StageName::new(stage), throttle: Default::default() })
         }
         _ => Err(Error::bad_request("Invalid API Stage specified")),
     }

@@ -10,7 +10,7 @@ use super::usage_plan_quotas::QuotaParts;
 use super::{Target, api_keys, plan_stages};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Input, Members, Page, Violations, operations};
-use crate::model::id::{ApiKeyId, RestApiId, StageName, UsagePlanId};
+use crate::model::id::{ApiId, ApiKeyId, StageName, UsagePlanId};
 use crate::model::rest::{ApiStage, Quota, Throttle, UsagePlan};
 
 pub(super) const MISSING: &str = "Invalid Usage Plan ID specified";
@@ -144,7 +144,7 @@ fn api_stage(input: &Input) -> Result<ApiStage, Error> {
         Some(methods) => throttles(&methods)?,
     };
     Ok(ApiStage {
-        api: RestApiId::new(input.required("apiId", incomplete)?),
+        api: ApiId::new(input.required("apiId", incomplete)?),
         stage: StageName::new(input.required("stage", incomplete)?),
         throttle,
     })

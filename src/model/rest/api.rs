@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Strings, spelled};
-use crate::model::id::{ResourceId, RestApiId};
+use crate::model::id::{ApiId, ResourceId};
 
 /// A REST API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RestApi {
     /// Its id, the first label of its host name.
-    pub id: RestApiId,
+    pub id: ApiId,
     /// Its name; two APIs may have the same.
     pub name: String,
     /// What it is for.

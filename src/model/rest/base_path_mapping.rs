@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 
 /// A base path mapping.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub struct BasePathMapping {
     /// The base path without slashes around it; empty where AWS prints `(none)`.
     pub base_path: String,
     /// The API.
-    pub api: RestApiId,
+    pub api: ApiId,
     /// The stage; without one, the path's next segment names it.
     pub stage: Option<StageName>,
 }

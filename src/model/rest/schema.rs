@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::model::id::RestApiId;
+use crate::model::id::ApiId;
 
 /// How a schema names a model of an API, up to the API's id.
 const BASE: &str = "https://apigateway.amazonaws.com/restapis/";
@@ -44,7 +44,7 @@ impl<'a> Reference<'a> {
 }
 
 /// The address by which schemas refer to a model.
-pub fn address(api: &RestApiId, name: &str) -> String {
+pub fn address(api: &ApiId, name: &str) -> String {
     format!("{BASE}{api}/models/{name}")
 }
 
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn model(name: &str) -> String {
-        address(&RestApiId::new("a"), name)
+        address(&ApiId::new("a"), name)
     }
 
     #[test]

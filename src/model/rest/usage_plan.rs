@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Strings, spelled};
-use crate::model::id::{ApiKeyId, RestApiId, StageName, UsagePlanId};
+use crate::model::id::{ApiId, ApiKeyId, StageName, UsagePlanId};
 
 /// A usage plan. Which keys are in it is kept beside it: there may be very many.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct UsagePlan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApiStage {
     /// The API.
-    pub api: RestApiId,
+    pub api: ApiId,
     /// The stage.
     pub stage: StageName,
     /// How fast each key may call single methods: `{path}/{VERB}`, as it was spelled by whoever set it.

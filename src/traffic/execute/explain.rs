@@ -9,7 +9,7 @@ use http::HeaderName;
 use super::facts::Facts;
 use super::outcome::Outcome;
 use crate::identity::pass;
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::observe::clock::Clock;
 use crate::observe::execution_log::ExecutionLog;
 use crate::observe::stories::{Stories, Story, Told};
@@ -31,7 +31,7 @@ pub struct Explain {
 }
 
 /// What a pass for the stories of a stage is for.
-fn purpose(api: &RestApiId, stage: &StageName) -> String {
+fn purpose(api: &ApiId, stage: &StageName) -> String {
     format!("explain/{api}/{stage}")
 }
 
@@ -42,7 +42,7 @@ impl Explain {
     }
 
     /// A pass for the stories of a stage, good for so many seconds.
-    pub fn pass(&self, api: &RestApiId, stage: &StageName, seconds: i64) -> String {
+    pub fn pass(&self, api: &ApiId, stage: &StageName, seconds: i64) -> String {
         pass::issue(&self.key, &purpose(api, stage), self.clock.seconds().saturating_add(seconds))
     }
 

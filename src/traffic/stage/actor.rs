@@ -9,7 +9,7 @@ use super::compiled::CompiledStage;
 use super::directory::Slot;
 use super::lasting::Lasting;
 use crate::catalog::{self, Catalog, Sealed, keys};
-use crate::model::id::{ClientCertificateId, RestApiId, StageName};
+use crate::model::id::{ApiId, ClientCertificateId, StageName};
 use crate::model::rest::ClientCertificate;
 use crate::traffic::integration::{Identity, Upstream};
 
@@ -26,7 +26,7 @@ pub(super) struct StageActor {
 #[derive(Clone, Debug, Serialize)]
 pub struct Observed {
     /// The API.
-    pub api: RestApiId,
+    pub api: ApiId,
     /// The stage.
     pub stage: StageName,
     /// The deployment that is served.
@@ -60,7 +60,7 @@ pub(super) struct Close;
 pub(super) struct Observe;
 
 impl StageActor {
-    pub(super) fn new(catalog: Catalog, upstream: Upstream, api: RestApiId, stage: StageName, slot: Slot) -> Self {
+    pub(super) fn new(catalog: Catalog, upstream: Upstream, api: ApiId, stage: StageName, slot: Slot) -> Self {
         let observed = Observed { api, stage, deployment: None, index: 0, compilations: 0, failure: None };
         Self { catalog, slot, upstream, lasting: Lasting::default(), observed }
     }

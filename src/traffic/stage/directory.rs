@@ -7,13 +7,13 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::compiled::CompiledStage;
 use super::names::Names;
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::observe::metrics;
 
 /// All stages and custom domain names that this node serves. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
 pub struct Directory {
-    apis: Arc<ArcSwap<HashMap<RestApiId, Stages>>>,
+    apis: Arc<ArcSwap<HashMap<ApiId, Stages>>>,
     names: Names,
 }
 
@@ -34,7 +34,7 @@ impl Directory {
     }
 
     /// Makes places for stages. Only the keeper does, so that none is made twice.
-    pub(super) fn open(&self, stages: impl IntoIterator<Item = (RestApiId, StageName)>) -> Vec<Slot> {
+    pub(super) fn open(&self, stages: impl IntoIterator<Item = (ApiId, StageName)>) -> Vec<Slot> {
         let mut apis = HashMap::clone(&self.apis.load());
         let slots = stages
             .into_iter()
@@ -49,7 +49,7 @@ impl Directory {
     }
 
     /// Takes a stage's place away: from now on it is unknown.
-    pub(super) fn close(&self, api: &RestApiId, stage: &StageName) {
+    pub(super) fn close(&self, api: &ApiId, stage: &StageName) {
         let mut apis = HashMap::clone(&self.apis.load());
         if let Some(stages) = apis.get_mut(api) {
             stages.remove(stage);
@@ -60,7 +60,7 @@ impl Directory {
         self.publish(apis);
     }
 
-    fn publish(&self, apis: HashMap<RestApiId, Stages>) {
+    fn publish(&self, apis: HashMap<ApiId, Stages>) {
         let count: usize = apis.values().map(HashMap::len).sum();
         metrics::level(metrics::STAGES).set(count as f64);
         self.apis.store(Arc::new(apis));

@@ -17,7 +17,7 @@ use super::actor::{Close, Compile, Flush, Observe, Observed, StageActor};
 use super::directory::Directory;
 use super::names::Served;
 use crate::catalog::{self, Catalog, Follower, keys};
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::model::rest::{BasePathMapping, DomainName};
 use crate::traffic::integration::Upstream;
 
@@ -31,7 +31,7 @@ pub struct Keeper {
     upstream: Upstream,
     /// Where actors run; at least one.
     threads: Vec<ArbiterHandle>,
-    actors: HashMap<(RestApiId, StageName), Addr<StageActor>>,
+    actors: HashMap<(ApiId, StageName), Addr<StageActor>>,
     reached: watch::Sender<u64>,
     /// Whoever else follows the changes, and is done when told.
     followers: Vec<Box<dyn Follower>>,
@@ -128,7 +128,7 @@ impl Keeper {
     }
 
     /// Tells a stage that its cache may have been flushed.
-    async fn flush(&self, stage: &(RestApiId, StageName)) {
+    async fn flush(&self, stage: &(ApiId, StageName)) {
         if let Some(actor) = self.actors.get(stage) {
             let _ = actor.send(Flush).await;
         }
@@ -160,7 +160,7 @@ impl Keeper {
     }
 
     /// Brings one stage up to date.
-    async fn refresh(&mut self, api: RestApiId, stage: StageName) {
+    async fn refresh(&mut self, api: ApiId, stage: StageName) {
         let exists = self.catalog.read(|documents| documents.exists(&keys::stage(&api, &stage)));
         if !exists {
             return self.close(&api, &stage).await;
@@ -172,7 +172,7 @@ impl Keeper {
         self.compile(&stage).await;
     }
 
-    fn open(&mut self, stages: Vec<(RestApiId, StageName)>) {
+    fn open(&mut self, stages: Vec<(ApiId, StageName)>) {
         let slots = self.directory.open(stages.iter().cloned());
         for ((api, stage), slot) in stages.into_iter().zip(slots) {
             let actor = StageActor::new(self.catalog.clone(), self.upstream.clone(), api.clone(), stage.clone(), slot);
@@ -183,7 +183,7 @@ impl Keeper {
     }
 
     /// Has all of these stages compiled, many at a time: the actors' threads share the work.
-    async fn compile_all(&mut self, stages: impl IntoIterator<Item = (RestApiId, StageName)>) {
+    async fn compile_all(&mut self, stages: impl IntoIterator<Item = (ApiId, StageName)>) {
         let asked = stages.into_iter().filter_map(|stage| {
             let actor = self.actors.get(&stage)?.clone();
             Some(async move { (stage, actor.send(Compile).await.is_ok()) })
@@ -195,7 +195,7 @@ impl Keeper {
         }
     }
 
-    async fn compile(&mut self, stage: &(RestApiId, StageName)) {
+    async fn compile(&mut self, stage: &(ApiId, StageName)) {
         let Some(actor) = self.actors.get(stage) else { return };
         if actor.send(Compile).await.is_err() {
             // The actor has ended, which it does not do by itself: it is made anew, from nothing but the catalog.
@@ -208,7 +208,7 @@ impl Keeper {
         }
     }
 
-    async fn close(&mut self, api: &RestApiId, stage: &StageName) {
+    async fn close(&mut self, api: &ApiId, stage: &StageName) {
         self.directory.close(api, stage);
         if let Some(actor) = self.actors.remove(&(api.clone(), stage.clone())) {
             let _ = actor.send(Close).await;

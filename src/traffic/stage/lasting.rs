@@ -7,7 +7,7 @@ use super::canary::Side;
 use super::compiled::{CompiledAuthorizer, Permissions, Staged};
 use super::permissions;
 use super::throttle::{Buckets, setting};
-use crate::model::id::{DeploymentId, RestApiId};
+use crate::model::id::{ApiId, DeploymentId};
 use crate::model::rest::{Flushes, Method, SnapshotResource, Stage, Strings};
 use crate::observe::metrics::{self, MethodMetrics, of_cache};
 
@@ -21,7 +21,7 @@ pub(super) struct Lasting {
 
 /// Which side of which stage is compiled.
 pub(super) struct Place<'a> {
-    pub(super) api: &'a RestApiId,
+    pub(super) api: &'a ApiId,
     pub(super) stage: &'a Stage,
     pub(super) side: Side,
     pub(super) deployment: &'a DeploymentId,

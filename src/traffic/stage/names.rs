@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use percent_encoding::percent_decode_str;
 
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::model::rest::{BasePathMapping, DomainName, RoutingMode};
 
 /// All custom domain names that this node serves. Cheap to clone; all clones are one.
@@ -40,7 +40,7 @@ pub struct Served {
 
 #[derive(Debug)]
 struct Target {
-    api: RestApiId,
+    api: ApiId,
     stage: Option<StageName>,
 }
 
@@ -154,7 +154,7 @@ mod tests {
 
     fn served(mappings: &[(&str, Option<&str>)]) -> Served {
         let target = |(base_path, stage): &(&str, Option<&str>)| {
-            let api = RestApiId::new(format!("api-{base_path}"));
+            let api = ApiId::new(format!("api-{base_path}"));
             ((*base_path).to_owned(), Target { api, stage: stage.map(StageName::new) })
         };
         let depth = mappings.iter().map(|(base_path, _)| base_path.split('/').count()).max().unwrap_or_default();

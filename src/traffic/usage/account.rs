@@ -15,7 +15,7 @@ use super::door::Door;
 use super::limits::{Limits, Pace};
 use super::pacer::{Allotment, Pacer};
 use super::purse::{Day, Purse, Taken};
-use crate::model::id::{ApiKeyId, RestApiId, StageName, UsagePlanId};
+use crate::model::id::{ApiId, ApiKeyId, StageName, UsagePlanId};
 use crate::model::rest::Verb;
 
 /// A request waits at most so long for a token that its quota may still have.
@@ -52,7 +52,7 @@ pub(super) struct Account {
 /// A method of a stage.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Place {
-    api: RestApiId,
+    api: ApiId,
     stage: StageName,
     path: String,
     verb: Verb,
@@ -112,7 +112,7 @@ impl Account {
     }
 
     /// A seat at a stage. What was drawn for rates that are as before stays.
-    pub(super) fn seat(self: &Arc<Self>, value: &str, api: &RestApiId, stage: &StageName) -> Arc<Seat> {
+    pub(super) fn seat(self: &Arc<Self>, value: &str, api: &ApiId, stage: &StageName) -> Arc<Seat> {
         let limits = self.limits.load_full();
         let mut allotments = self.allotments.lock();
         let mut allotment = |place: Option<Place>, pace: Pace| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::account::Seat;
 use super::register::Register;
 use crate::catalog;
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 
 /// A worker remembers so many keys, at most.
 const MAX_KEYS: usize = 100_000;
@@ -19,7 +19,7 @@ pub struct Desk {
 }
 
 struct Remembered {
-    api: RestApiId,
+    api: ApiId,
     stage: StageName,
     seat: Arc<Seat>,
 }
@@ -31,7 +31,7 @@ impl Desk {
     }
 
     /// The seat that a key's value has at a stage; none if it has none.
-    pub fn seat(&self, value: &str, api: &RestApiId, stage: &StageName) -> Result<Option<Arc<Seat>>, catalog::Error> {
+    pub fn seat(&self, value: &str, api: &ApiId, stage: &StageName) -> Result<Option<Arc<Seat>>, catalog::Error> {
         let mut known = self.known.borrow_mut();
         let is_there = |one: &&Remembered| one.stage == *stage && one.api == *api;
         let found = known.get(value).and_then(|all| all.iter().find(is_there));

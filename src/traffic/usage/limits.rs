@@ -1,6 +1,6 @@
 //! What a plan lets each of its keys do.
 
-use crate::model::id::{RestApiId, StageName};
+use crate::model::id::{ApiId, StageName};
 use crate::model::rest::{Throttle, UsagePlan, Verb};
 use crate::observe::metrics::PlanMetrics;
 
@@ -24,7 +24,7 @@ impl Limits {
     }
 
     /// How fast a key may call single methods of a stage, by path and verb.
-    pub(super) fn methods(&self, api: &RestApiId, stage: &StageName) -> Vec<(String, Verb, Pace)> {
+    pub(super) fn methods(&self, api: &ApiId, stage: &StageName) -> Vec<(String, Verb, Pace)> {
         let stage = self.plan.api_stages.iter().find(|one| one.api == *api && one.stage == *stage);
         let throttles = stage.into_iter().flat_map(|stage| &stage.throttle);
         let read = |(key, throttle): (&String, &Throttle)| {

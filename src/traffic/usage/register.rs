@@ -20,7 +20,7 @@ use super::pacer::Pacer;
 use super::purse::Day;
 use super::renewal::Ledger;
 use crate::catalog::{self, Catalog, Follower, Held, keys};
-use crate::model::id::{ApiKeyId, RestApiId, StageName, UsagePlanId};
+use crate::model::id::{ApiId, ApiKeyId, StageName, UsagePlanId};
 use crate::model::rest::UsagePlan;
 use crate::observe::clock::Clock;
 
@@ -94,12 +94,7 @@ impl Register {
     }
 
     /// The seat that a key's value has at a stage; none if no such key is enabled, or no plan of it opens the stage.
-    pub fn look_up(
-        &self,
-        value: &str,
-        api: &RestApiId,
-        stage: &StageName,
-    ) -> Result<Option<Arc<Seat>>, catalog::Error> {
+    pub fn look_up(&self, value: &str, api: &ApiId, stage: &StageName) -> Result<Option<Arc<Seat>>, catalog::Error> {
         let seen = self.shared.changes.load(Ordering::Acquire);
         let Some(found) = self.find(value, api, stage)? else { return Ok(None) };
         let seat = self.account(found).seat(value, api, stage);
@@ -110,7 +105,7 @@ impl Register {
         Ok(Some(seat))
     }
 
-    fn find(&self, value: &str, api: &RestApiId, stage: &StageName) -> Result<Option<Found>, catalog::Error> {
+    fn find(&self, value: &str, api: &ApiId, stage: &StageName) -> Result<Option<Found>, catalog::Error> {
         let catalog = self.shared.catalog();
         let claim = keys::api_key_claim(&catalog.fingerprint(value.as_bytes()));
         catalog.read(|documents| {

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::control::apigateway::methods as wire;
 use crate::control::openapi::import::{self, BasePath, Options};
-use crate::model::id::RestApiId;
+use crate::model::id::ApiId;
 use crate::model::rest::{ApiKeySource, Endpoint, EndpointType, IpAddressType};
 
 fn options(base_path: BasePath) -> Options {
     Options {
-        api: RestApiId::new("abcdefghij"),
+        api: ApiId::new("abcdefghij"),
         region: "us-east-1".to_owned(),
         account: "000000000000".to_owned(),
         base_path,
@@ -23,7 +23,7 @@ fn options(base_path: BasePath) -> Options {
 
 fn api() -> RestApi {
     RestApi {
-        id: RestApiId::new("abcdefghij"),
+        id: ApiId::new("abcdefghij"),
         name: String::new(),
         description: None,
         version: None,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::*;
-use crate::model::id::{AuthorizerId, DocumentationPartId, RequestValidatorId, ResourceId, RestApiId};
+use crate::model::id::{ApiId, AuthorizerId, DocumentationPartId, RequestValidatorId, ResourceId};
 use crate::model::rest::{
     ApiKeySource, AuthorizationType, Authorizer, AuthorizerType, ConnectionType, ContentHandling, DocumentationPart,
     DocumentationVersion, Endpoint, EndpointType, GatewayResponse, GatewayResponseType, Integration,
@@ -25,7 +25,7 @@ fn strings(pairs: &[(&str, &str)]) -> Strings {
 
 fn api() -> RestApi {
     RestApi {
-        id: RestApiId::new("abcdefghij"),
+        id: ApiId::new("abcdefghij"),
         name: "Pets: a shop".to_owned(),
         description: Some("Sells \"pets\",\nbuys none.".to_owned()),
         version: None,

@@ -15,7 +15,7 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::id::RestApiId;
+use crate::model::id::ApiId;
 use crate::model::rest::{
     ApiKeySource, Authorizer, EndpointAccessMode, GatewayResponse, GatewayResponseType, Location, Method, Model,
     RequestValidator, Verb,
@@ -42,7 +42,7 @@ pub(in crate::control) enum BasePath {
 #[derive(Clone, Debug)]
 pub(in crate::control) struct Options {
     /// The API that it is for: schemas refer to models by URLs with this in them.
-    pub(in crate::control) api: RestApiId,
+    pub(in crate::control) api: ApiId,
     /// `${AWS::Region}`.
     pub(in crate::control) region: String,
     /// `${AWS::AccountId}`.

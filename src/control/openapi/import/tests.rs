@@ -6,7 +6,7 @@ use super::*;
 
 fn options() -> Options {
     Options {
-        api: RestApiId::new("abcdefghij"),
+        api: ApiId::new("abcdefghij"),
         region: "cn-north-1".to_owned(),
         account: "123456789012".to_owned(),
         base_path: BasePath::Ignore,

@@ -16,7 +16,7 @@ use self::method::{Models, Shared};
 use super::canary::{self, Side};
 use super::lasting::{Lasting, Place};
 use super::router::Router;
-use crate::model::id::{AuthorizerId, DeploymentId, RestApiId, StageName};
+use crate::model::id::{ApiId, AuthorizerId, DeploymentId, StageName};
 use crate::model::rest::{ApiKeySource, Method, Snapshot, SnapshotResource, Stage, Strings};
 use crate::observe::metrics::MethodMetrics;
 use crate::traffic::integration::{Identity, Kinds, Upstream};
@@ -35,7 +35,7 @@ pub use templates::{Chosen, TemplateChoice, accepted, media_type};
 /// A stage as requests see it; never changed, only replaced.
 pub struct CompiledStage {
     /// The API.
-    pub api: RestApiId,
+    pub api: ApiId,
     /// The stage's name.
     pub name: StageName,
     /// The deployment that the stage stands for.
@@ -70,7 +70,7 @@ impl CompiledStage {
     /// Compiles a stage with its deployment, and its canary's if it has one; `tls` is how backends are called, and the
     /// certificate that they are shown.
     pub(super) fn new(
-        api: &RestApiId,
+        api: &ApiId,
         stage: &Stage,
         base: &Snapshot,
         canary: Option<&Snapshot>,

@@ -1,0 +1,88 @@
+//! The id of a WebSocket connection: it says which node has the connection.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE as BASE64;
+use serde::{Deserialize, Serialize};
+
+/// Bytes of an id: four that name the node, and seven at random.
+const BYTES: usize = 11;
+/// Bytes that name the node.
+const NODE: usize = 4;
+
+/// The id of a WebSocket connection, in AWS's form: eleven bytes as sixteen characters, the last of which is `=`.
+///
+/// No directory says where a connection is: the id does. The node's bytes are mixed with the random ones, so that ids of
+/// one node look as unlike each other as AWS's do. Nothing rests on that: whoever may use an id has to sign for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ConnectionId([u8; BYTES]);
+
+impl ConnectionId {
+    /// Makes one for a connection of a node.
+    pub fn random(node: u32) -> Self {
+        Self::of(node, rand::random())
+    }
+
+    fn of(node: u32, nonce: [u8; BYTES - NODE]) -> Self {
+        let mut bytes = [0; BYTES];
+        bytes[NODE..].copy_from_slice(&nonce);
+        bytes[..NODE].copy_from_slice(&(node ^ mixer(&nonce)).to_be_bytes());
+        Self(bytes)
+    }
+
+    /// The node that has the connection, or had it; any number at all, if the id is made up.
+    pub fn node(&self) -> u32 {
+        let (node, nonce) = self.0.split_at(NODE);
+        let node = node.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+        node ^ mixer(nonce)
+    }
+
+    /// Reads an id; nothing, if it has not the form of one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(Self(BASE64.decode(text).ok()?.try_into().ok()?))
+    }
+}
+
+/// What the node's bytes are mixed with.
+fn mixer(nonce: &[u8]) -> u32 {
+    // FNV-1a: any function would do.
+    nonce.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64.encode(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_the_form_of_awss_and_says_its_node() {
+        for node in [0, 1, 3, 65_536, u32::MAX] {
+            let id = ConnectionId::random(node);
+            let text = id.to_string();
+            assert_eq!((text.len(), text.ends_with('='), id.node()), (16, true, node), "{text}");
+            assert_eq!(ConnectionId::parse(&text), Some(id));
+        }
+    }
+
+    #[test]
+    fn awss_ids_are_read_and_what_is_none_is_not() {
+        for (text, expected) in [
+            ("R1kmxc2VNjMCFIA=", true),
+            ("eHrdFcnvvHcCE-w=", true),
+            ("", false),
+            ("R1kmxc2VNjMCFIA", false),
+            ("R1kmxc2VNjMCFI==", false),
+            ("R1kmxc2VNjMCFIA=x", false),
+            ("R1kmxc2V+jMCFIA=", false),
+            ("../../etc/passwd", false),
+        ] {
+            assert_eq!(ConnectionId::parse(text).is_some(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A stage: a name under which a deployment is served, with settings that apply at once.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::id::{DeploymentId, StageName};
+use crate::model::rest::{AccessLog, Strings, spelled};
+
+/// A stage of an API of V2.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Its name, the first segment of its path.
+    pub name: StageName,
+    /// The deployment that it serves; none, until one is made for it.
+    pub deployment: Option<DeploymentId>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// When it was made, in seconds since 1970.
+    pub created: i64,
+    /// When it was last changed, in seconds since 1970.
+    pub updated: i64,
+    /// Whether every change of the API is deployed to it.
+    pub auto_deploy: bool,
+    /// What became of the last deployment that it made by itself.
+    pub last_deployment_status: Option<String>,
+    /// Stage variables.
+    pub variables: Strings,
+    /// Settings of all routes.
+    pub default_route_settings: RouteSettings,
+    /// Settings of single routes, by their keys.
+    pub route_settings: BTreeMap<String, RouteSettings>,
+    /// Where and how accesses are logged.
+    pub access_log: Option<AccessLog>,
+    /// The certificate shown to backends.
+    pub client_certificate_id: Option<String>,
+    /// Tags.
+    pub tags: Strings,
+}
+
+/// Settings of one route, or of all; what is absent was never said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RouteSettings {
+    /// Whether whole messages are logged.
+    pub data_trace_enabled: Option<bool>,
+    /// Whether metrics are kept by route.
+    pub detailed_metrics_enabled: Option<bool>,
+    /// What is logged.
+    pub logging_level: Option<LoggingLevel>,
+    /// The bucket's size.
+    pub throttling_burst_limit: Option<i64>,
+    /// Messages per second.
+    pub throttling_rate_limit: Option<f64>,
+}
+
+spelled!(
+    /// What is logged.
+    LoggingLevel {
+        /// Nothing.
+        Off = "OFF",
+        /// What fails.
+        Error = "ERROR",
+        /// Everything.
+        Info = "INFO",
+    }
+);
