@@ -38,6 +38,11 @@ impl ConnectionId {
         node ^ mixer(nonce)
     }
 
+    /// A number that is about as often one as another: for spreading ids over shards.
+    pub fn spread(&self) -> usize {
+        usize::from(self.0[BYTES - 1])
+    }
+
     /// Reads an id; nothing, if it has not the form of one.
     pub fn parse(text: &str) -> Option<Self> {
         Some(Self(BASE64.decode(text).ok()?.try_into().ok()?))

@@ -6,6 +6,8 @@
 
 pub mod ingress;
 
+pub mod websocket;
+
 pub mod execute;
 
 pub mod stage;

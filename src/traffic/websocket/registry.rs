@@ -1,0 +1,197 @@
+//! The connections of one node: by stage, and within a stage by id, group and principal.
+//!
+//! An actor enters its connection and holds the [`Presence`] that it gets for it: through it the connection joins and
+//! parts groups, and when it is dropped nothing is left of the connection here. Nothing in a registry waits, and no lock
+//! is one for all: a stage's connections are spread over shards.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::line::Line;
+use super::roll::{Entry, Roll};
+use crate::model::connection::ConnectionId;
+use crate::model::id::{ApiId, StageName};
+
+/// The connections of this node. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    stages: ArcSwap<HashMap<ApiId, HashMap<StageName, Arc<Roll>>>>,
+    /// Held while a stage is added.
+    adding: Mutex<()>,
+    is_draining: AtomicBool,
+    living: Living,
+}
+
+/// How many connections there are whose actors have not ended.
+#[derive(Default)]
+struct Living {
+    count: AtomicUsize,
+    fell: Notify,
+}
+
+/// What a connection says of itself when it enters.
+pub struct Entrant<'a> {
+    /// Its id.
+    pub id: ConnectionId,
+    /// The API.
+    pub api: &'a ApiId,
+    /// The stage.
+    pub stage: &'a StageName,
+    /// Whom an authorizer took its client for.
+    pub principal: Option<&'a str>,
+    /// Groups that it joins at once.
+    pub groups: &'a [Box<str>],
+}
+
+/// A connection's place in the registry: held by its actor.
+pub struct Presence {
+    registry: Registry,
+    roll: Arc<Roll>,
+    id: ConnectionId,
+}
+
+impl Registry {
+    /// Enters a connection: from now on it is found, until it leaves.
+    pub fn enter(&self, entrant: &Entrant<'_>, line: impl Line) -> Presence {
+        let roll = self.open(entrant.api, entrant.stage);
+        self.inner.living.count.fetch_add(1, Ordering::AcqRel);
+        roll.enter(entrant.id, Entry::new(line), entrant.principal);
+        for group in entrant.groups {
+            roll.join(&entrant.id, group);
+        }
+        Presence { registry: self.clone(), roll, id: entrant.id }
+    }
+
+    /// Whether the node is about to end: it takes no new connections then.
+    pub fn is_draining(&self) -> bool {
+        self.inner.is_draining.load(Ordering::Acquire)
+    }
+
+    /// How many connections there are whose actors have not ended.
+    pub fn living(&self) -> usize {
+        self.inner.living.count.load(Ordering::Acquire)
+    }
+
+    /// The connections of a stage; nothing, if it has never had one.
+    pub(super) fn stage(&self, api: &str, stage: &str) -> Option<Arc<Roll>> {
+        self.inner.stages.load().get(api)?.get(stage).map(Arc::clone)
+    }
+
+    /// The connections of all stages.
+    pub(super) fn stages(&self) -> Vec<Arc<Roll>> {
+        self.inner.stages.load().values().flat_map(HashMap::values).map(Arc::clone).collect()
+    }
+
+    /// No new connections from now on.
+    pub(super) fn begin_draining(&self) {
+        self.inner.is_draining.store(true, Ordering::Release);
+    }
+
+    /// Waits until the actors of all connections have ended.
+    pub(super) async fn empty(&self) {
+        loop {
+            let fell = self.inner.living.fell.notified();
+            tokio::pin!(fell);
+            fell.as_mut().enable();
+            if self.living() == 0 {
+                return;
+            }
+            fell.await;
+        }
+    }
+
+    fn open(&self, api: &ApiId, stage: &StageName) -> Arc<Roll> {
+        if let Some(roll) = self.stage(api.as_str(), stage.as_str()) {
+            return roll;
+        }
+        let _adding = self.inner.adding.lock();
+        let mut stages = HashMap::clone(&self.inner.stages.load());
+        let roll = stages.entry(api.clone()).or_default().entry(stage.clone());
+        let roll = Arc::clone(roll.or_insert_with(|| Arc::new(Roll::new(api.clone(), stage.clone()))));
+        self.inner.stages.store(Arc::new(stages));
+        roll
+    }
+}
+
+impl Presence {
+    /// The connection joins a group, unless the name is none or it is in too many.
+    pub fn join(&self, group: &str) {
+        self.roll.join(&self.id, group);
+    }
+
+    /// The connection parts from a group.
+    pub fn part(&self, group: &str) {
+        self.roll.part(&self.id, group);
+    }
+
+    /// The connection is closed: from now on it is not found. Its actor may still have something to do, such as
+    /// `$disconnect`, before it lets the presence go.
+    pub fn leave(&self) {
+        self.roll.leave(&self.id);
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.leave();
+        let living = &self.registry.inner.living;
+        if living.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            living.fell.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::line::tests::Silent;
+    use super::super::roll::Audience;
+    use super::*;
+
+    #[test]
+    fn a_connection_is_found_from_its_entrance_until_it_leaves() {
+        let registry = Registry::default();
+        let (api, stage) = (ApiId::new("a"), StageName::new("s"));
+        let id = ConnectionId::random(1);
+        let entrant = Entrant { id, api: &api, stage: &stage, principal: Some("ann"), groups: &["room".into()] };
+        assert!(registry.stage("a", "s").is_none());
+        let presence = registry.enter(&entrant, Silent);
+        let roll = registry.stage("a", "s").expect("the stage has a connection");
+        assert!(roll.line(&id).is_some() && registry.stage("a", "other").is_none());
+        assert_eq!((registry.living(), roll.count(&Audience::Group("room".into()))), (1, 1));
+        presence.leave();
+        assert!(roll.line(&id).is_none());
+        assert_eq!(registry.living(), 1, "its actor has not ended");
+        drop(presence);
+        assert_eq!((registry.living(), roll.count(&Audience::All)), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_last_connection_learns_that_it_ended() {
+        let registry = Registry::default();
+        let (api, stage) = (ApiId::new("a"), StageName::new("s"));
+        let enter = || {
+            let id = ConnectionId::random(1);
+            registry.enter(&Entrant { id, api: &api, stage: &stage, principal: None, groups: &[] }, Silent)
+        };
+        let (first, second) = (enter(), enter());
+        let waiting = tokio::spawn({
+            let registry = registry.clone();
+            async move { registry.empty().await }
+        });
+        drop(first);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(second);
+        waiting.await.expect("no panic");
+    }
+}
