@@ -8,5 +8,6 @@ pub mod line;
 mod registry;
 #[allow(dead_code, reason = "calls from outside, which come next, need all of it")]
 mod roll;
+pub mod wire;
 
 pub use registry::{Entrant, Presence, Registry};
