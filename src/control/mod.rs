@@ -4,6 +4,7 @@
 //! decides, and commits; when another change came between, it is run again from the start.
 
 pub mod apigateway;
+mod apigatewayv2;
 mod lambda;
 pub mod listener;
 pub mod openapi;
@@ -97,6 +98,10 @@ impl Control {
     }
 
     async fn run(&self, call: &Call) -> Result<Answer, Error> {
+        if apigatewayv2::is_meant(call) {
+            let found = apigatewayv2::find(call)?;
+            return repeated(async || apigatewayv2::perform(self, call, &found).await).await;
+        }
         let operation = apigateway::route(call)?;
         repeated(async || apigateway::perform(self, call, &operation).await).await
     }

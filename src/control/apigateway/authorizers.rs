@@ -189,12 +189,17 @@ fn check(authorizer: &Authorizer) -> Result<(), Error> {
     bounded(Some(authorizer.name.clone()), "authorizer name", MAX_NAME)?;
     bounded(Some(authorizer.auth_type.clone()), "authType", MAX_NAME)?;
     if is_lambda(authorizer.kind) {
-        check_function(authorizer)?
+        check_function(authorizer.uri.as_deref(), authorizer.credentials.as_deref())?
     } else {
         check_pools(authorizer)?
     }
     check_identity(authorizer)?;
-    match &authorizer.identity_validation_expression {
+    check_validation(authorizer.identity_validation_expression.as_deref())
+}
+
+/// The regular expression of an authorizer of either version.
+pub(in crate::control) fn check_validation(expression: Option<&str>) -> Result<(), Error> {
+    match expression {
         Some(text) if text.len() > MAX_TEXT || regex::Regex::new(text).is_err() => {
             Err(Error::bad_request(format!("Invalid identity validation expression specified: {text:.100}")))
         }
@@ -202,15 +207,16 @@ fn check(authorizer: &Authorizer) -> Result<(), Error> {
     }
 }
 
-fn check_function(authorizer: &Authorizer) -> Result<(), Error> {
-    let uri = authorizer.uri.as_deref().unwrap_or_default();
+/// The function that an authorizer of either version asks.
+pub(in crate::control) fn check_function(uri: Option<&str>, credentials: Option<&str>) -> Result<(), Error> {
+    let uri = uri.unwrap_or_default();
     let is_invocation = uri.contains(":lambda:path/") && uri.ends_with("/invocations");
     if !is_invocation || arn::service(uri) != Some("apigateway") || uri.len() > MAX_TEXT {
         return Err(Error::bad_request(format!(
             "Invalid Authorizer URI: {uri:.200}. Authorizer URI should be a valid API Gateway ARN that represents a Lambda function invocation."
         )));
     }
-    match &authorizer.credentials {
+    match credentials {
         Some(role) if !arn::well_formed(role) || role.len() > MAX_TEXT => {
             Err(Error::bad_request("Invalid ARN specified in the request"))
         }

@@ -94,8 +94,12 @@ impl Target<'_> {
 
 /// A stage takes this certificate: it must exist, and is written as it was, so that its deletion at the same time,
 /// decided on before the stage had it, is overtaken.
-pub(super) fn rely_on_certificate(documents: &Documents<'_>, stage: &Stage, edit: Edit) -> Result<Edit, Error> {
-    let Some(id) = &stage.client_certificate_id else { return Ok(edit) };
+pub(in crate::control) fn rely_on_certificate(
+    documents: &Documents<'_>,
+    id: Option<&str>,
+    edit: Edit,
+) -> Result<Edit, Error> {
+    let Some(id) = id else { return Ok(edit) };
     let key = keys::client_certificate(&ClientCertificateId::new(id));
     match documents.get(&key)? {
         Some(found) => Ok(edit.update(&key, &found, &found.value)),

@@ -159,34 +159,56 @@ fn transfer_mode(text: &str) -> Result<TransferMode, Error> {
 
 /// What must be true of an integration, however it came to be so.
 pub(super) fn check(integration: &Integration, method: &Method) -> Result<(), Error> {
-    if integration.kind != IntegrationType::Mock {
-        match integration.http_method.as_deref() {
-            None => return Err(Error::bad_request("Enumeration value for HttpMethod must be non-empty")),
-            Some(verb) if Verb::parse(verb).is_none() => {
-                return Err(Error::bad_request(
-                    "Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY",
-                ));
-            }
-            Some(_) => {}
-        }
-        let uri = integration.uri.as_deref().unwrap_or_default();
-        check_uri(integration.kind, uri)?;
-        // Functions can permit the gateway themselves; no other service can.
-        if integration.kind == IntegrationType::Aws && integration.credentials.is_none() && !is_of_lambda(uri) {
-            return Err(Error::bad_request("Role ARN must be specified for AWS integrations"));
-        }
-    }
+    check_call(
+        integration.kind,
+        integration.http_method.as_deref(),
+        integration.uri.as_deref(),
+        integration.credentials.as_deref(),
+    )?;
     for (target, source) in &integration.request_parameters {
         expressions::check_request(target, source, &method.request_parameters)?;
     }
     check_content_types(integration.request_templates.as_ref())
 }
 
+/// What an integration of either version calls, and how.
+pub(in crate::control) fn check_call(
+    kind: IntegrationType,
+    method: Option<&str>,
+    uri: Option<&str>,
+    credentials: Option<&str>,
+) -> Result<(), Error> {
+    if kind == IntegrationType::Mock {
+        return Ok(());
+    }
+    match method {
+        None => return Err(Error::bad_request("Enumeration value for HttpMethod must be non-empty")),
+        Some(verb) if Verb::parse(verb).is_none() => {
+            return Err(Error::bad_request(
+                "Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY",
+            ));
+        }
+        Some(_) => {}
+    }
+    let uri = uri.unwrap_or_default();
+    check_uri(kind, uri)?;
+    // Functions can permit the gateway themselves; no other service can.
+    if kind == IntegrationType::Aws && credentials.is_none() && !is_of_lambda(uri) {
+        return Err(Error::bad_request("Role ARN must be specified for AWS integrations"));
+    }
+    Ok(())
+}
+
 /// How long an integration may take: AWS's 29 s, unless this node was given another limit; one that streams, 15 min.
 pub(super) fn check_timeout(integration: &Integration, longest: Duration) -> Result<(), Error> {
     let streams = integration.transfer_mode == Some(TransferMode::Stream);
-    let longest = if streams { longest.max(LONGEST_STREAM) } else { longest }.as_millis();
-    if !(50..=longest).contains(&u128::from(integration.timeout_millis)) {
+    check_millis(integration.timeout_millis, if streams { longest.max(LONGEST_STREAM) } else { longest })
+}
+
+/// How long an integration of either version may take.
+pub(in crate::control) fn check_millis(millis: u32, longest: Duration) -> Result<(), Error> {
+    let longest = longest.as_millis();
+    if !(50..=longest).contains(&u128::from(millis)) {
         return Err(Error::bad_request(format!("Timeout should be between 50 ms and {longest} ms")));
     }
     Ok(())

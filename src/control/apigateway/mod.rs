@@ -8,11 +8,11 @@ mod api;
 mod api_key_import;
 mod api_key_values;
 mod api_keys;
-mod authorizers;
+pub(in crate::control) mod authorizers;
 mod base_path_mappings;
 mod caches;
 mod canary;
-mod client_certificates;
+pub(in crate::control) mod client_certificates;
 mod clones;
 mod deployments;
 mod documentation_imports;
@@ -33,18 +33,18 @@ mod merge;
 mod method_responses;
 mod method_settings;
 mod methods;
-mod model_schemas;
-mod model_templates;
+pub(in crate::control) mod model_schemas;
+pub(in crate::control) mod model_templates;
 mod models;
 mod operations;
-mod plan_stages;
+pub(in crate::control) mod plan_stages;
 mod references;
 mod request_validators;
 mod resources;
 mod rest_apis;
 mod sdk_types;
 mod sdks;
-mod stages;
+pub(in crate::control) mod stages;
 mod tags;
 mod test_invocations;
 mod undocumented;
@@ -278,7 +278,7 @@ impl Place {
 }
 
 /// `tags` of something that is created.
-fn tags(body: &Input) -> Result<Strings, Error> {
+pub(in crate::control) fn tags(body: &Input) -> Result<Strings, Error> {
     let tags = body.strings("tags")?.unwrap_or_default();
     tags::check(&tags)?;
     Ok(tags)

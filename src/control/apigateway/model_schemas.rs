@@ -14,7 +14,7 @@ const NO_CONTENT: &str = "Model schema must have at least 1 property or array it
 
 /// A model's schema, read; one that can't be, or is nothing, is refused. Other content types than JSON's are
 /// nobody's to read.
-pub(super) fn check(content_type: &str, text: Option<&str>) -> Result<Option<Value>, Error> {
+pub(in crate::control) fn check(content_type: &str, text: Option<&str>) -> Result<Option<Value>, Error> {
     let text = text.unwrap_or_default();
     if text.trim().is_empty() {
         return Err(Error::bad_request(NO_CONTENT));

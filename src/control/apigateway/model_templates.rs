@@ -8,7 +8,7 @@ const MAX_DEPTH: usize = 10;
 const MAX_LENGTH: usize = 100 * 1024;
 
 /// The template of a schema, whose references point into itself. Source: control-plane reference, 17.
-pub(super) fn of(schema: &Value) -> String {
+pub(in crate::control) fn of(schema: &Value) -> String {
     let mut writer = Writer { root: schema, text: String::new(), loops: 0 };
     writer.text.push_str("#set($inputRoot = $input.path('$'))\n");
     writer.value(schema, "$inputRoot", 0);

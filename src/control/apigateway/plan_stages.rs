@@ -163,7 +163,7 @@ pub(super) fn leave_all(documents: &Documents<'_>, key: &ApiKeyId, edit: Edit) -
 
 /// Adds to the deletion of a stage, or of an API with all of its stages, that no plan opens it any longer. As at AWS: it is
 /// the plan that can't be deleted while it opens stages.
-pub(super) fn release(
+pub(in crate::control) fn release(
     documents: &Documents<'_>,
     openers: &Prefix<UsagePlanId>,
     is_gone: impl Fn(&ApiStage) -> bool,

@@ -38,7 +38,12 @@ impl Target<'_> {
                 return Err(Error::conflict("Stage already exists"));
             }
             check_number(documents, api)?;
-            rely_on_deployments(documents, api, &stage, rely_on_certificate(documents, &stage, Edit::new())?)
+            rely_on_deployments(
+                documents,
+                api,
+                &stage,
+                rely_on_certificate(documents, stage.client_certificate_id.as_deref(), Edit::new())?,
+            )
         })?;
         let index = self.control.catalog.commit(edit.create(&key, &stage)).await?;
         self.control.settle(index).await?;
@@ -76,7 +81,7 @@ impl Target<'_> {
             }
             let mut edit = rely_on_deployments(documents, api, &changed, Edit::new())?;
             if changed.client_certificate_id != found.value.client_certificate_id {
-                edit = rely_on_certificate(documents, &changed, edit)?;
+                edit = rely_on_certificate(documents, changed.client_certificate_id.as_deref(), edit)?;
             }
             Ok::<_, Error>((found, changed, edit))
         })?;
@@ -179,7 +184,7 @@ pub(super) fn check_number(documents: &Documents<'_>, api: &ApiId) -> Result<(),
     Ok(())
 }
 
-pub(super) fn check_variables(variables: &Strings) -> Result<(), Error> {
+pub(in crate::control) fn check_variables(variables: &Strings) -> Result<(), Error> {
     let name_is_legal = |name: &str| {
         (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };

@@ -44,6 +44,11 @@ impl Error {
         Self::told(429, "LimitExceededException", message)
     }
 
+    /// There may be no more of these, in a plane that knows no other name for it.
+    pub fn too_many_requests(message: impl Into<String>) -> Self {
+        Self::told(429, "TooManyRequestsException", message)
+    }
+
     /// The body is over the limit.
     pub fn too_large() -> Self {
         Self::told(413, "RequestEntityTooLargeException", "Request Entity Too Large")

@@ -17,22 +17,31 @@ pub struct Page {
 }
 
 impl Page {
-    /// Reads `position` and `limit`.
+    /// Reads `position` and `limit`, as V1 calls them.
     pub fn read(call: &Call) -> Result<Self, Error> {
-        let limit = match call.parameter("limit").map(|text| text.parse::<i64>()) {
+        Self::read_named(call, "position", "limit")
+    }
+
+    /// Reads `nextToken` and `maxResults`, as V2 calls them.
+    pub fn read_tokens(call: &Call) -> Result<Self, Error> {
+        Self::read_named(call, "nextToken", "maxResults")
+    }
+
+    fn read_named(call: &Call, position: &str, limit: &str) -> Result<Self, Error> {
+        let limit = match call.parameter(limit).map(|text| text.parse::<i64>()) {
             None => DEFAULT,
             Some(Ok(number)) if number > 0 => usize::try_from(number).unwrap_or(MAX).min(MAX),
             Some(Ok(_)) => DEFAULT,
-            Some(Err(_)) => return Err(Error::bad_request("Invalid limit specified")),
+            Some(Err(_)) => return Err(Error::bad_request(format!("Invalid {limit} specified"))),
         };
         let read = |text: String| {
             let bytes = BASE64.decode(text).ok()?;
             String::from_utf8(bytes).ok()
         };
-        let after = match call.parameter("position").map(read) {
+        let after = match call.parameter(position).map(read) {
             None => None,
             Some(Some(key)) => Some(key),
-            Some(None) => return Err(Error::bad_request("Invalid position parameter")),
+            Some(None) => return Err(Error::bad_request(format!("Invalid {position} parameter"))),
         };
         Ok(Self { after, limit })
     }

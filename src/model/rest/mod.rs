@@ -63,6 +63,9 @@ macro_rules! spelled {
         }
 
         impl $name {
+            /// AWS's spelling of each.
+            pub const NAMES: &[&str] = &[$($text),+];
+
             /// AWS's spelling.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$member => $text),+ }
