@@ -180,6 +180,19 @@ impl Documents<'_> {
         stages.collect()
     }
 
+    /// All stages of all APIs, of whichever kind.
+    pub fn all_stage_keys(&self) -> HashSet<(ApiId, StageName)> {
+        let all = keys::apis();
+        let apis = self.view.children(all.as_str());
+        let apis = apis.filter_map(|(key, _)| key.strip_prefix(all.as_str()).map(ApiId::new)).collect::<Vec<_>>();
+        let stages = apis.iter().flat_map(|api| {
+            let prefix = keys::api_stages(api);
+            let stages = self.view.children(prefix.as_str());
+            stages.filter_map(|(key, _)| keys::parse_api_stage(key)).collect::<Vec<_>>()
+        });
+        self.stage_keys().into_iter().chain(stages).collect()
+    }
+
     /// Whether a document exists.
     pub fn exists<T>(&self, key: &Key<T>) -> bool {
         self.view.get(key.as_str()).is_some()

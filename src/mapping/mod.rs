@@ -8,6 +8,7 @@ pub mod jsonpath;
 pub mod parameters;
 pub mod query;
 pub mod schema;
+pub mod selection;
 pub mod substitution;
 pub mod template;
 pub mod trial;

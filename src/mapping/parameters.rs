@@ -52,6 +52,8 @@ pub enum ResponseSource {
     Constant(String),
     /// What is found in the answer's body, or all of it.
     Body(Option<Path>),
+    /// Something of the request, where a route says so.
+    Request(Source),
 }
 
 impl Target {
@@ -76,7 +78,8 @@ impl Source {
         if let Some(name) = text.strip_prefix("context.") {
             return Some(Self::Context(name.to_owned()));
         }
-        let rest = text.strip_prefix("method.request.")?;
+        // V1 speaks of methods, V2 of routes.
+        let rest = text.strip_prefix("method.request.").or_else(|| text.strip_prefix("route.request."))?;
         if let Some(path) = body(rest) {
             return path.map(Self::Body);
         }
@@ -101,6 +104,9 @@ impl ResponseSource {
         }
         if let Some(name) = text.strip_prefix("context.") {
             return Some(Self::Context(name.to_owned()));
+        }
+        if text.starts_with("route.request.") {
+            return Source::parse(text, variables).map(Self::Request);
         }
         let rest = text.strip_prefix("integration.response.")?;
         if let Some(path) = body(rest) {
@@ -170,6 +176,8 @@ mod tests {
             ("method.request.body", Some(Source::Body(None))),
             ("method.request.body.a", Path::parse("$.a").ok().map(|path| Source::Body(Some(path)))),
             ("method.request.body.", None),
+            ("route.request.header.X-A", Some(Source::Header(text("X-A")))),
+            ("route.request.body.a", Path::parse("$.a").ok().map(|path| Source::Body(Some(path)))),
             ("context.requestId", Some(Source::Context(text("requestId")))),
             ("stageVariables.v", Some(Source::Constant(text("1")))),
             ("stageVariables.w", None),

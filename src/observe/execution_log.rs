@@ -120,6 +120,31 @@ pub enum Line<'a> {
         /// The request's path, not the resource's.
         path: &'a str,
     },
+    /// Which route a connection's event is for.
+    Route(&'a str),
+    /// Somebody wants to connect.
+    Connecting {
+        /// What it says it is.
+        agent: &'a str,
+        /// Where it is.
+        source: &'a str,
+        /// The API's id.
+        api: &'a str,
+    },
+    /// A message came.
+    Sent {
+        /// The connection's id.
+        connection: &'a str,
+        /// The API's id.
+        api: &'a str,
+    },
+    /// A connection has ended.
+    Disconnected {
+        /// The connection's id.
+        connection: &'a str,
+        /// The API's id.
+        api: &'a str,
+    },
     /// The path parameters.
     RequestPath(Pairs<'a>),
     /// The query parameters.
@@ -261,6 +286,16 @@ impl Display for Line<'_> {
             }
             Self::Starting { request } => write!(f, "Starting execution for request: {request}"),
             Self::Method { verb, path } => write!(f, "HTTP Method: {verb}, Resource Path: {path}"),
+            Self::Route(key) => write!(f, "WebSocket Request Route: [{key}]"),
+            Self::Connecting { agent, source, api } => {
+                write!(f, "Client [UserAgent: {agent}, SourceIp: {source}] is connecting to WebSocket API [{api}].")
+            }
+            Self::Sent { connection, api } => {
+                write!(f, "Client [Connection Id: {connection}] sent message to [{api}] WebSocket API.")
+            }
+            Self::Disconnected { connection, api } => {
+                write!(f, "Client [Connection Id: {connection}] disconnected from API [{api}].")
+            }
             Self::RequestPath(pairs) => write!(f, "Method request path: {pairs}"),
             Self::RequestQuery(pairs) => write!(f, "Method request query string: {pairs}"),
             Self::RequestHeaders(pairs) => write!(f, "Method request headers: {pairs}"),

@@ -73,6 +73,21 @@ pub const CACHE_MISSES: Metric = metric(
     METHOD_LABELS,
     "Requests whose answer could have been in their stage's cache and was not.",
 );
+/// Events of WebSocket APIs.
+pub const WEBSOCKET_EVENTS: Metric = metric(
+    "turnpike_websocket_events_total",
+    Kind::Counter,
+    &["api", "stage", "route", "metric"],
+    "Events of WebSocket APIs, by API, stage and route, under the names that CloudWatch has for them: ConnectCount, \
+     MessageCount, ClientError, ExecutionError, IntegrationError.",
+);
+/// Time that integrations of WebSocket APIs took.
+pub const WEBSOCKET_INTEGRATION_LATENCY: Metric = metric(
+    "turnpike_websocket_integration_duration_seconds",
+    Kind::Histogram,
+    &["api", "stage", "route"],
+    "Seconds that integrations of WebSocket APIs took: CloudWatch's IntegrationLatency.",
+);
 /// Requests without a method.
 pub const UNROUTED: Metric = metric(
     "turnpike_unrouted_requests_total",
@@ -211,6 +226,8 @@ pub const ALL: &[Metric] = &[
     INTEGRATION_LATENCY,
     CACHE_HITS,
     CACHE_MISSES,
+    WEBSOCKET_EVENTS,
+    WEBSOCKET_INTEGRATION_LATENCY,
     UNROUTED,
     PLAN_REQUESTS,
     LEASES,
@@ -333,6 +350,70 @@ impl Place<'_> {
     fn labels(&self) -> [metrics::Label; 4] {
         [("api", self.api), ("stage", self.stage), ("method", self.method), ("resource", self.resource)]
             .map(|(name, value)| metrics::Label::new(name, value.to_owned()))
+    }
+}
+
+/// What of a WebSocket API is counted, as CloudWatch names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketCount {
+    /// A connection that somebody wants to open.
+    Connect,
+    /// A message, from a caller or to one.
+    Message,
+    /// What is refused before its integration is called.
+    ClientError,
+    /// What fails on the way to its integration, or back.
+    ExecutionError,
+    /// What its integration answers with an error.
+    IntegrationError,
+}
+
+impl SocketCount {
+    const ALL: [Self; 5] =
+        [Self::Connect, Self::Message, Self::ClientError, Self::ExecutionError, Self::IntegrationError];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "ConnectCount",
+            Self::Message => "MessageCount",
+            Self::ClientError => "ClientError",
+            Self::ExecutionError => "ExecutionError",
+            Self::IntegrationError => "IntegrationError",
+        }
+    }
+}
+
+/// The metrics of one route in one stage, made with its first event.
+#[derive(Default)]
+pub struct RouteMetrics(OnceLock<Box<RouteSeries>>);
+
+struct RouteSeries {
+    counts: [Counter; 5],
+    integration_latency: Histogram,
+}
+
+impl RouteMetrics {
+    /// Counts something of a route: which API's, stage's and route's, by their names.
+    pub fn count(&self, place: [&str; 3], what: SocketCount) {
+        self.series(place).counts[what as usize].increment(1);
+    }
+
+    /// Records how long a route's integration took.
+    pub fn integrated(&self, place: [&str; 3], latency: Duration) {
+        self.series(place).integration_latency.record(latency);
+    }
+
+    fn series(&self, place: [&str; 3]) -> &RouteSeries {
+        self.0.get_or_init(|| {
+            let labels = ["api", "stage", "route"].into_iter().zip(place);
+            let labels: Vec<_> = labels.map(|(name, value)| metrics::Label::new(name, value.to_owned())).collect();
+            let counts = SocketCount::ALL.map(|what| {
+                let metric = metrics::Label::new("metric", what.name());
+                counter!(WEBSOCKET_EVENTS.name, labels.iter().cloned().chain([metric]).collect::<Vec<_>>())
+            });
+            let integration_latency = histogram!(WEBSOCKET_INTEGRATION_LATENCY.name, labels);
+            Box::new(RouteSeries { counts, integration_latency })
+        })
     }
 }
 

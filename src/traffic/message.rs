@@ -403,6 +403,10 @@ pub fn spelled(name: &str) -> Cow<'_, str> {
         "x-amzn-requestid" => return Cow::Borrowed("x-amzn-RequestId"),
         "content-md5" => return Cow::Borrowed("Content-MD5"),
         "etag" => return Cow::Borrowed("ETag"),
+        "sec-websocket-extensions" => return Cow::Borrowed("Sec-WebSocket-Extensions"),
+        "sec-websocket-key" => return Cow::Borrowed("Sec-WebSocket-Key"),
+        "sec-websocket-protocol" => return Cow::Borrowed("Sec-WebSocket-Protocol"),
+        "sec-websocket-version" => return Cow::Borrowed("Sec-WebSocket-Version"),
         "www-authenticate" => return Cow::Borrowed("WWW-Authenticate"),
         _ => {}
     }

@@ -18,7 +18,7 @@ use pattern::{ArnPattern, Pattern};
 const MAX_MEMBERS: usize = 1000;
 
 /// A policy, read.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Policy {
     statements: Vec<Statement>,
 }

@@ -6,13 +6,14 @@
 
 mod reader;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::rc::Rc;
 
 use serde_json::{Number, Value as Json};
 
 use self::reader::Content;
-use super::jsonpath::Tree;
+use super::jsonpath::{Path, Tree};
 use super::vtl::{Entries, FEW, Found, List, Map, Origin, Style, Value, write_json_text};
 
 /// A body's text, and what is in it.
@@ -102,6 +103,22 @@ impl Document {
         &self.text[..self.unescaped as usize]
     }
 
+    /// What a path finds, as a text: texts as they are, lists as `[item, item]`, everything else as JSON; nothing where
+    /// there is nothing, or `null`.
+    pub fn text(&self, path: &Path) -> Option<Cow<'_, str>> {
+        if !path.is_plain() {
+            let json = self.root().to_json();
+            return shown(&*path.find(&json)?).map(Cow::Owned);
+        }
+        let part = path.follow(self.root())?;
+        match part.node().kind {
+            Kind::Text(span) => Some(Cow::Borrowed(self.span(span))),
+            // As it is written: a number with a point keeps its digits.
+            Kind::Decimal(span) => Some(Cow::Borrowed(self.span(span))),
+            _ => shown(&part.to_json()).map(Cow::Owned),
+        }
+    }
+
     /// All of it.
     pub(super) fn root(&self) -> Part<'_> {
         Part { document: self, at: 0 }
@@ -123,6 +140,19 @@ impl Document {
 
     fn span(&self, span: Span) -> &str {
         &self.text[span.start as usize..span.end as usize]
+    }
+}
+
+/// A value as a text.
+fn shown(value: &Json) -> Option<String> {
+    match value {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        Json::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| shown(item).unwrap_or_default()).collect();
+            Some(format!("[{}]", items.join(", ")))
+        }
+        Json::Bool(_) | Json::Number(_) | Json::Object(_) => Some(value.to_string()),
     }
 }
 

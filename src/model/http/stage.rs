@@ -53,6 +53,29 @@ pub struct RouteSettings {
     pub throttling_rate_limit: Option<f64>,
 }
 
+impl Stage {
+    /// The settings of a route: its own, and of what they don't say those of all.
+    pub fn settings_of(&self, route_key: &str) -> RouteSettings {
+        let all = &self.default_route_settings;
+        let Some(own) = self.route_settings.get(route_key) else { return all.clone() };
+        RouteSettings {
+            data_trace_enabled: own.data_trace_enabled.or(all.data_trace_enabled),
+            detailed_metrics_enabled: own.detailed_metrics_enabled.or(all.detailed_metrics_enabled),
+            logging_level: own.logging_level.or(all.logging_level),
+            throttling_burst_limit: own.throttling_burst_limit.or(all.throttling_burst_limit),
+            throttling_rate_limit: own.throttling_rate_limit.or(all.throttling_rate_limit),
+        }
+    }
+}
+
+impl RouteSettings {
+    /// Whether what happens is written down.
+    pub fn is_traced(&self) -> bool {
+        self.data_trace_enabled == Some(true)
+            || matches!(self.logging_level, Some(LoggingLevel::Error | LoggingLevel::Info))
+    }
+}
+
 spelled!(
     /// What is logged.
     LoggingLevel {

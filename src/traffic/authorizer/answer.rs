@@ -50,6 +50,11 @@ pub enum Malformed {
 }
 
 impl Permission {
+    /// What is known of a caller who was let in elsewhere: its policy was asked there.
+    pub fn of_principal(principal: String, context: Vec<(String, String)>) -> Self {
+        Self { principal, policy: Policy::default(), policy_text: String::new(), context, usage_key: None }
+    }
+
     /// Reads an answer.
     pub fn read(payload: &[u8]) -> Result<Self, Malformed> {
         let Ok(Value::Object(answer)) = serde_json::from_slice(payload) else { return Err(Malformed::Json) };

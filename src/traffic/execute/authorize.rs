@@ -13,7 +13,7 @@ use super::facts::Authorized;
 use super::headers::trace_id;
 use super::outcome::Outcome;
 use super::sources::Sources;
-use super::{Backends, journal, lambda as answers};
+use super::{Backends, journal, lambda as answers, socket};
 use crate::model::arn;
 use crate::model::rest::AuthorizerType;
 use crate::observe::execution_log::Line;
@@ -110,9 +110,12 @@ async fn invoke(
     let rights = &step.authorizer.rights;
     let by_right_of = rights.identity().ok_or_else(|| configuration("the authorizer's credentials name nobody"))?;
     let trace = trace_id(facts.head(), &backends.clock);
-    let event = |reader| match step.authorizer.model.kind {
-        AuthorizerType::Request => event::of_request(&facts, step.path, step.arn, &trace, reader),
-        AuthorizerType::Token | AuthorizerType::CognitoUserPools => event::of_token(identity.token(), step.arn, reader),
+    let event = |reader| match (step.authorizer.model.kind, facts.socket()) {
+        (_, Some(event)) => socket::asking(event, &facts, step.arn, &trace, reader),
+        (AuthorizerType::Request, None) => event::of_request(&facts, step.path, step.arn, &trace, reader),
+        (AuthorizerType::Token | AuthorizerType::CognitoUserPools, None) => {
+            event::of_token(identity.token(), step.arn, reader)
+        }
     };
     let context = |name: &str| facts.context(name).unwrap_or_default();
     let place = format!("{}/authorizers/{}", context("apiId"), step.authorizer.model.id);

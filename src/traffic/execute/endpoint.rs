@@ -22,11 +22,13 @@ pub struct Limits {
     pub url: usize,
     /// Bytes of an answer's body, unless its integration streams answers.
     pub answer: u64,
+    /// Bytes of an answer to a message of a WebSocket connection.
+    pub message: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 10_485_760, headers: 10_240, url: 10_240, answer: 10_485_760 }
+        Self { body: 10_485_760, headers: 10_240, url: 10_240, answer: 10_485_760, message: 131_072 }
     }
 }
 
@@ -87,6 +89,21 @@ pub(super) fn locate(
     outcome.located(&stage, side, shown);
     request.body = request.take_body().bounded(limits.body).map_err(Refusal::body)?;
     Ok(Located { request, stage, side, path })
+}
+
+/// Only requests to upgrade reach a WebSocket API (WebSocket reference, A2).
+pub(super) fn of_methods(located: Located) -> Result<Located, Refusal> {
+    match located.stage.base.routes {
+        None => Ok(located),
+        Some(_) => Err(Refusal {
+            response: None,
+            status: StatusCode::UPGRADE_REQUIRED,
+            error_type: "BadRequestException",
+            message: Cow::Borrowed("Upgrade Required"),
+            reason: Cow::Borrowed("the API is a WebSocket API, and the request does not ask for a connection"),
+            validation: None,
+        }),
+    }
 }
 
 /// Where a path of a custom domain name leads.

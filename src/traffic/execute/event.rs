@@ -85,7 +85,7 @@ pub(super) fn of_token(token: &str, method_arn: &str, reader: Reader) -> String 
 }
 
 /// What can't be written can't be: all of it is texts, numbers and maps of texts.
-fn written(event: &impl Serialize) -> String {
+pub(super) fn written(event: &impl Serialize) -> String {
     serde_json::to_string(event).unwrap_or_default()
 }
 
@@ -141,15 +141,25 @@ struct Token<'a> {
 }
 
 /// What of a request has names and values.
-struct Parts<'a> {
-    headers: Many<'a>,
-    query: Many<'a>,
+pub(super) struct Parts<'a> {
+    pub(super) headers: Many<'a>,
+    pub(super) query: Many<'a>,
     path: Many<'a>,
-    variables: Option<&'a Strings>,
+    pub(super) variables: Option<&'a Strings>,
 }
 
 impl<'a> Parts<'a> {
-    fn of(facts: &'a Facts, trace: &str, reader: Reader) -> Self {
+    /// The parts of a request that asks for a connection, as its authorizer is shown it.
+    pub(super) fn of_handshake(facts: &'a Facts, trace: &str, reader: Reader) -> Self {
+        let mut parts = Self::of(facts, trace, reader);
+        for (name, value) in [("Connection", "upgrade"), ("content-length", "0"), ("Upgrade", "websocket")] {
+            parts.headers.add(name.into(), value.into());
+        }
+        parts.headers.sort();
+        parts
+    }
+
+    pub(super) fn of(facts: &'a Facts, trace: &str, reader: Reader) -> Self {
         let shown = |name: &str, value: String| {
             if reader == Reader::Log && is_secret(name) { mask(&value) } else { value }
         };
@@ -158,7 +168,7 @@ impl<'a> Parts<'a> {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             headers.add(spelled(name.as_str()).into_owned().into(), shown(name.as_str(), value).into());
         }
-        headers.0.sort_by_cached_key(|(name, _)| name.to_ascii_lowercase());
+        headers.sort();
         let mut query = Many::default();
         for (name, value) in Query::parse(facts.head().uri.query().unwrap_or_default()).iter() {
             query.add(name.to_owned().into(), value.to_owned().into());
@@ -287,18 +297,23 @@ impl Serialize for Authorized {
 
 /// Names in the order in which they came first, with all their values.
 #[derive(Default)]
-struct Many<'a>(Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>);
+pub(super) struct Many<'a>(Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>);
 
 impl<'a> Many<'a> {
-    fn add(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
+    pub(super) fn add(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, values)) => values.push(value),
             None => self.0.push((name, vec![value])),
         }
     }
 
+    /// In AWS's order, in which letters' case doesn't count.
+    fn sort(&mut self) {
+        self.0.sort_by_cached_key(|(name, _)| name.to_ascii_lowercase());
+    }
+
     /// Itself, if there is anything in it: AWS writes nothing as `null`.
-    fn some(&self) -> Option<&Self> {
+    pub(super) fn some(&self) -> Option<&Self> {
         (!self.0.is_empty()).then_some(self)
     }
 }
@@ -310,7 +325,7 @@ impl Serialize for Many<'_> {
 }
 
 /// The same with the last value of each name.
-struct Last<'a>(&'a Many<'a>);
+pub(super) struct Last<'a>(pub(super) &'a Many<'a>);
 
 impl Serialize for Last<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

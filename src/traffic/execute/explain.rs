@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 
 use super::facts::Facts;
 use super::outcome::Outcome;
@@ -13,7 +13,7 @@ use crate::model::id::{ApiId, StageName};
 use crate::observe::clock::Clock;
 use crate::observe::execution_log::ExecutionLog;
 use crate::observe::stories::{Stories, Story, Told};
-use crate::traffic::message::{Refusal, Reply};
+use crate::traffic::message::Refusal;
 use crate::traffic::stage::Side;
 
 /// The header by which a caller asks for its request's story.
@@ -78,7 +78,7 @@ impl Explain {
     }
 
     /// Keeps the story of a request that was answered.
-    pub(super) fn keep(&self, outcome: &mut Outcome, refusal: Option<&Refusal>, reply: &Reply) {
+    pub(super) fn keep(&self, outcome: &mut Outcome, refusal: Option<&Refusal>, status: StatusCode) {
         let took = outcome.elapsed();
         let Some((log, phases)) = outcome.story() else { return };
         let facts: &Facts = outcome.facts();
@@ -93,12 +93,12 @@ impl Explain {
             stage: context("stage"),
             side: if facts.side() == Some(Side::Canary) { "canary" } else { "base" }.to_owned(),
             deployment: context("deploymentId"),
-            verb: context("httpMethod"),
-            path: context("path"),
+            verb: facts.socket().map_or_else(|| context("httpMethod"), |event| event.name().to_owned()),
+            path: facts.socket().map_or_else(|| context("path"), |_| context("routeKey")),
             resource: facts.method().map(|method| method.resource_path.clone()),
             arrived: u64::try_from(facts.head().arrived.as_millis()).unwrap_or(u64::MAX),
             took_micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            status: reply.status.as_u16(),
+            status: status.as_u16(),
             refusal: refusal.map(|refusal| Told {
                 response_type: refusal.response.map_or("FORBIDDEN", |kind| kind.as_str()).to_owned(),
                 message: refusal.message.to_string(),

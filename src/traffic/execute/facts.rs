@@ -14,6 +14,7 @@ use time::macros::format_description;
 
 use super::Owner;
 use super::headers::is_taken_off;
+use super::socket::SocketEvent;
 use crate::mapping::input::Parameters;
 use crate::mapping::query::Query;
 use crate::model::rest::Strings;
@@ -95,6 +96,8 @@ pub(super) struct Facts {
     seat: Option<Arc<Seat>>,
     /// What `$input.params()` is made of, for all templates of the request.
     parameters: OnceCell<Rc<Parameters>>,
+    /// What happened on a connection, if the request stands for that.
+    socket: Option<Rc<SocketEvent>>,
 }
 
 impl Facts {
@@ -109,7 +112,29 @@ impl Facts {
             given: None,
             seat: None,
             parameters: OnceCell::new(),
+            socket: None,
         }
+    }
+
+    /// What is known of an event of a connection, which `request` stands for.
+    pub(super) fn of_event(
+        owner: &Arc<Owner>,
+        request: &Request,
+        event: SocketEvent,
+        authorized: Option<Rc<Authorized>>,
+        seat: Option<Arc<Seat>>,
+    ) -> Self {
+        Self { authorized, seat, socket: Some(Rc::new(event)), ..Self::new(owner, request) }
+    }
+
+    /// The request asks for a connection.
+    pub(super) fn connecting(&mut self, event: SocketEvent) {
+        self.socket = Some(Rc::new(event));
+    }
+
+    /// What happened on a connection, if that is what the request stands for.
+    pub(super) fn socket(&self) -> Option<&SocketEvent> {
+        self.socket.as_deref()
     }
 
     /// The stage that was found, and the path by which callers know it, if the request has another.
@@ -122,6 +147,14 @@ impl Facts {
     pub(super) fn routed(&mut self, request: &Request, method: &Arc<CompiledMethod>, path: &Rc<PathParameters>) {
         self.head = Rc::clone(request.head());
         self.method = Some((Arc::clone(method), Rc::clone(path)));
+    }
+
+    /// The route that was found for a connection's event.
+    pub(super) fn routed_event(&mut self, method: &Arc<CompiledMethod>) {
+        thread_local! {
+            static NONE: Rc<PathParameters> = Rc::default();
+        }
+        self.method = Some((Arc::clone(method), NONE.with(Rc::clone)));
     }
 
     /// The seat that the request's API key has.
@@ -147,6 +180,16 @@ impl Facts {
     /// What the method's authorizer says of the caller.
     pub(super) fn authorized(&self) -> Option<&Authorized> {
         self.authorized.as_deref()
+    }
+
+    /// The same, to be kept.
+    pub(super) fn authorization(&self) -> Option<Rc<Authorized>> {
+        self.authorized.clone()
+    }
+
+    /// The seat that the request's API key has.
+    pub(super) fn seat(&self) -> Option<&Arc<Seat>> {
+        self.seat.as_ref()
     }
 
     /// The region that the gateway stands for.
@@ -207,6 +250,16 @@ impl Facts {
             return self.authorized()?.value(name);
         }
         let head = &*self.head;
+        if let Some(event) = &self.socket {
+            if let Some(value) = event.context(name, self) {
+                return Some(value);
+            }
+            // What only requests have.
+            if matches!(name, "resourceId" | "resourcePath" | "httpMethod" | "path" | "protocol" | "identity.userAgent")
+            {
+                return None;
+            }
+        }
         Some(match name {
             "accountId" => Cow::Borrowed(self.owner.account.as_str()),
             "apiId" => Cow::Borrowed(self.stage()?.api.as_str()),

@@ -4,8 +4,8 @@
 //! (data-plane reference, 14.1).
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, UPGRADE};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::facts::Facts;
 use super::sources::Sources;
@@ -30,6 +30,10 @@ pub(super) fn render(refusal: &Refusal, facts: &Facts) -> Reply {
             headers.append(CONTENT_TYPE, HeaderValue::from_static(content_type));
             if refusal.response != Some(GatewayResponseType::RequestTooLarge) {
                 headers.append(ERROR_TYPE, HeaderValue::from_static(refusal.error_type));
+            }
+            // RFC 9110, 15.5.22: it says to what.
+            if refusal.status == StatusCode::UPGRADE_REQUIRED {
+                headers.append(UPGRADE, HeaderValue::from_static("websocket"));
             }
             Reply { status: refusal.status, headers, body: Body::Whole(Bytes::from(body)) }
         }

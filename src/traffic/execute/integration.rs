@@ -60,6 +60,7 @@ pub(super) async fn call(prepared: Prepared, backends: &Backends, outcome: &mut 
     let took = started.elapsed();
     outcome.integrated(took);
     let mut answer = result?;
+    outcome.integration_answered(answer.status);
     if !routed.method.integration.streams() {
         answer.body = answer.body.bounded(limits.answer).map_err(broken)?;
     }
@@ -87,6 +88,7 @@ async fn invoke(invocation: Invocation, backends: &Backends, outcome: &mut Outco
     let took = started.elapsed();
     outcome.integrated(took);
     let (answer, payload) = result?;
+    outcome.integration_answered(answer.status);
     journal::answer(outcome, &answer, took);
     let error = if answer.headers.last_text(FUNCTION_ERROR).is_some() { ", and the function failed" } else { "" };
     let status = answer.status.as_u16();

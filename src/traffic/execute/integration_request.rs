@@ -17,7 +17,7 @@ use super::rendering::{self, Overrides};
 use super::route::Routed;
 use super::service_request::{self, ServiceCall};
 use super::values::{Values, bears_body, is_out_of_place};
-use super::{Backends, journal, lambda};
+use super::{Backends, journal, lambda, socket};
 use crate::mapping::document::Document;
 use crate::model::rest::{ContentHandling, GatewayResponseType};
 use crate::traffic::integration::lambda::Invocation;
@@ -239,7 +239,11 @@ fn transform<'t>(
     facts: &Facts,
     overrides: &mut Option<Overrides>,
 ) -> Result<Option<Cow<'t, str>>, Refusal> {
-    match templates.choose(facts.head().headers.last_text(CONTENT_TYPE.as_str())) {
+    let chosen = match templates.selection() {
+        Some(selection) => templates.choose_by(&socket::of_event(selection, facts)),
+        None => templates.choose(facts.head().headers.last_text(CONTENT_TYPE.as_str())),
+    };
+    match chosen {
         Chosen::Template(template) => rendering::render(template, content, document, facts, overrides)
             .map(Some)
             .map_err(|error| Refusal::configuration(format_args!("Unable to transform request: {error}"))),

@@ -11,9 +11,12 @@ use super::content::{self, Content};
 use super::facts::Facts;
 use super::integration::{Answer, Answered, broken};
 use super::outcome::Outcome;
-use super::{proxy_answer, rendering};
+use super::route::Routed;
+use super::sources::Sources;
+use super::{proxy_answer, rendering, socket};
 use crate::mapping::parameters::{NotJson, ResponseSource, in_body};
 use crate::traffic::integration::http1;
+use crate::traffic::integration::lambda::FUNCTION_ERROR;
 use crate::traffic::message::{Body, Headers, Refusal};
 use crate::traffic::stage::{CompiledIntegration, CompiledResponse, accepted};
 
@@ -39,7 +42,7 @@ pub(super) enum Author {
 
 pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Mapped, Refusal> {
     let Answered { routed, answer, mut overrides } = answered;
-    let mut selected_by = None;
+    let (mut selected_by, mut failed) = (None, false);
     let (responses, status, headers, body) = match (&routed.method.integration, answer) {
         (CompiledIntegration::Http(http), Answer::Http(answer)) if http.proxy => {
             let http1::Answer { status, headers, body } = answer;
@@ -62,6 +65,7 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
             if service.is_lambda() {
                 let bytes = body.whole(u64::MAX).await.map_err(broken)?;
                 selected_by = Some(error_message(&bytes));
+                failed = answer.headers.last_text(FUNCTION_ERROR).is_some();
                 body = Body::Whole(bytes);
             }
             (&service.call.responses, Some(i64::from(answer.status.as_u16())), answer.headers, body)
@@ -72,12 +76,13 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         _ => return Err(Refusal::configuration("the integration gave another kind of answer than it was asked for")),
     };
     let response = select(responses, selected_by.as_deref(), status)?;
-    if !routed.method.responses.contains(&response.status) {
-        return Err(Refusal::configuration(format_args!(
-            "Output mapping refers to an invalid method response: {}",
-            response.status.as_u16()
-        )));
-    }
+    let own = status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
+    let mut status = match response.status {
+        Some(status) => declared(status, &routed)?,
+        // What a function did not do it did not allow either.
+        None if failed => StatusCode::BAD_GATEWAY,
+        None => own.unwrap_or(StatusCode::OK),
+    };
     let facts = outcome.facts();
     let body = body.whole(u64::MAX).await.map_err(broken)?;
     let mut mapped = Headers::with_capacity(response.headers.len() + 4);
@@ -90,7 +95,16 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         }
     }
     let content = convert(body, &headers, response, facts)?;
-    let body = match accepted(&response.templates, facts.head().headers.last_text(ACCEPT.as_str())) {
+    let template = match &response.selection {
+        Some(selection) => {
+            let key = socket::of_answer(selection, facts, (own, &headers));
+            let find = |key: &str| response.templates.iter().find(|(known, _)| known == key);
+            let found = find(&key).or_else(|| find("$default"));
+            found.map(|(_, template)| ("application/json", template))
+        }
+        None => accepted(&response.templates, facts.head().headers.last_text(ACCEPT.as_str())),
+    };
+    let body = match template {
         Some((content_type, template)) => {
             if mapped.last(&CONTENT_TYPE).is_none()
                 && let Ok(value) = HeaderValue::from_str(content_type)
@@ -103,7 +117,6 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         }
         None => content.bytes,
     };
-    let mut status = response.status;
     let chosen = response.pattern.as_ref().map_or("the default response", |pattern| pattern.as_str());
     if let Some(overrides) = overrides {
         status = overrides.status().unwrap_or(status);
@@ -111,6 +124,17 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
     }
     outcome.decided("integration response", |_| format!("{chosen}, status {}, {} bytes", status.as_u16(), body.len()));
     Ok(Mapped { status, headers: mapped, body: Body::Whole(body), author: Author::Mapping })
+}
+
+/// The status of an answer, which the method must know.
+fn declared(status: StatusCode, routed: &Routed) -> Result<StatusCode, Refusal> {
+    match routed.method.responses.contains(&status) {
+        true => Ok(status),
+        false => Err(Refusal::configuration(format_args!(
+            "Output mapping refers to an invalid method response: {}",
+            status.as_u16()
+        ))),
+    }
 }
 
 /// What selects among the responses of a function: the message of its error, or nothing (data-plane reference, 13.1).
@@ -157,6 +181,11 @@ fn select<'r>(
 
 /// The body as content handling wants it.
 fn convert(body: Bytes, headers: &Headers, response: &CompiledResponse, facts: &Facts) -> Result<Content, Refusal> {
+    // To a WebSocket connection only text is sent, whatever an answer says that it is.
+    if facts.socket().is_some() {
+        let is_text = std::str::from_utf8(&body).is_ok();
+        return content::of_response(body, !is_text, false, response.content_handling).map_err(Refusal::configuration);
+    }
     let is_binary = |header: Option<&str>| facts.deployed().is_some_and(|deployed| deployed.binary.has(header));
     let is_sent = is_binary(headers.last_text(CONTENT_TYPE.as_str()));
     let is_accepted = is_binary(facts.head().headers.last_text(ACCEPT.as_str()));
@@ -176,6 +205,7 @@ fn value<'r>(
             Some(Cow::Owned(values.join(",")))
         }
         ResponseSource::Context(name) => facts.context(name),
+        ResponseSource::Request(source) => Sources::new(facts).text(source).map(Cow::Owned),
         ResponseSource::Constant(value) => Some(Cow::Borrowed(value.as_str())),
         ResponseSource::Body(path) => in_body(body, path.as_ref())?.map(Cow::Owned),
     };

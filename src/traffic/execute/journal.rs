@@ -30,6 +30,28 @@ pub(super) fn request(outcome: &mut Outcome, routed: &Routed) {
     log.write(&Line::RequestBody(&text(&request.body)));
 }
 
+/// What happened on a connection.
+pub(super) fn event(outcome: &mut Outcome, routed: &Routed) {
+    let facts = outcome.facts().clone();
+    let (Some(log), Some(event)) = (outcome.journal(), facts.socket()) else { return };
+    let context = |name: &str| facts.context(name).unwrap_or_default();
+    log.write(&Line::Starting { request: routed.request.id });
+    log.write(&Line::Route(&context("routeKey")));
+    let (api, connection) = (&*context("apiId"), &*context("connectionId"));
+    match event.name() {
+        "CONNECT" => {
+            let agent = facts.context("identity.userAgent");
+            let agent = agent.as_deref().unwrap_or("null");
+            log.write(&Line::Connecting { agent, source: &context("identity.sourceIp"), api });
+        }
+        "DISCONNECT" => log.write(&Line::Disconnected { connection, api }),
+        _ => {
+            log.write(&Line::Sent { connection, api });
+            log.write(&Line::RequestBody(&text(&routed.request.body)));
+        }
+    }
+}
+
 /// What the endpoint will be asked.
 pub(super) fn call(outcome: &mut Outcome, call: &http1::Call) {
     call_showing(outcome, call, &text(&call.body));

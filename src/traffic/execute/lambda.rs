@@ -10,6 +10,7 @@ use super::journal;
 use super::outcome::Outcome;
 use super::route::Routed;
 use super::service::nobody;
+use super::socket;
 use crate::model::arn;
 use crate::model::rest::GatewayResponseType;
 use crate::observe::execution_log::Line;
@@ -45,7 +46,11 @@ pub(super) async fn prepare(
     let identity = compiled.rights.identity().ok_or_else(|| nobody(&compiled.rights))?;
     let body = routed.request.take_body().whole(u64::MAX).await.map_err(Refusal::body)?;
     let facts = outcome.facts();
-    let payload = event::proxied(facts, &routed.path, trace, &body, Reader::Function);
+    let told = |facts: &Facts, reader| match facts.socket() {
+        Some(event) => socket::told(event, facts, trace, compiled.content_handling, reader),
+        None => event::proxied(facts, &routed.path, trace, &body, reader),
+    };
+    let payload = told(facts, Reader::Function);
     let wish = Wish {
         payload: Bytes::from(payload),
         source_arn: &source_arn(facts),
@@ -57,7 +62,7 @@ pub(super) async fn prepare(
     };
     let invocation = lambda.prepare(function, wish).map_err(refused)?;
     if outcome.journal().is_some() {
-        let shown = event::proxied(outcome.facts(), &routed.path, trace, &body, Reader::Log);
+        let shown = told(outcome.facts(), Reader::Log);
         journal::call_showing(outcome, &invocation.call, &shown);
     }
     Ok(invocation)
@@ -66,7 +71,11 @@ pub(super) async fn prepare(
 /// What of the API invokes a function, as the function's permissions name it.
 pub(super) fn source_arn(facts: &Facts) -> String {
     let context = |name: &str| facts.context(name).unwrap_or_default();
-    let place = format!("{}/{}/{}{}", context("apiId"), context("stage"), facts.head().method, context("resourcePath"));
+    let named = match facts.socket() {
+        Some(_) => context("routeKey").into_owned(),
+        None => format!("{}{}", facts.head().method, context("resourcePath")),
+    };
+    let place = format!("{}/{}/{named}", context("apiId"), context("stage"));
     arn::invoked(facts.region(), &context("accountId"), &place)
 }
 

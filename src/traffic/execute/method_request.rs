@@ -50,7 +50,7 @@ pub(super) async fn accept(admitted: Admitted, outcome: &mut Outcome) -> Result<
     Ok(Accepted { routed, document })
 }
 
-fn check_parameters(facts: &Facts) -> Result<(), Refusal> {
+pub(super) fn check_parameters(facts: &Facts) -> Result<(), Refusal> {
     let required = facts.method().map_or(&[][..], |method| &method.required);
     if required.is_empty() {
         return Ok(());

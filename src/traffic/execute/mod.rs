@@ -36,6 +36,7 @@ mod rendering;
 mod route;
 mod service;
 mod service_request;
+pub mod socket;
 mod sources;
 mod streamed_answer;
 mod target;
@@ -54,6 +55,7 @@ use crate::traffic::usage::Desk;
 use access::Admitted;
 use backends::Backends;
 use cache::Found;
+use endpoint::Located;
 use explain::Explain;
 use outcome::Outcome;
 
@@ -101,6 +103,11 @@ impl Execute {
     pub async fn serve(&self, request: Request) -> Reply {
         let mut outcome = Outcome::new(&self.owner, &request, Instant::now());
         let result = self.run(request, &mut outcome).await;
+        self.finish(result, outcome)
+    }
+
+    /// The answer that a request gets, and all that is written down of it.
+    fn finish(&self, result: Result<Reply, Refusal>, mut outcome: Outcome) -> Reply {
         let (mut reply, refusal) = match result {
             Ok(reply) => (reply, None),
             Err(refusal) => {
@@ -110,14 +117,20 @@ impl Execute {
         };
         outcome.mark(&mut reply);
         outcome.record(&reply);
-        self.explain.keep(&mut outcome, refusal.as_ref(), &reply);
+        self.explain.keep(&mut outcome, refusal.as_ref(), reply.status);
         reply
     }
 
     /// The phases of a request, in API Gateway's order.
     async fn run(&self, request: Request, outcome: &mut Outcome) -> Result<Reply, Refusal> {
         let limits = &self.backends.limits;
-        let located = endpoint::locate(&self.directory, limits, request, outcome)?;
+        let located = endpoint::of_methods(endpoint::locate(&self.directory, limits, request, outcome)?)?;
+        self.answer(located, outcome).await
+    }
+
+    /// The same of one whose stage is known.
+    async fn answer(&self, located: Located, outcome: &mut Outcome) -> Result<Reply, Refusal> {
+        let limits = &self.backends.limits;
         let located = compression::inflate(located, limits.body).await?;
         self.explain.begin(outcome);
         let routed = route::find(located, outcome)?;

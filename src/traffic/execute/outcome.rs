@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::WARNING;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::time::Instant;
 
 use super::facts::{Authorized, Facts};
+use super::socket::SocketEvent;
 use super::{Owner, journal};
 use crate::model::rest::Strings;
 use crate::observe::execution_log::ExecutionLog;
 use crate::observe::metrics;
 use crate::observe::stories::Step;
 use crate::traffic::message::{Refusal, Reply, Request};
-use crate::traffic::stage::{CompiledMethod, CompiledStage, PathParameters, Side};
+use crate::traffic::stage::{CompiledMethod, CompiledRoute, CompiledStage, PathParameters, Side};
 use crate::traffic::usage::Seat;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -29,6 +30,10 @@ pub(super) struct Outcome {
     /// The trace id, for those integrations whose answers carry it.
     trace: Option<String>,
     integration: Option<Duration>,
+    /// The status that the integration answered with.
+    integration_status: Option<StatusCode>,
+    /// The route of a connection's event.
+    route: Option<Arc<CompiledRoute>>,
     /// What the answer warns its caller of.
     warning: Option<HeaderValue>,
     reason: Option<String>,
@@ -40,11 +45,18 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn new(owner: &Arc<Owner>, request: &Request, started: Instant) -> Self {
+        Self::of(Facts::new(owner, request), started)
+    }
+
+    /// The outcome of what this is known of.
+    pub(super) fn of(facts: Facts, started: Instant) -> Self {
         Self {
-            facts: Facts::new(owner, request),
+            facts,
             started,
             trace: None,
             integration: None,
+            integration_status: None,
+            route: None,
             warning: None,
             reason: None,
             journal: None,
@@ -112,6 +124,22 @@ impl Outcome {
         self.facts.routed(request, method, path);
     }
 
+    /// The request asks for a connection.
+    pub(super) fn connecting(&mut self, event: SocketEvent) {
+        self.facts.connecting(event);
+    }
+
+    /// The route of an event is known.
+    pub(super) fn routed_event(&mut self, route: &Arc<CompiledRoute>) {
+        self.facts.routed_event(&route.method);
+        self.route = Some(Arc::clone(route));
+    }
+
+    /// The route of an event, if one was found.
+    pub(super) fn route(&self) -> Option<&CompiledRoute> {
+        self.route.as_deref()
+    }
+
     /// The request has a key.
     pub(super) fn keyed(&mut self, seat: &Arc<Seat>) {
         self.facts.keyed(seat);
@@ -139,6 +167,21 @@ impl Outcome {
 
     pub(super) fn integrated(&mut self, took: Duration) {
         self.integration = Some(took);
+    }
+
+    /// The integration answered with this status.
+    pub(super) fn integration_answered(&mut self, status: StatusCode) {
+        self.integration_status = Some(status);
+    }
+
+    /// How long the integration took, if it was called.
+    pub(super) fn integration_latency(&self) -> Option<Duration> {
+        self.integration
+    }
+
+    /// The status that the integration answered with, if it did.
+    pub(super) fn integration_status(&self) -> Option<StatusCode> {
+        self.integration_status
     }
 
     pub(super) fn refused(&mut self, refusal: &Refusal) {
@@ -185,6 +228,26 @@ impl Outcome {
         if tracing::enabled!(tracing::Level::DEBUG) {
             self.log(reply, latency);
         }
+    }
+
+    /// Says in the log what became of a connection's event.
+    pub(super) fn logged_event(&self, status: StatusCode) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let context = |name: &str| self.facts.context(name).unwrap_or_default().into_owned();
+        tracing::debug!(
+            request_id = context("requestId"),
+            stage = format!("{}/{}", context("apiId"), context("stage")),
+            connection_id = context("connectionId"),
+            event = context("eventType"),
+            route = context("routeKey"),
+            status = status.as_u16(),
+            latency = ?self.started.elapsed(),
+            integration = ?self.integration,
+            reason = self.reason,
+            "event"
+        );
     }
 
     fn log(&self, reply: &Reply, latency: Duration) {

@@ -23,7 +23,11 @@ const SECONDS: EncodedConfig =
 pub(super) fn method_arn(facts: &Facts, path: &str) -> String {
     let context = |name: &str| facts.context(name).unwrap_or_default();
     let path = path.trim_start_matches('/');
-    let place = format!("{}/{}/{}/{path}", context("apiId"), context("stage"), facts.head().method);
+    let named = match facts.socket() {
+        Some(_) => context("routeKey").into_owned(),
+        None => format!("{}/{path}", facts.head().method),
+    };
+    let place = format!("{}/{}/{named}", context("apiId"), context("stage"));
     arn::invoked(facts.region(), &context("accountId"), &place)
 }
 

@@ -20,7 +20,8 @@ use crate::traffic::message::{Body, Headers, Refusal};
 /// A function's answer.
 #[derive(Debug, PartialEq)]
 pub(super) struct ProxyAnswer {
-    status: StatusCode,
+    /// The status; OK, where it says none.
+    status: Option<StatusCode>,
     /// Names and values, those of `multiValueHeaders` first.
     headers: Vec<(String, String)>,
     body: String,
@@ -47,8 +48,12 @@ pub(super) fn map(payload: &[u8], facts: &Facts) -> Result<Mapped, Refusal> {
         // A function that streams its answers, and is not asked to: AWS shows the head of the answer alone.
         Some(end) => ProxyAnswer::read_head(&payload[..end])?,
     };
-    let headers = answer.fields()?;
-    let is_decoded = answer.is_base64 && is_binary(&headers, facts);
+    // A connection's route must have said one.
+    if facts.socket().is_some() && answer.status.is_none() {
+        return Err(Malformed.into());
+    }
+    let (status, headers) = (answer.status(), answer.fields()?);
+    let is_decoded = answer.is_base64 && (facts.socket().is_some() || is_binary(&headers, facts));
     let body = match is_decoded {
         true => {
             let decoded = BASE64.decode(answer.body.trim_ascii());
@@ -56,7 +61,7 @@ pub(super) fn map(payload: &[u8], facts: &Facts) -> Result<Mapped, Refusal> {
         }
         false => Bytes::from(answer.body),
     };
-    Ok(Mapped { status: answer.status, headers, body: Body::Whole(body), author: Author::Function })
+    Ok(Mapped { status, headers, body: Body::Whole(body), author: Author::Function })
 }
 
 /// Whether the caller is given bytes: what it accepts first counts, or what it gets if it does not say.
@@ -100,7 +105,7 @@ impl ProxyAnswer {
 
     /// Status and header fields, of members that must all have a meaning.
     fn of(mut members: Map<String, Value>) -> Result<Self, Malformed> {
-        let status = take(&mut members, "statusCode").map_or(Ok(StatusCode::OK), |status| read_status(&status))?;
+        let status = take(&mut members, "statusCode").map(|status| read_status(&status)).transpose()?;
         let several = take(&mut members, "multiValueHeaders").map_or(Ok(Map::new()), object)?;
         let single = take(&mut members, "headers").map_or(Ok(Map::new()), object)?;
         if !members.is_empty() {
@@ -111,7 +116,7 @@ impl ProxyAnswer {
 
     /// The status.
     pub(super) fn status(&self) -> StatusCode {
-        self.status
+        self.status.unwrap_or(StatusCode::OK)
     }
 
     /// The header fields. The length is the gateway's own to say, and a type is always there.
@@ -199,7 +204,7 @@ mod tests {
             .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value.as_bytes())))
             .collect();
         let base64 = if answer.is_base64 { " base64" } else { "" };
-        Some(format!("{} {} {:?}{base64}", answer.status.as_u16(), fields.join(" "), answer.body))
+        Some(format!("{} {} {:?}{base64}", answer.status().as_u16(), fields.join(" "), answer.body))
     }
 
     #[test]

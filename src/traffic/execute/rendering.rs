@@ -117,7 +117,10 @@ impl Context {
     fn names(&self) -> Vec<&'static str> {
         let canary = self.facts.context("isCanaryRequest").map(|_| "isCanaryRequest");
         let authorizer = self.facts.authorized().map(|_| "authorizer");
-        NAMES.into_iter().chain(canary).chain(authorizer).collect()
+        match self.facts.socket() {
+            Some(event) => event.names().chain(authorizer).collect(),
+            None => NAMES.into_iter().chain(canary).chain(authorizer).collect(),
+        }
     }
 
     /// What the method's authorizer says of the caller; without one it is a map of nothing.
@@ -148,6 +151,12 @@ impl Object for Context {
             "identity" => self.identity(),
             "authorizer" => self.authorizer(),
             "requestTimeEpoch" => Value::Int(i64::try_from(self.facts.head().arrived.as_millis()).unwrap_or(i64::MAX)),
+            "connectedAt" => match self.facts.socket() {
+                Some(event) => {
+                    Value::Int(i64::try_from(event.connection().connected_at.as_millis()).unwrap_or(i64::MAX))
+                }
+                None => Value::Null,
+            },
             name if name.contains('.') => Value::Null,
             name => self.facts.context(name).map_or(Value::Null, |value| Value::from(&*value)),
         }

@@ -54,7 +54,7 @@ impl<'r> Sources<'r> {
                 given.or_else(|| self.facts.context(name)).into_iter().collect()
             }
             Source::Constant(value) => vec![Cow::Borrowed(value.as_str())],
-            Source::Body(path) => match self.body {
+            Source::Body(path) => match self.body.or_else(|| self.facts.socket()?.message()) {
                 Some(body) => in_body(body, path.as_ref())?.map(Cow::Owned).into_iter().collect(),
                 None => Vec::new(),
             },

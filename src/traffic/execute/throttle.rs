@@ -5,34 +5,48 @@ use std::borrow::Cow;
 use http::StatusCode;
 
 use super::api_key::Keyed;
+use super::facts::Facts;
 use super::outcome::Outcome;
-use super::route::Routed;
 use crate::model::rest::GatewayResponseType;
 use crate::traffic::message::Refusal;
+use crate::traffic::stage::CompiledMethod;
 use crate::traffic::usage::Exceeded;
 
 /// Takes a token of the plan's bucket, then one of the stage's. Source: data-plane reference, 7.
 pub(super) async fn pass(keyed: Keyed, outcome: &mut Outcome) -> Result<Keyed, Refusal> {
+    let keyed = pass_plan(keyed, outcome).await?;
     let routed = &keyed.admitted.0;
-    if let Some(seat) = &keyed.seat {
-        let passed = seat.pass(&routed.method.resource_path, routed.method.verb).await;
-        if let Err(Exceeded { rate, burst }) = passed {
-            return Err(too_many(Cow::Owned(exceeded(routed, rate, burst))));
-        }
+    pass_stage(&routed.method, outcome)?;
+    Ok(keyed)
+}
+
+/// Takes a token of the plan's bucket, if there is a plan.
+pub(super) async fn pass_plan(keyed: Keyed, outcome: &mut Outcome) -> Result<Keyed, Refusal> {
+    let Some(seat) = &keyed.seat else { return Ok(keyed) };
+    let method = &keyed.admitted.0.method;
+    match seat.pass(&method.resource_path, method.verb).await {
+        Ok(()) => Ok(keyed),
+        Err(Exceeded { rate, burst }) => Err(too_many(exceeded(method, outcome.facts(), rate, burst).into())),
     }
-    let Some(bucket) = &routed.method.staged.throttle else { return Ok(keyed) };
+}
+
+/// Takes a token of the stage's bucket, if the stage limits the method.
+pub(super) fn pass_stage(method: &CompiledMethod, outcome: &mut Outcome) -> Result<(), Refusal> {
+    let Some(bucket) = &method.staged.throttle else { return Ok(()) };
     if bucket.take() {
         outcome
             .decided("throttle", |_| format!("{:.2} a second, {} at once: let through", bucket.rate(), bucket.burst()));
-        return Ok(keyed);
+        return Ok(());
     }
-    Err(too_many(Cow::Owned(exceeded(routed, bucket.rate(), bucket.burst()))))
+    Err(too_many(exceeded(method, outcome.facts(), bucket.rate(), bucket.burst()).into()))
 }
 
-fn exceeded(routed: &Routed, rate: f64, burst: i64) -> String {
+fn exceeded(method: &CompiledMethod, facts: &Facts, rate: f64, burst: i64) -> String {
+    let (api, stage) = facts.stage().map_or(("", ""), |stage| (stage.api.as_str(), stage.name.as_str()));
     format!(
-        "Key throttle limit exceeded for RestApi {}, Stage {}, Resource {}, HttpMethod {}. Limit: {rate:.2} Burst: {burst}",
-        routed.stage.api, routed.stage.name, routed.method.resource, routed.request.method,
+        "Key throttle limit exceeded for RestApi {api}, Stage {stage}, Resource {}, HttpMethod {}. Limit: {rate:.2} Burst: {burst}",
+        method.resource,
+        facts.head().method,
     )
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::compiled::CompiledStage;
 use super::directory::Slot;
 use super::lasting::Lasting;
-use crate::catalog::{self, Catalog, Sealed, keys};
+use crate::catalog::{self, Catalog, Documents, Packed, Sealed, keys};
 use crate::model::id::{ApiId, ClientCertificateId, StageName};
 use crate::model::rest::ClientCertificate;
 use crate::traffic::integration::{Identity, Upstream};
@@ -65,8 +65,40 @@ impl StageActor {
         Self { catalog, slot, upstream, lasting: Lasting::default(), observed }
     }
 
-    /// Reads stage and deployments as of one commit; `None` if the stage is gone meanwhile.
+    /// Compiles the stage, of whichever kind its API is; `None` if the stage is gone meanwhile, or has no deployment.
     fn compile(&mut self) -> Result<Option<(u64, CompiledStage)>, catalog::Error> {
+        let key = keys::api_stage(&self.observed.api, &self.observed.stage);
+        match self.catalog.read(|documents| documents.exists(&key)) {
+            true => self.compile_routes(),
+            false => self.compile_methods(),
+        }
+    }
+
+    /// Reads stage and deployment of an API of V2, as of one commit.
+    fn compile_routes(&mut self) -> Result<Option<(u64, CompiledStage)>, catalog::Error> {
+        let api = &self.observed.api;
+        let found = self.catalog.read(|documents| {
+            let Some(stage) = documents.get(&keys::api_stage(api, &self.observed.stage))? else { return Ok(None) };
+            let stage = stage.value;
+            let snapshot = stage.deployment.as_ref().and_then(|id| documents.pick(&keys::api_snapshot(api, id)));
+            let certificate = stage.client_certificate_id.as_deref();
+            let certificate = certificate.and_then(|id| picked_certificate(documents, id));
+            Ok(Some((documents.index(), stage, snapshot, certificate)))
+        })?;
+        let Some((index, stage, Some(snapshot), certificate)) = found else { return Ok(None) };
+        let Some(deployment) = &stage.deployment else { return Ok(None) };
+        let snapshot = snapshot.read()?;
+        let identity = match certificate {
+            Some((certificate, key)) => self.identity(&certificate.read()?, &key.read()?),
+            None => None,
+        };
+        let tls = (&self.upstream, identity.as_ref());
+        let compiled = CompiledStage::of_routes(api, &stage, (deployment, &snapshot), tls, &mut self.lasting);
+        Ok(Some((index, compiled)))
+    }
+
+    /// Reads stage and deployments of a REST API, as of one commit.
+    fn compile_methods(&mut self) -> Result<Option<(u64, CompiledStage)>, catalog::Error> {
         let api = &self.observed.api;
         // Only bytes are taken under the catalog's lock; spelling a deployment out takes its time outside.
         let found = self.catalog.read(|documents| {
@@ -74,10 +106,8 @@ impl StageActor {
             let base = documents.pick(&keys::snapshot(api, &stage.value.deployment));
             let canary = stage.value.canary.as_ref();
             let canary = canary.and_then(|canary| documents.pick(&keys::snapshot(api, &canary.deployment)));
-            let certificate = stage.value.client_certificate_id.as_deref().map(ClientCertificateId::new);
-            let certificate = certificate.and_then(|id| {
-                documents.pick(&keys::client_certificate(&id)).zip(documents.pick(&keys::client_certificate_key(&id)))
-            });
+            let certificate = stage.value.client_certificate_id.as_deref();
+            let certificate = certificate.and_then(|id| picked_certificate(documents, id));
             let flushes =
                 documents.get(&keys::flushes(api, &stage.value.name))?.map(|found| found.value).unwrap_or_default();
             Ok(Some((documents.index(), stage.value, base, canary, certificate, flushes)))
@@ -103,6 +133,12 @@ impl StageActor {
         }
         identity
     }
+}
+
+/// A client certificate and its private key, as bytes.
+fn picked_certificate(documents: &Documents<'_>, id: &str) -> Option<(Packed<ClientCertificate>, Packed<Sealed>)> {
+    let id = ClientCertificateId::new(id);
+    documents.pick(&keys::client_certificate(&id)).zip(documents.pick(&keys::client_certificate_key(&id)))
 }
 
 impl Actor for StageActor {

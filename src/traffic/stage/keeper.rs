@@ -63,7 +63,8 @@ impl Keeper {
                 match changes.next().await {
                     Ok(changed) => {
                         for key in changed.keys.iter() {
-                            if let Some((api, stage)) = keys::parse_stage(&key.key) {
+                            let stage = keys::parse_stage(&key.key).or_else(|| keys::parse_api_stage(&key.key));
+                            if let Some((api, stage)) = stage {
                                 self.refresh(api, stage).await;
                             }
                         }
@@ -98,7 +99,7 @@ impl Keeper {
 
     /// Brings all stages up to date; answers with the commit that was read.
     async fn load(&mut self) -> u64 {
-        let (index, wanted) = self.catalog.read(|documents| (documents.index(), documents.stage_keys()));
+        let (index, wanted) = self.catalog.read(|documents| (documents.index(), documents.all_stage_keys()));
         let gone: Vec<_> = self.actors.keys().filter(|stage| !wanted.contains(stage)).cloned().collect();
         for (api, stage) in gone {
             self.close(&api, &stage).await;
@@ -161,7 +162,9 @@ impl Keeper {
 
     /// Brings one stage up to date.
     async fn refresh(&mut self, api: ApiId, stage: StageName) {
-        let exists = self.catalog.read(|documents| documents.exists(&keys::stage(&api, &stage)));
+        let exists = self.catalog.read(|documents| {
+            documents.exists(&keys::stage(&api, &stage)) || documents.exists(&keys::api_stage(&api, &stage))
+        });
         if !exists {
             return self.close(&api, &stage).await;
         }

@@ -20,10 +20,10 @@ pub use actor::Observed;
 pub use cache::{CachePolicy, KeptAnswer, MAX_ENTRY};
 pub use canary::Side;
 pub use compiled::{
-    BinaryTypes, BodyModel, Chosen, CompiledAuthorizer, CompiledAws, CompiledCall, CompiledGatewayResponse,
-    CompiledHttp, CompiledIntegration, CompiledLambda, CompiledMethod, CompiledMock, CompiledResponse, CompiledStage,
-    Deployed, GatewayResponses, Host, Mapped, Permissions, Required, Rights, Staged, TemplateChoice, Unmappable,
-    accepted, media_type,
+    BinaryTypes, BodyModel, CONNECT, Chosen, CompiledAuthorizer, CompiledAws, CompiledCall, CompiledGatewayResponse,
+    CompiledHttp, CompiledIntegration, CompiledLambda, CompiledMethod, CompiledMock, CompiledResponse, CompiledRoute,
+    CompiledStage, DISCONNECT, Deployed, GatewayResponses, Host, Mapped, MessageModels, Permissions, Required, Rights,
+    Routes, Staged, TemplateChoice, Unmappable, accepted, media_type,
 };
 pub use directory::Directory;
 pub use keeper::Keeper;

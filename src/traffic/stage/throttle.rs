@@ -9,7 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
+use crate::model::http::RouteSettings;
 use crate::model::rest::{MethodSetting, Stage, Verb};
+
+/// An account's rate and burst at AWS, in requests.
+const ACCOUNT_RATE: f64 = 10_000.0;
+const ACCOUNT_BURST: i64 = 5_000;
 
 /// A token bucket.
 #[derive(Debug)]
@@ -67,12 +72,23 @@ pub(super) struct Buckets(HashMap<(String, Verb), Arc<Bucket>>);
 impl Buckets {
     /// The bucket of a method, if the stage limits it: a fresh one where its limits have changed.
     pub(super) fn of(&mut self, stage: &Stage, resource: &str, verb: Verb) -> Option<Arc<Bucket>> {
-        let key = (resource.to_owned(), verb);
-        // What is negative is not set.
         let limits = setting(stage, resource, verb)
-            .map(|setting| (setting.throttling_rate_limit, setting.throttling_burst_limit))
-            .filter(|(rate, burst)| *rate >= 0.0 && *burst >= 0);
-        let Some((rate, burst)) = limits else {
+            .map(|setting| (setting.throttling_rate_limit, setting.throttling_burst_limit));
+        self.get((resource.to_owned(), verb), limits)
+    }
+
+    /// The bucket of a route of a WebSocket API, if the stage limits it. Of what is not said the account's limits are
+    /// what AWS has.
+    pub(super) fn of_route(&mut self, key: &str, settings: &RouteSettings) -> Option<Arc<Bucket>> {
+        let (rate, burst) = (settings.throttling_rate_limit, settings.throttling_burst_limit);
+        let is_limited = rate.is_some() || burst.is_some();
+        let limits = is_limited.then(|| (rate.unwrap_or(ACCOUNT_RATE), burst.unwrap_or(ACCOUNT_BURST)));
+        self.get((key.to_owned(), Verb::Any), limits)
+    }
+
+    fn get(&mut self, key: (String, Verb), limits: Option<(f64, i64)>) -> Option<Arc<Bucket>> {
+        // What is negative is not set.
+        let Some((rate, burst)) = limits.filter(|(rate, burst)| *rate >= 0.0 && *burst >= 0) else {
             self.0.remove(&key);
             return None;
         };

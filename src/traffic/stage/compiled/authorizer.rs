@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::service::Rights;
 use crate::mapping::uri::Uri;
+use crate::model::http;
 use crate::model::id::AuthorizerId;
 use crate::model::rest::{Authorizer, AuthorizerType, Snapshot, Strings};
 use crate::traffic::authorizer::{IdentitySources, Permission};
@@ -56,6 +57,29 @@ impl CompiledAuthorizer {
         let seconds = self.model.result_ttl_seconds.unwrap_or(Authorizer::DEFAULT_TTL);
         Duration::from_secs(if keeps { u64::from(seconds) } else { 0 })
     }
+}
+
+/// The authorizers of a WebSocket API, by id. What they say is kept by those whom it is about: their connections.
+pub(super) fn of_routes(
+    snapshot: &http::Snapshot,
+    variables: &Strings,
+) -> HashMap<AuthorizerId, Arc<CompiledAuthorizer>> {
+    let compile = |authorizer: &http::Authorizer| {
+        let authorizer = Authorizer {
+            id: authorizer.id.clone(),
+            name: authorizer.name.clone(),
+            kind: AuthorizerType::Request,
+            provider_arns: Vec::new(),
+            auth_type: "custom".to_owned(),
+            uri: Some(authorizer.uri.clone()),
+            credentials: authorizer.credentials.clone(),
+            identity_source: Some(authorizer.identity_source.join(",")),
+            identity_validation_expression: authorizer.identity_validation_expression.clone(),
+            result_ttl_seconds: Some(0),
+        };
+        (authorizer.id.clone(), Arc::new(CompiledAuthorizer::new(&authorizer, variables)))
+    };
+    snapshot.authorizers.iter().map(compile).collect()
 }
 
 /// The authorizers of one deployment, by id.

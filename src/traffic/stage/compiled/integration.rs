@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, Method as Verb, StatusCode};
+use ::http::{HeaderName, Method as Verb, StatusCode};
 use regex::Regex;
 use rustls::ClientConfig;
 
 use super::lambda::CompiledLambda;
+use super::routes::{DEFAULT, as_v1};
 use super::service::CompiledAws;
-use super::templates::{TemplateChoice, compile_templates};
+use super::templates::{TemplateChoice, compile_selected, compile_templates};
 use crate::mapping::parameters::{ResponseSource, Source, Target};
+use crate::mapping::selection::Selection;
 use crate::mapping::template::Template;
 use crate::mapping::uri::Uri;
+use crate::model::http::{self, SnapshotIntegration};
 use crate::model::rest::{ContentHandling, Integration, IntegrationResponse, IntegrationType, Strings, TransferMode};
 use crate::traffic::integration::{Kinds, Origin};
 
@@ -100,18 +103,20 @@ pub struct Mapped {
 #[derive(Debug, PartialEq)]
 pub struct Unmappable(pub String);
 
-/// How an answer with one status is made.
+/// How one kind of answer is made.
 pub struct CompiledResponse {
-    /// The status.
-    pub status: StatusCode,
+    /// The status; the endpoint's own, if there is none, as routes have it.
+    pub status: Option<StatusCode>,
     /// What of the endpoint's status it is for; the default has none.
     pub pattern: Option<Regex>,
     /// Headers of the answer.
     pub headers: Vec<(HeaderName, ResponseSource)>,
     /// Conversion of the body.
     pub content_handling: Option<ContentHandling>,
-    /// Templates of the body, by content type.
+    /// Templates of the body, by content type or by what the expression gives.
     pub templates: Vec<(String, Template)>,
+    /// What the template's key is read from; of REST APIs it is what the caller accepts.
+    pub selection: Option<Selection>,
 }
 
 impl CompiledIntegration {
@@ -142,6 +147,25 @@ impl CompiledIntegration {
             IntegrationType::Aws => Self::Aws(Box::new(CompiledAws::new(integration, variables))),
             IntegrationType::AwsProxy => Self::Lambda(Box::new(CompiledLambda::new(integration, variables))),
         }
+    }
+}
+
+impl CompiledIntegration {
+    /// What a route calls: the same as a method of V1 would, with templates and responses that are chosen in V2's way.
+    pub(super) fn of_route(target: Option<&SnapshotIntegration>, variables: &Strings, tls: &mut Kinds<'_>) -> Self {
+        let Some(SnapshotIntegration { integration, responses }) = target else {
+            return Self::new(None, variables, tls);
+        };
+        let mut compiled = Self::new(Some(&as_v1(integration)), variables, tls);
+        let parts = match &mut compiled {
+            Self::Http(http) => (&mut http.call.templates, &mut http.call.responses),
+            Self::Aws(service) => (&mut service.call.templates, &mut service.call.responses),
+            Self::Mock(mock) => (&mut mock.templates, &mut mock.responses),
+            Self::Lambda(_) | Self::Unsupported(_) => return compiled,
+        };
+        *parts.0 = TemplateChoice::of_route(integration, variables);
+        *parts.1 = compile_route_responses(responses, variables);
+        compiled
     }
 }
 
@@ -235,7 +259,7 @@ fn compile_responses(integration: &Integration, variables: &Strings) -> Vec<Comp
             Some((name, ResponseSource::parse(expression, variables)?))
         });
         Some(CompiledResponse {
-            status: status.parse().ok()?,
+            status: Some(status.parse().ok()?),
             pattern: match response.selection_pattern.as_deref() {
                 None | Some("") => None,
                 Some(pattern) => Some(Regex::new(&format!("^(?:{pattern})$")).ok()?),
@@ -243,9 +267,40 @@ fn compile_responses(integration: &Integration, variables: &Strings) -> Vec<Comp
             headers: headers.collect(),
             content_handling: response.content_handling,
             templates: compile_templates(response.templates.as_ref()),
+            selection: None,
         })
     };
     integration.responses.iter().filter_map(compile).collect()
+}
+
+/// Compiles the responses of a route's integration: a key is a pattern between slashes, a text as it is, or the
+/// default's.
+fn compile_route_responses(responses: &[http::IntegrationResponse], variables: &Strings) -> Vec<CompiledResponse> {
+    let compile = |response: &http::IntegrationResponse| {
+        let headers = response.response_parameters.iter().flatten().filter_map(|(target, expression)| {
+            let name = target.strip_prefix("integrationresponse.header.");
+            let name = name.or_else(|| target.strip_prefix("method.response.header."))?;
+            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            Some((name, ResponseSource::parse(expression, variables)?))
+        });
+        let pattern = response.key.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        let selection = response.template_selection_expression.as_deref();
+        let selection = selection
+            .map_or_else(|| Selection::constant(DEFAULT), |selection| Selection::compile(selection, variables));
+        Some(CompiledResponse {
+            status: None,
+            pattern: match (response.key.as_str(), pattern) {
+                (DEFAULT, _) => None,
+                (_, Some(pattern)) => Some(Regex::new(&format!("^(?:{pattern})$")).ok()?),
+                (key, None) => Some(Regex::new(&format!("^{}$", regex::escape(key))).ok()?),
+            },
+            headers: headers.collect(),
+            content_handling: response.content_handling,
+            templates: compile_selected(response.response_templates.as_ref()),
+            selection: Some(selection),
+        })
+    };
+    responses.iter().filter_map(compile).collect()
 }
 
 #[cfg(test)]

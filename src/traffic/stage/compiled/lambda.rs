@@ -6,7 +6,7 @@ use super::integration::{Unmappable, breaks_every_call};
 use super::service::Rights;
 use crate::mapping::parameters::Target;
 use crate::mapping::uri::Uri;
-use crate::model::rest::{Integration, Strings, TransferMode};
+use crate::model::rest::{ContentHandling, Integration, Strings, TransferMode};
 use crate::traffic::integration::lambda::Function;
 
 /// A function that gets the whole request.
@@ -20,6 +20,8 @@ pub struct CompiledLambda {
     pub unmappable: Option<Unmappable>,
     /// By whose rights it is invoked.
     pub rights: Rights,
+    /// Conversion of a message; requests are told of as their API takes their type.
+    pub content_handling: Option<ContentHandling>,
     /// Whether answers of any length are passed on as they come.
     pub streams: bool,
     /// How long the function may take.
@@ -42,6 +44,7 @@ impl CompiledLambda {
             is_post: integration.http_method.as_deref() == Some("POST"),
             unmappable,
             rights: Rights::of(integration.credentials.as_deref().unwrap_or_default(), variables),
+            content_handling: integration.content_handling,
             streams,
             timeout: Duration::from_millis(u64::from(integration.timeout_millis)),
         }

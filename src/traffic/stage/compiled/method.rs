@@ -79,15 +79,12 @@ pub(super) struct Shared<'a> {
 pub(super) struct Models(HashMap<String, BodyModel>);
 
 impl Models {
-    fn get(&mut self, snapshot: &Snapshot, name: &str) -> BodyModel {
+    /// The model of this name; `text` has the schema of each.
+    pub(super) fn get(&mut self, name: &str, text: &impl Fn(&str) -> Option<String>) -> BodyModel {
         if let Some(known) = self.0.get(name) {
             return known.clone();
         }
-        let text = |name: &str| {
-            let model = snapshot.models.iter().find(|model| model.name == name)?;
-            model.schema.clone()
-        };
-        let compiled = Schema::compile(name, &text).map(Arc::new);
+        let compiled = Schema::compile(name, text).map(Arc::new);
         self.0.insert(name.to_owned(), compiled.clone());
         compiled
     }
@@ -116,6 +113,10 @@ impl CompiledMethod {
         let validator =
             validator.and_then(|id| snapshot.request_validators.iter().find(|known| known.id.as_str() == id));
         let checks_parameters = validator.is_some_and(|validator| validator.validate_parameters);
+        let schema = |name: &str| {
+            let model = snapshot.models.iter().find(|model| model.name == name)?;
+            model.schema.clone()
+        };
         let checked = method.request_models.iter().filter(|_| validator.is_some_and(|known| known.validate_body));
         Self {
             resource: resource.id.clone(),
@@ -126,7 +127,7 @@ impl CompiledMethod {
             api_key_required: method.api_key_required,
             required: if checks_parameters { required(method) } else { Vec::new() },
             models: checked
-                .map(|(content_type, name)| (content_type.to_ascii_lowercase(), shared.models.get(snapshot, name)))
+                .map(|(content_type, name)| (content_type.to_ascii_lowercase(), shared.models.get(name, &schema)))
                 .collect(),
             integration: CompiledIntegration::new(method.integration.as_ref(), variables, &mut shared.tls),
             responses: method.responses.keys().filter_map(|code| code.parse().ok()).collect(),

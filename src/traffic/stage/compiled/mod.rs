@@ -6,6 +6,7 @@ mod gateway_responses;
 mod integration;
 mod lambda;
 mod method;
+mod routes;
 mod service;
 mod templates;
 
@@ -16,9 +17,10 @@ use self::method::{Models, Shared};
 use super::canary::{self, Side};
 use super::lasting::{Lasting, Place};
 use super::router::Router;
+use crate::model::http::{self, RouteSettings};
 use crate::model::id::{ApiId, AuthorizerId, DeploymentId, StageName};
 use crate::model::rest::{ApiKeySource, Method, Snapshot, SnapshotResource, Stage, Strings};
-use crate::observe::metrics::MethodMetrics;
+use crate::observe::metrics::{MethodMetrics, RouteMetrics};
 use crate::traffic::integration::{Identity, Kinds, Upstream};
 
 pub use authorizer::{CompiledAuthorizer, Permissions};
@@ -29,8 +31,12 @@ pub use integration::{
 };
 pub use lambda::CompiledLambda;
 pub use method::{BodyModel, CompiledMethod, Required, Staged};
+pub use routes::{CONNECT, CompiledRoute, DISCONNECT, MessageModels, Routes};
 pub use service::{CompiledAws, Rights};
 pub use templates::{Chosen, TemplateChoice, accepted, media_type};
+
+/// The expression by which an API takes callers' keys from what its authorizer says.
+const KEY_OF_AUTHORIZER: &str = "$context.authorizer.usageIdentifierKey";
 
 /// A stage as requests see it; never changed, only replaced.
 pub struct CompiledStage {
@@ -64,6 +70,8 @@ pub struct Deployed {
     pub gateway_responses: GatewayResponses,
     /// Its methods.
     pub router: Router<Arc<CompiledMethod>>,
+    /// Its routes, if it is a WebSocket API's: it has no methods then.
+    pub routes: Option<Routes>,
 }
 
 impl CompiledStage {
@@ -94,6 +102,22 @@ impl CompiledStage {
         lasting.tidy();
         let is_traced = stage.method_settings.values().any(|setting| setting.data_trace_enabled);
         Self { api: api.clone(), name: stage.name.clone(), base, is_traced, canary }
+    }
+
+    /// Compiles a stage of a WebSocket API.
+    pub(super) fn of_routes(
+        api: &ApiId,
+        stage: &http::Stage,
+        (deployment, snapshot): (&DeploymentId, &http::Snapshot),
+        tls: (&Upstream, Option<&Identity>),
+        lasting: &mut Lasting,
+    ) -> Self {
+        let staged = |route: &http::Route| (lasting.staged_route(stage, &route.key), RouteMetrics::default());
+        let base = Deployed::of_routes(deployment, snapshot, &stage.variables, tls, staged);
+        lasting.tidy();
+        let settings = stage.route_settings.values().chain([&stage.default_route_settings]);
+        let is_traced = settings.into_iter().any(RouteSettings::is_traced);
+        Self { api: api.clone(), name: stage.name.clone(), base, is_traced, canary: None }
     }
 
     /// Compiles an API as if it were deployed, for test invocations: nothing of it is counted.
@@ -157,6 +181,32 @@ impl Deployed {
             minimum_compression: snapshot.api.minimum_compression_size,
             gateway_responses: GatewayResponses::new(&snapshot.gateway_responses, variables),
             router,
+            routes: None,
+        }
+    }
+
+    /// `staged` says what the stage adds to a route.
+    fn of_routes(
+        deployment: &DeploymentId,
+        snapshot: &http::Snapshot,
+        variables: &Strings,
+        (upstream, identity): (&Upstream, Option<&Identity>),
+        staged: impl FnMut(&http::Route) -> (Staged, RouteMetrics),
+    ) -> Self {
+        let mut tls = Kinds::new(upstream, identity);
+        Self {
+            deployment: deployment.clone(),
+            endpoint_disabled: snapshot.api.disable_execute_api_endpoint,
+            variables: variables.clone(),
+            key_source: match snapshot.api.api_key_selection_expression.as_str() {
+                KEY_OF_AUTHORIZER => ApiKeySource::Authorizer,
+                _ => ApiKeySource::Header,
+            },
+            binary: BinaryTypes::default(),
+            minimum_compression: None,
+            gateway_responses: GatewayResponses::default(),
+            router: Router::default(),
+            routes: Some(Routes::new(snapshot, variables, &mut tls, staged)),
         }
     }
 }

@@ -1,12 +1,17 @@
 //! Templates by content type, and which of them a message gets.
 
+use super::routes::DEFAULT;
+use crate::mapping::selection::Selection;
 use crate::mapping::template::Template;
-use crate::model::rest::{Integration, Passthrough, Templates};
+use crate::model::http;
+use crate::model::rest::{Integration, Passthrough, Strings, Templates};
 
-/// The templates of a request by content type, and what happens without one.
+/// The templates of a request, and what happens without one.
 pub struct TemplateChoice {
     templates: Vec<(String, Template)>,
     passthrough: Passthrough,
+    /// What the template's key is read from; of REST APIs it is the content type.
+    selection: Option<Selection>,
 }
 
 /// What a request's body goes through.
@@ -25,14 +30,37 @@ impl TemplateChoice {
         Self {
             templates: compile_templates(integration.request_templates.as_ref()),
             passthrough: integration.passthrough,
+            selection: None,
         }
+    }
+
+    /// The templates of a route's messages. Without an expression the default one is chosen.
+    pub(super) fn of_route(integration: &http::Integration, variables: &Strings) -> Self {
+        let selection = integration.template_selection_expression.as_deref();
+        Self {
+            templates: compile_selected(integration.request_templates.as_ref()),
+            passthrough: integration.passthrough,
+            selection: Some(
+                selection
+                    .map_or_else(|| Selection::constant(DEFAULT), |selection| Selection::compile(selection, variables)),
+            ),
+        }
+    }
+
+    /// What the template's key is read from, where it is not the content type.
+    pub fn selection(&self) -> Option<&Selection> {
+        self.selection.as_ref()
     }
 
     /// Chooses by a request's content type; one without counts as JSON. Source: "Integration passthrough behaviors".
     pub fn choose(&self, content_type: Option<&str>) -> Chosen<'_> {
-        let media_type = media_type(content_type);
+        self.choose_by(&media_type(content_type))
+    }
+
+    /// Chooses by a key.
+    pub fn choose_by(&self, key: &str) -> Chosen<'_> {
         let find = |key: &str| self.templates.iter().find(|(known, _)| known == key).map(|(_, template)| template);
-        match (find(&media_type).or_else(|| find("$default")), self.passthrough) {
+        match (find(key).or_else(|| find(DEFAULT)), self.passthrough) {
             (Some(template), _) => Chosen::Template(template),
             (None, Passthrough::Never) => Chosen::Refused,
             (None, Passthrough::WhenNoTemplates) if !self.templates.is_empty() => Chosen::Refused,
@@ -64,6 +92,11 @@ pub(super) fn compile_templates(templates: Option<&Templates>) -> Vec<(String, T
         .collect()
 }
 
+/// Templates by whatever an expression gives, which is told apart by its letters' case too.
+pub(super) fn compile_selected(templates: Option<&Strings>) -> Vec<(String, Template)> {
+    templates.into_iter().flatten().map(|(key, text)| (key.clone(), Template::compile(text))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +116,7 @@ mod tests {
             (false, Passthrough::WhenNoTemplates, None, "passes"),
             (false, Passthrough::Never, None, "refused"),
         ] {
-            let choice = TemplateChoice { templates: templates(some), passthrough };
+            let choice = TemplateChoice { templates: templates(some), passthrough, selection: None };
             let chosen = match choice.choose(content_type) {
                 Chosen::Template(_) => "template",
                 Chosen::Passes => "passes",

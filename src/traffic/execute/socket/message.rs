@@ -1,0 +1,134 @@
+//! One message: which route is it for, is it what the route takes, what does the integration say, and is that sent back.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::connection::Connection;
+use super::event::{Kind, SocketEvent};
+use super::groups::{self, Groups};
+use super::selecting::of_event;
+use super::{error_frame, perform, record};
+use crate::mapping::document::Document;
+use crate::model::rest::GatewayResponseType;
+use crate::traffic::execute::integration::broken;
+use crate::traffic::execute::outcome::Outcome;
+use crate::traffic::execute::{Execute, throttle};
+use crate::traffic::message::{Head, Refusal, Request};
+use crate::traffic::stage::{CompiledRoute, Routes};
+
+/// What becomes of a message.
+#[derive(Debug, Default, PartialEq)]
+pub struct Answered {
+    /// What is sent back, as one text: an answer, or why there is none.
+    pub frame: Option<Bytes>,
+    /// Groups that the connection joins.
+    pub join: Vec<Box<str>>,
+    /// Groups that it leaves.
+    pub leave: Vec<Box<str>>,
+}
+
+impl Execute {
+    /// Deals with one message of a connection, in every case.
+    pub async fn message(&self, connection: &Rc<Connection>, message: Bytes) -> Answered {
+        let document = Document::read(&message).map(Rc::new);
+        let kind = Kind::Message { id: Head::new_extended(), body: message, document };
+        let (request, mut outcome) = self.begin(SocketEvent { connection: Rc::clone(connection), kind });
+        let result = self.answer_message(request, &mut outcome).await;
+        let (answered, refusal) = match result {
+            Ok(answered) => (answered, None),
+            Err(refusal) => {
+                outcome.refused(&refusal);
+                let frame = Some(error_frame::render(&refusal, outcome.facts()));
+                (Answered { frame, ..Answered::default() }, Some(refusal))
+            }
+        };
+        record::message(&mut outcome, refusal.as_ref(), answered.frame.as_ref());
+        let status = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
+        self.explain.keep(&mut outcome, refusal.as_ref(), status);
+        answered
+    }
+
+    async fn answer_message(&self, request: Request, outcome: &mut Outcome) -> Result<Answered, Refusal> {
+        let stage = self.stage_of(outcome)?;
+        let routes = stage.base.routes.as_ref();
+        let route = select(routes, outcome)?;
+        throttle::pass_stage(&route.method, outcome)?;
+        validate(&route, outcome)?;
+        if !route.has_target {
+            return Err(Refusal::configuration("the route has no integration"));
+        }
+        let performing = Box::pin(perform(request, stage, &route, &self.backends, outcome));
+        let mut mapped = performing.await?;
+        let Groups { join, leave } = groups::take(&mut mapped.headers);
+        // An answer that nobody wants is taken all the same: its connection is used again.
+        let body = mapped.body.whole(self.backends.limits.message).await;
+        let frame = match route.replies {
+            true => Some(text(body.map_err(broken)?)?).filter(|frame| !frame.is_empty()),
+            false => None,
+        };
+        outcome.decided("route response", |_| match &frame {
+            Some(frame) => format!("{} bytes are sent back", frame.len()),
+            None => "nothing is sent back".to_owned(),
+        });
+        Ok(Answered { frame, join, leave })
+    }
+}
+
+/// The route that the API's expression selects for a message (WebSocket reference, A6).
+fn select(routes: Option<&Routes>, outcome: &mut Outcome) -> Result<Arc<CompiledRoute>, Refusal> {
+    let routes = routes.ok_or_else(|| Refusal::forbidden("the stage has no routes"))?;
+    let (route, key) = {
+        let facts = outcome.facts();
+        // What is no JSON has nothing to be selected by.
+        let has_document = facts.socket().is_some_and(|event| event.document().is_some());
+        let is_selectable = has_document || !routes.selection.reads_body();
+        let key = is_selectable.then(|| of_event(&routes.selection, facts));
+        let route = routes.of_message(key.as_deref()).map(Arc::clone);
+        let told = outcome.is_told().then(|| key.map(Cow::into_owned).unwrap_or_default());
+        (route, told)
+    };
+    let Some(route) = route else {
+        return Err(Refusal::forbidden("no route is for the message, and there is no $default"));
+    };
+    outcome.routed_event(&route);
+    outcome.decided("route", |_| format!("{:?} selects route {}", key.unwrap_or_default(), route.method.resource_path));
+    Ok(route)
+}
+
+/// Is the message what its route takes. Senders are not told what is wrong with it.
+fn validate(route: &CompiledRoute, outcome: &mut Outcome) -> Result<(), Refusal> {
+    let Some(models) = &route.models else { return Ok(()) };
+    let facts = outcome.facts();
+    let key = of_event(&models.selection, facts);
+    let problems = match models.find(&key) {
+        Some(model) => {
+            let model = model.as_ref().map_err(Refusal::configuration)?;
+            let document = facts.socket().and_then(|event| event.document());
+            model.problems_of(document.map(|document| &**document))
+        }
+        None => vec![format!("there is no model for {key:?}, and none for all others")],
+    };
+    if problems.is_empty() {
+        outcome.decided("model", |_| "the message fits its model".to_owned());
+        return Ok(());
+    }
+    let problems = format!("[{}]", problems.join(", "));
+    Err(Refusal {
+        response: Some(GatewayResponseType::BadRequestBody),
+        reason: Cow::Owned(format!("Request body does not match model schema: {problems}")),
+        validation: Some(problems),
+        ..Refusal::bad_request(StatusCode::BAD_REQUEST, "Bad request body")
+    })
+}
+
+/// What is sent back must be text: frames of bytes are not AWS's.
+fn text(body: Bytes) -> Result<Bytes, Refusal> {
+    match std::str::from_utf8(&body) {
+        Ok(_) => Ok(body),
+        Err(_) => Err(Refusal::configuration("the answer is not text, and nothing else can be sent back")),
+    }
+}

@@ -1,0 +1,64 @@
+//! What is counted of events, on every way out, under the names that CloudWatch has for it (WebSocket reference, A19).
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::observe::metrics::{RouteMetrics, SocketCount};
+use crate::traffic::execute::outcome::Outcome;
+use crate::traffic::message::Refusal;
+
+/// Counts somebody's wish to connect.
+pub(super) fn connect(outcome: &mut Outcome, refusal: Option<&Refusal>, status: StatusCode) {
+    count(outcome, SocketCount::Connect);
+    ended(outcome, refusal);
+    outcome.logged_event(status);
+}
+
+/// Counts a message, and its answer.
+pub(super) fn message(outcome: &mut Outcome, refusal: Option<&Refusal>, answer: Option<&Bytes>) {
+    count(outcome, SocketCount::Message);
+    if answer.is_some() {
+        count(outcome, SocketCount::Message);
+    }
+    ended(outcome, refusal);
+    outcome.logged_event(refusal.map_or(StatusCode::OK, |refusal| refusal.status));
+}
+
+/// Counts what went wrong at a connection's end.
+pub(super) fn disconnect(outcome: &mut Outcome, refusal: Option<&Refusal>) {
+    ended(outcome, refusal);
+    outcome.logged_event(refusal.map_or(StatusCode::OK, |refusal| refusal.status));
+}
+
+/// What the integration took, and whose fault it was if something was at fault.
+fn ended(outcome: &Outcome, refusal: Option<&Refusal>) {
+    if let Some(took) = outcome.integration_latency() {
+        with_metrics(outcome, |metrics, place| metrics.integrated(place, took));
+    }
+    let failed = outcome.integration_status().is_some_and(|status| status.as_u16() >= 400);
+    match refusal {
+        _ if failed => count(outcome, SocketCount::IntegrationError),
+        None => {}
+        Some(refusal) if refusal.status.is_client_error() => count(outcome, SocketCount::ClientError),
+        Some(_) => count(outcome, SocketCount::ExecutionError),
+    }
+}
+
+fn count(outcome: &Outcome, what: SocketCount) {
+    with_metrics(outcome, |metrics, place| metrics.count(place, what));
+}
+
+/// The series of the event's route, or of those that no route is for.
+fn with_metrics(outcome: &Outcome, record: impl FnOnce(&RouteMetrics, [&str; 3])) {
+    let facts = outcome.facts();
+    let Some(stage) = facts.stage() else { return };
+    let place = |route| [stage.api.as_str(), stage.name.as_str(), route];
+    match outcome.route() {
+        Some(route) => record(&route.metrics, place(&route.method.resource_path)),
+        None => {
+            if let Some(routes) = &stage.base.routes {
+                record(&routes.unmatched, place(""));
+            }
+        }
+    }
+}
