@@ -9,7 +9,6 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
-use uuid::Uuid;
 
 use super::clock::Clock;
 
@@ -28,9 +27,10 @@ const TIME: &[BorrowedFormatItem<'_>] =
 
 /// What happened to one request so far.
 pub struct ExecutionLog {
-    request: Uuid,
+    request: String,
     clock: Clock,
     lines: Vec<(i64, String)>,
+    hides_data: bool,
 }
 
 /// A line of the log.
@@ -40,14 +40,14 @@ pub enum Line<'a> {
         /// Its id.
         authorizer: &'a str,
         /// The request's id.
-        request: Uuid,
+        request: &'a str,
     },
     /// What identifies the caller.
     IncomingIdentity(&'a str),
     /// The caller may not pass.
     Unauthorized {
         /// The request's id.
-        request: Uuid,
+        request: &'a str,
     },
     /// The authorizer itself is at fault.
     AuthorizerConfiguration,
@@ -69,7 +69,7 @@ pub enum Line<'a> {
     /// It is looked up what a caller's API key opens; without a key that is empty.
     VerifyingPlan {
         /// The request's id.
-        request: Uuid,
+        request: &'a str,
         /// The key's value.
         key: &'a str,
         /// The API's id.
@@ -81,19 +81,15 @@ pub enum Line<'a> {
     NoKeyWanted {
         /// The key's value, where there is one all the same.
         key: &'a str,
-        /// The method's verb.
-        verb: &'a str,
-        /// The resource's path.
-        resource: &'a str,
+        /// What is called, as in `method 'GET /'`.
+        target: &'a str,
     },
     /// The API key does not open the method.
     KeyRefused {
         /// The key's value, or nothing.
         key: &'a str,
-        /// The method's verb.
-        verb: &'a str,
-        /// The resource's path.
-        resource: &'a str,
+        /// What is called, as in `method 'GET /'`.
+        target: &'a str,
         /// The API's id.
         api: &'a str,
         /// The stage's name.
@@ -111,7 +107,7 @@ pub enum Line<'a> {
     /// The method begins its work.
     Starting {
         /// The request's id.
-        request: Uuid,
+        request: &'a str,
     },
     /// Which method.
     Method {
@@ -208,17 +204,25 @@ impl<'a> Pairs<'a> {
 
 impl ExecutionLog {
     /// A log without lines.
-    pub fn new(request: Uuid, clock: Clock) -> Self {
-        Self { request, clock, lines: Vec::new() }
+    pub fn new(request: impl Into<String>, clock: Clock) -> Self {
+        Self { request: request.into(), clock, lines: Vec::new(), hides_data: false }
+    }
+
+    /// From here on what callers and endpoints say is left out.
+    pub fn hide_data(&mut self) {
+        self.hides_data = true;
     }
 
     /// The id of the request that the log is about.
-    pub fn request(&self) -> Uuid {
-        self.request
+    pub fn request(&self) -> &str {
+        &self.request
     }
 
     /// Adds a line.
     pub fn write(&mut self, line: &Line<'_>) {
+        if self.hides_data && line.is_data() {
+            return;
+        }
         let mut text = Bounded { text: String::new(), cut: false };
         // It fails only when the line is long enough to be cut.
         let _ = write!(text, "{line}");
@@ -239,6 +243,26 @@ impl ExecutionLog {
             let _ = writeln!(out, "{time} : {line}");
         }
         out
+    }
+}
+
+impl Line<'_> {
+    /// Whether it shows what a caller or an endpoint says.
+    fn is_data(&self) -> bool {
+        matches!(
+            self,
+            Self::AuthorizerAnswer(_)
+                | Self::RequestPath(_)
+                | Self::RequestQuery(_)
+                | Self::RequestHeaders(_)
+                | Self::RequestBody(_)
+                | Self::EndpointRequestHeaders(_)
+                | Self::EndpointRequestBody(_)
+                | Self::EndpointResponseHeaders(_)
+                | Self::EndpointResponseBody(_)
+                | Self::ResponseBody(_)
+                | Self::ResponseHeaders(_)
+        )
     }
 }
 
@@ -264,19 +288,19 @@ impl Display for Line<'_> {
                 let key = mask(key);
                 write!(f, "Verifying Usage Plan for request: {request}. API Key: {key} API Stage: {api}/{stage}")
             }
-            Self::NoKeyWanted { key, verb, resource } => {
+            Self::NoKeyWanted { key, target } => {
                 let key = mask(key);
                 write!(
                     f,
-                    "API Key {key} authorized because method '{verb} {resource}' does not require API Key. Request will \
+                    "API Key {key} authorized because {target} does not require API Key. Request will \
                      not contribute to throttle or quota limits"
                 )
             }
-            Self::KeyRefused { key, verb, resource, api, stage } => {
+            Self::KeyRefused { key, target, api, stage } => {
                 let key = mask(key);
                 write!(
                     f,
-                    "API Key {key} not authorized because method '{verb} {resource}' requires API Key and API Key is not \
+                    "API Key {key} not authorized because {target} requires API Key and API Key is not \
                      associated with a Usage Plan for API Stage {api}/{stage}: No Usage Plan found for key and API Stage"
                 )
             }
@@ -389,8 +413,8 @@ mod tests {
 
     #[test]
     fn lines_have_awss_words() {
-        let request = Uuid::nil();
         let id = "00000000-0000-0000-0000-000000000000";
+        let request = id;
         let latency = Duration::from_micros(12_900);
         for (line, expected) in [
             (
@@ -410,12 +434,12 @@ mod tests {
                 &format!("Verifying Usage Plan for request: {id}. API Key:  API Stage: a/s"),
             ),
             (
-                Line::NoKeyWanted { key: "", verb: "POST", resource: "/x" },
+                Line::NoKeyWanted { key: "", target: "method 'POST /x'" },
                 "API Key  authorized because method 'POST /x' does not require API Key. Request will not contribute to \
                  throttle or quota limits",
             ),
             (
-                Line::KeyRefused { key: "0123456789abcdef", verb: "GET", resource: "/", api: "a", stage: "s" },
+                Line::KeyRefused { key: "0123456789abcdef", target: "method 'GET /'", api: "a", stage: "s" },
                 "API Key **********abcdef not authorized because method 'GET /' requires API Key and API Key is not \
                  associated with a Usage Plan for API Stage a/s: No Usage Plan found for key and API Stage",
             ),
@@ -424,6 +448,13 @@ mod tests {
                 "Usage Plan check succeeded for API Key  and API Stage a/s",
             ),
             (Line::Starting { request }, &format!("Starting execution for request: {id}")),
+            (Line::Route("$connect"), "WebSocket Request Route: [$connect]"),
+            (
+                Line::Connecting { agent: "null", source: "192.0.2.1", api: "a" },
+                "Client [UserAgent: null, SourceIp: 192.0.2.1] is connecting to WebSocket API [a].",
+            ),
+            (Line::Sent { connection: "c", api: "a" }, "Client [Connection Id: c] sent message to [a] WebSocket API."),
+            (Line::Disconnected { connection: "c", api: "a" }, "Client [Connection Id: c] disconnected from API [a]."),
             (Line::Method { verb: "GET", path: "/pets/1" }, "HTTP Method: GET, Resource Path: /pets/1"),
             (Line::RequestPath(pairs(&[("petId", "1")])), "Method request path: {petId=1}"),
             (Line::RequestQuery(pairs(&[])), "Method request query string: {}"),
@@ -438,6 +469,16 @@ mod tests {
         ] {
             assert_eq!(line.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn data_is_left_out_where_it_is_not_to_be_seen() {
+        let mut log = ExecutionLog::new("r", Clock::fixed(0));
+        log.hide_data();
+        log.write(&Line::RequestBody("data"));
+        log.write(&Line::EndpointResponseBody("data"));
+        log.write(&Line::Successful);
+        assert_eq!(log.lines().collect::<Vec<_>>(), ["Successfully completed execution"]);
     }
 
     #[test]
@@ -461,7 +502,7 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_and_say_so() {
-        let mut log = ExecutionLog::new(Uuid::nil(), Clock::fixed(0));
+        let mut log = ExecutionLog::new("r", Clock::fixed(0));
         let prefix = "Method request body before transformations: ".len();
         for (body, kept) in [("x".repeat(MAX_LINE - prefix), true), ("é".repeat(5_000), false)] {
             log.write(&Line::RequestBody(&body));
@@ -473,11 +514,11 @@ mod tests {
 
     #[test]
     fn a_log_is_rendered_as_test_invocations_show_it() {
-        let mut log = ExecutionLog::new(Uuid::nil(), Clock::fixed(1_700_000_000));
+        let mut log = ExecutionLog::new("some-id", Clock::fixed(1_700_000_000));
         log.write(&Line::Successful);
         assert_eq!(
             log.render(),
-            "Execution log for request 00000000-0000-0000-0000-000000000000\n\
+            "Execution log for request some-id\n\
              Tue Nov 14 22:13:20 UTC 2023 : Successfully completed execution\n"
         );
     }

@@ -12,10 +12,11 @@ use super::outcome::Outcome;
 use super::route::Routed;
 use super::{Backends, policy};
 use crate::identity::policy::Decision;
+use crate::mapping::query::Query;
 use crate::model::rest::{AuthorizationType, GatewayResponseType};
 use crate::observe::execution_log::Line;
 use crate::traffic::authorizer::Denied;
-use crate::traffic::message::Refusal;
+use crate::traffic::message::{Head, Refusal};
 
 /// A request whose caller may call.
 pub(super) struct Admitted(pub(super) Routed);
@@ -24,7 +25,7 @@ pub(super) async fn admit(routed: Routed, backends: &Backends, outcome: &mut Out
     match routed.method.authorization {
         AuthorizationType::None => outcome.decided("access", |_| "open to everybody".to_owned()),
         AuthorizationType::Custom => authorize(&routed, backends, outcome).await?,
-        AuthorizationType::AwsIam if routed.request.headers.last_text("authorization").is_none() => {
+        AuthorizationType::AwsIam if !is_signed(&routed.request) => {
             return Err(Refusal {
                 response: Some(GatewayResponseType::MissingAuthenticationToken),
                 status: StatusCode::FORBIDDEN,
@@ -42,6 +43,13 @@ pub(super) async fn admit(routed: Routed, backends: &Backends, outcome: &mut Out
         }
     }
     Ok(Admitted(routed))
+}
+
+/// Whether a request has a signature, in its header fields or in its query: those who ask for connections can't always
+/// say what fields they send.
+fn is_signed(request: &Head) -> bool {
+    let query = request.uri.query().unwrap_or_default();
+    request.headers.last_text("authorization").is_some() || Query::parse(query).last("X-Amz-Signature").is_some()
 }
 
 /// Asks the method's authorizer, and its policy whether the caller may call this very method.

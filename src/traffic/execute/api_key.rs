@@ -26,7 +26,6 @@ pub(super) struct Keyed {
 pub(super) fn identify(admitted: Admitted, desk: &Desk, outcome: &mut Outcome) -> Result<Keyed, Refusal> {
     let routed = &admitted.0;
     let (api, stage) = (&routed.stage.api, &routed.stage.name);
-    let (verb, resource) = (routed.request.method.as_str(), routed.method.resource_path.as_str());
     let facts = outcome.facts();
     let permission = facts.authorized().map(|authorized| Arc::clone(&authorized.permission));
     let value = match facts.deployed().map(|deployed| deployed.key_source) {
@@ -34,13 +33,14 @@ pub(super) fn identify(admitted: Admitted, desk: &Desk, outcome: &mut Outcome) -
         Some(ApiKeySource::Authorizer) => permission.as_ref().and_then(|permission| permission.usage_key.as_deref()),
     };
     let value = value.unwrap_or_default();
+    let target = if outcome.journal().is_some() { outcome.facts().target() } else { String::new() };
     if let Some(log) = outcome.journal() {
-        let request = log.request();
-        log.write(&Line::VerifyingPlan { request, key: value, api: api.as_str(), stage: stage.as_str() });
+        let request = log.request().to_owned();
+        log.write(&Line::VerifyingPlan { request: &request, key: value, api: api.as_str(), stage: stage.as_str() });
     }
     if !routed.method.api_key_required {
         if let Some(log) = outcome.journal() {
-            log.write(&Line::NoKeyWanted { key: value, verb, resource });
+            log.write(&Line::NoKeyWanted { key: value, target: &target });
         }
         return Ok(Keyed { admitted, seat: None });
     }
@@ -53,7 +53,7 @@ pub(super) fn identify(admitted: Admitted, desk: &Desk, outcome: &mut Outcome) -
     let Some(seat) = seat else {
         if let Some(log) = outcome.journal() {
             let (api, stage) = (api.as_str(), stage.as_str());
-            log.write(&Line::KeyRefused { key: value, verb, resource, api, stage });
+            log.write(&Line::KeyRefused { key: value, target: &target, api, stage });
         }
         return Err(forbidden(match value {
             "" => "the request has no API key",

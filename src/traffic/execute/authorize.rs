@@ -42,7 +42,8 @@ pub(super) struct Step<'a> {
 
 /// Asks an authorizer about the caller, and writes down what happens.
 pub(super) async fn ask(step: Step<'_>, backends: &Backends, outcome: &mut Outcome) -> Result<Authorized, Denied> {
-    let request = outcome.facts().head().id;
+    let request = outcome.journal().map(|log| log.request().to_owned()).unwrap_or_default();
+    let request = request.as_str();
     let id = step.authorizer.model.id.as_str();
     if let Some(log) = outcome.journal() {
         log.write(&Line::StartingAuthorizer { authorizer: id, request });

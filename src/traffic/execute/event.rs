@@ -141,6 +141,7 @@ struct Token<'a> {
 }
 
 /// What of a request has names and values.
+#[derive(Default)]
 pub(super) struct Parts<'a> {
     pub(super) headers: Many<'a>,
     pub(super) query: Many<'a>,

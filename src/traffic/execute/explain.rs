@@ -57,7 +57,7 @@ impl Explain {
         if !facts.stage().is_some_and(|stage| stage.is_traced) && !self.has_pass(facts) {
             return;
         }
-        let log = ExecutionLog::new(facts.head().id, self.clock.clone());
+        let log = ExecutionLog::new(facts.request_id(), self.clock.clone());
         outcome.told(log);
         outcome.decided("endpoint", |facts| {
             let mut decision = String::new();
@@ -82,7 +82,10 @@ impl Explain {
         let took = outcome.elapsed();
         let Some((log, phases)) = outcome.story() else { return };
         let facts: &Facts = outcome.facts();
-        if !facts.method().is_none_or(|method| method.staged.is_traced) && !self.has_pass(facts) {
+        let is_traced = facts.method().is_none_or(|method| method.staged.is_traced);
+        // Of some routes only what fails is told.
+        let is_wanted = refusal.is_some() || outcome.route().is_none_or(|route| !route.tells_failures_only);
+        if !(self.has_pass(facts) || is_traced && is_wanted) {
             return;
         }
         let context = |name: &str| facts.context(name).unwrap_or_default().into_owned();

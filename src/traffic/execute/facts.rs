@@ -192,6 +192,20 @@ impl Facts {
         self.seat.as_ref()
     }
 
+    /// The request's id, in the form that its API's have.
+    pub(super) fn request_id(&self) -> String {
+        self.context("requestId").unwrap_or_default().into_owned()
+    }
+
+    /// What is called, in the words of the execution log.
+    pub(super) fn target(&self) -> String {
+        match (&self.socket, self.method()) {
+            (Some(_), Some(method)) => format!("route '{}'", method.resource_path),
+            (None, Some(method)) => format!("method '{} {}'", self.head.method, method.resource_path),
+            (_, None) => String::new(),
+        }
+    }
+
     /// The region that the gateway stands for.
     pub(super) fn region(&self) -> &str {
         &self.owner.region

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::StatusCode;
 use tokio::time::Instant;
 
 use super::Backends;
 use super::explain::SHOWN;
 use super::integration_request::{Call, Prepared};
-use super::integration_response::Mapped;
+use super::integration_response::{Author, Mapped};
 use super::journal;
 use super::outcome::Outcome;
 use super::rendering::Overrides;
@@ -16,7 +17,7 @@ use super::route::Routed;
 use super::{lambda, service, streamed_answer};
 use crate::traffic::integration::http1;
 use crate::traffic::integration::lambda::{FUNCTION_ERROR, Invocation, MAX_PAYLOAD};
-use crate::traffic::message::{Body, BodyError, Refusal};
+use crate::traffic::message::{Body, BodyError, Headers, Refusal};
 
 /// Of an answer that comes piece by piece a test invocation waits for so many bytes: AWS's limit.
 const MAX_TESTED: u64 = 1024 * 1024;
@@ -27,6 +28,19 @@ pub(super) struct Answered {
     pub(super) answer: Answer,
     /// What templates wrote over the answer so far.
     pub(super) overrides: Option<Overrides>,
+}
+
+impl Answered {
+    /// The answer as it is, of an integration that has nothing to map it by.
+    pub(super) fn unmapped(self) -> Mapped {
+        let (status, body) = match self.answer {
+            Answer::Http(answer) => (answer.status, answer.body),
+            Answer::Lambda(payload) => (StatusCode::OK, Body::Whole(payload)),
+            Answer::Streamed(mapped) => return *mapped,
+            Answer::Mock(_) => (StatusCode::OK, Body::Empty),
+        };
+        Mapped { status, headers: Headers::default(), body, author: Author::Backend }
+    }
 }
 
 pub(super) enum Answer {

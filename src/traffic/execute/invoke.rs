@@ -145,7 +145,7 @@ impl Invoker {
     /// Tests a method.
     pub async fn method(&self, trial: Trial) -> Result<Invoked, Malformed> {
         let (routed, path_parameters) = trial.route(self.clock.since_epoch(), &self.tls)?;
-        let log = ExecutionLog::new(routed.request.id, self.clock.clone());
+        let log = ExecutionLog::new(routed.request.id.to_string(), self.clock.clone());
         let mut outcome = Outcome::new(&self.owner, &routed.request, Instant::now()).journaled(log);
         outcome.located(&routed.stage, Side::Base, None);
         outcome.routed(&routed.request, &routed.method, &Rc::new(path_parameters));
@@ -188,7 +188,7 @@ impl Invoker {
         let mut stage = CompiledStage::undeployed(api, &sample.variables, &self.tls);
         stage.name = StageName::new(AUTHORIZER_STAGE);
         let request = Request::new(made_up(Verb::GET, uri, headers, self.clock.since_epoch()), Body::Empty);
-        let log = ExecutionLog::new(request.id, self.clock.clone());
+        let log = ExecutionLog::new(request.id.to_string(), self.clock.clone());
         let mut outcome = Outcome::new(&self.owner, &request, Instant::now()).journaled(log);
         outcome.located(&Arc::new(stage), Side::Base, None);
         outcome.given(sample.context);

@@ -17,7 +17,7 @@ pub(super) fn request(outcome: &mut Outcome, routed: &Routed) {
     let facts = outcome.facts().clone();
     let Some(log) = outcome.journal() else { return };
     let request = &routed.request;
-    log.write(&Line::Starting { request: request.id });
+    log.write(&Line::Starting { request: &facts.request_id() });
     log.write(&Line::Method { verb: request.method.as_str(), path: &routed.path });
     let mut parameters = Pairs::default();
     facts.path_parameters().iter().for_each(|(name, value)| parameters.add(name, value));
@@ -35,7 +35,7 @@ pub(super) fn event(outcome: &mut Outcome, routed: &Routed) {
     let facts = outcome.facts().clone();
     let (Some(log), Some(event)) = (outcome.journal(), facts.socket()) else { return };
     let context = |name: &str| facts.context(name).unwrap_or_default();
-    log.write(&Line::Starting { request: routed.request.id });
+    log.write(&Line::Starting { request: &facts.request_id() });
     log.write(&Line::Route(&context("routeKey")));
     let (api, connection) = (&*context("apiId"), &*context("connectionId"));
     match event.name() {

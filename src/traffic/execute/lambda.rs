@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::content;
 use super::event::{self, Reader};
 use super::facts::Facts;
 use super::integration::refuse;
@@ -12,7 +13,7 @@ use super::route::Routed;
 use super::service::nobody;
 use super::socket;
 use crate::model::arn;
-use crate::model::rest::GatewayResponseType;
+use crate::model::rest::{ContentHandling, GatewayResponseType};
 use crate::observe::execution_log::Line;
 use crate::traffic::integration::http1;
 use crate::traffic::integration::lambda::{self, FUNCTION_ERROR, Invocation, Lambda, Wish};
@@ -46,6 +47,10 @@ pub(super) async fn prepare(
     let identity = compiled.rights.identity().ok_or_else(|| nobody(&compiled.rights))?;
     let body = routed.request.take_body().whole(u64::MAX).await.map_err(Refusal::body)?;
     let facts = outcome.facts();
+    // What is to be bytes, and is told as base64, must be base64.
+    if facts.socket().is_some() && compiled.content_handling == Some(ContentHandling::ConvertToBinary) {
+        content::of_request(body.clone(), false, compiled.content_handling).map_err(Refusal::configuration)?;
+    }
     let told = |facts: &Facts, reader| match facts.socket() {
         Some(event) => socket::told(event, facts, trace, compiled.content_handling, reader),
         None => event::proxied(facts, &routed.path, trace, &body, reader),

@@ -132,6 +132,11 @@ impl Outcome {
     /// The route of an event is known.
     pub(super) fn routed_event(&mut self, route: &Arc<CompiledRoute>) {
         self.facts.routed_event(&route.method);
+        if let Some(log) = &mut self.journal
+            && route.hides_data
+        {
+            log.hide_data();
+        }
         self.route = Some(Arc::clone(route));
     }
 

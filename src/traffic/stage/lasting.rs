@@ -7,7 +7,7 @@ use super::canary::Side;
 use super::compiled::{CompiledAuthorizer, Permissions, Staged};
 use super::permissions;
 use super::throttle::{Buckets, setting};
-use crate::model::http;
+use crate::model::http::{self, RouteSettings};
 use crate::model::id::{ApiId, DeploymentId};
 use crate::model::rest::{Flushes, Method, SnapshotResource, Stage, Strings};
 use crate::observe::metrics::{self, MethodMetrics, of_cache};
@@ -60,14 +60,15 @@ impl Lasting {
     }
 
     /// What a stage of a WebSocket API adds to one of its routes.
-    pub(super) fn staged_route(&mut self, stage: &http::Stage, key: &str) -> Staged {
+    pub(super) fn staged_route(&mut self, stage: &http::Stage, key: &str) -> (Staged, RouteSettings) {
         let settings = stage.settings_of(key);
-        Staged {
+        let staged = Staged {
             is_traced: settings.is_traced(),
             cache: None,
             throttle: self.buckets.of_route(key, &settings),
             metrics: MethodMetrics::default(),
-        }
+        };
+        (staged, settings)
     }
 
     /// Forgets what the compiled stage has no use for.

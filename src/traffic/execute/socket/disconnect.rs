@@ -32,7 +32,7 @@ impl Execute {
         let Some(route) = route else { return Ok(()) };
         outcome.routed_event(&route);
         if route.has_target {
-            let mapped = Box::pin(perform(request, stage, &route, &self.backends, outcome)).await?;
+            let mapped = Box::pin(perform(request, stage, (&route, false), &self.backends, outcome)).await?;
             // Taken whole, so that its connection is used again.
             let _ = mapped.body.whole(self.backends.limits.answer).await;
         }

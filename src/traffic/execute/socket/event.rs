@@ -42,8 +42,10 @@ pub(super) enum Kind {
     Message {
         /// Its id, before it is spelled out.
         id: [u8; 11],
-        /// The message.
+        /// The message; of one that is bytes, base64.
         body: Bytes,
+        /// Whether it is bytes.
+        is_base64: bool,
         /// The same as JSON, if it is JSON.
         document: Option<Rc<Document>>,
     },
@@ -74,6 +76,11 @@ impl SocketEvent {
     /// The message, if it is one.
     pub(in crate::traffic::execute) fn message(&self) -> Option<&Bytes> {
         if let Kind::Message { body, .. } = &self.kind { Some(body) } else { None }
+    }
+
+    /// Whether the message is bytes, and its text base64.
+    pub(in crate::traffic::execute) fn is_base64(&self) -> bool {
+        matches!(self.kind, Kind::Message { is_base64: true, .. })
     }
 
     /// The message as JSON, if it is JSON.

@@ -18,7 +18,9 @@ pub(in crate::traffic::execute) fn told(
     handling: Option<ContentHandling>,
     reader: Reader,
 ) -> String {
-    let parts = Parts::of(facts, trace, reader);
+    // A message has none of what a request has.
+    let parts = if event.name() == "CONNECT" { Parts::of(facts, trace, reader) } else { Parts::default() };
+    let variables = facts.deployed().map(|deployed| &deployed.variables);
     // Of an end AWS tells four fields, three of them empty.
     let fixed = || {
         let host = event.connection().host.as_ref();
@@ -39,10 +41,11 @@ pub(in crate::traffic::execute) fn told(
         multi_value_headers: headers.as_ref(),
         query_string_parameters: query.map(Last),
         multi_value_query_string_parameters: query,
-        stage_variables: parts.variables.filter(|variables| !variables.is_empty()),
+        stage_variables: variables.filter(|variables| !variables.is_empty()),
         request_context: RequestContext::of(event, facts, reader),
         body: event.message().map(|body| String::from_utf8_lossy(body)),
-        is_base64_encoded: event.message().is_some() && handling == Some(ContentHandling::ConvertToBinary),
+        is_base64_encoded: event.is_base64()
+            || (event.message().is_some() && handling == Some(ContentHandling::ConvertToBinary)),
     })
 }
 

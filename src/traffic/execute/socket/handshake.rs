@@ -112,7 +112,7 @@ impl Execute {
             outcome.decided("integration", |_| "$connect has none: the connection is opened".to_owned());
             return Ok(Ok(connected(outcome, Headers::default(), Vec::new())));
         }
-        let mut mapped = perform(routed.request, Arc::clone(&stage), &route, &self.backends, outcome).await?;
+        let mut mapped = perform(routed.request, Arc::clone(&stage), (&route, true), &self.backends, outcome).await?;
         let groups = groups::take(&mut mapped.headers);
         outcome.decided("connection", |_| format!("the integration's status is {}", mapped.status.as_u16()));
         if !mapped.status.is_success() {

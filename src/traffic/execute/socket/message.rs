@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -20,6 +22,15 @@ use crate::traffic::execute::{Execute, throttle};
 use crate::traffic::message::{Head, Refusal, Request};
 use crate::traffic::stage::{CompiledRoute, Routes};
 
+/// A message, whole.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// A text, whose bytes are UTF-8.
+    Text(Bytes),
+    /// Bytes, which AWS takes from nobody. Integrations get them as base64, and the `$default` route is theirs.
+    Bytes(Bytes),
+}
+
 /// What becomes of a message.
 #[derive(Debug, Default, PartialEq)]
 pub struct Answered {
@@ -33,9 +44,13 @@ pub struct Answered {
 
 impl Execute {
     /// Deals with one message of a connection, in every case.
-    pub async fn message(&self, connection: &Rc<Connection>, message: Bytes) -> Answered {
-        let document = Document::read(&message).map(Rc::new);
-        let kind = Kind::Message { id: Head::new_extended(), body: message, document };
+    pub async fn message(&self, connection: &Rc<Connection>, message: Message) -> Answered {
+        let (body, is_base64) = match message {
+            Message::Text(text) => (text, false),
+            Message::Bytes(bytes) => (Bytes::from(BASE64.encode(bytes)), true),
+        };
+        let document = Document::read(&body).filter(|_| !is_base64).map(Rc::new);
+        let kind = Kind::Message { id: Head::new_extended(), body, is_base64, document };
         let (request, mut outcome) = self.begin(SocketEvent { connection: Rc::clone(connection), kind });
         let result = self.answer_message(request, &mut outcome).await;
         let (answered, refusal) = match result {
@@ -61,7 +76,7 @@ impl Execute {
         if !route.has_target {
             return Err(Refusal::configuration("the route has no integration"));
         }
-        let performing = Box::pin(perform(request, stage, &route, &self.backends, outcome));
+        let performing = Box::pin(perform(request, stage, (&route, route.replies), &self.backends, outcome));
         let mut mapped = performing.await?;
         let Groups { join, leave } = groups::take(&mut mapped.headers);
         // An answer that nobody wants is taken all the same: its connection is used again.

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 pub use connection::{Card, Connection};
 pub use handshake::Connected;
-pub use message::Answered;
+pub use message::{Answered, Message};
 
 pub(super) use event::SocketEvent;
 pub(super) use function_event::{asking, told};
@@ -63,11 +63,12 @@ impl Execute {
     }
 }
 
-/// The phases behind all checks: the route's integration is called, and its answer mapped.
+/// The phases behind all checks: the route's integration is called, and its answer mapped. Where nobody waits for an
+/// answer (`wants_answer`), an integration need not have any response.
 async fn perform(
     request: Request,
     stage: Arc<CompiledStage>,
-    route: &CompiledRoute,
+    (route, wants_answer): (&CompiledRoute, bool),
     backends: &Backends,
     outcome: &mut Outcome,
 ) -> Result<Mapped, Refusal> {
@@ -77,5 +78,8 @@ async fn perform(
     journal::event(outcome, &routed);
     let prepared = integration_request::prepare(Accepted { routed, document }, backends, outcome).await?;
     let answered = integration::call(prepared, backends, outcome).await?;
+    if !wants_answer && route.method.integration.responses().is_some_and(|responses| responses.is_empty()) {
+        return Ok(answered.unmapped());
+    }
     integration_response::map(answered, outcome).await
 }

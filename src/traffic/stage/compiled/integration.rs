@@ -151,6 +151,16 @@ impl CompiledIntegration {
 }
 
 impl CompiledIntegration {
+    /// How answers are mapped, where they don't pass as they are.
+    pub fn responses(&self) -> Option<&[CompiledResponse]> {
+        match self {
+            Self::Http(http) if !http.proxy => Some(&http.call.responses),
+            Self::Aws(service) => Some(&service.call.responses),
+            Self::Mock(mock) => Some(&mock.responses),
+            Self::Http(_) | Self::Lambda(_) | Self::Unsupported(_) => None,
+        }
+    }
+
     /// What a route calls: the same as a method of V1 would, with templates and responses that are chosen in V2's way.
     pub(super) fn of_route(target: Option<&SnapshotIntegration>, variables: &Strings, tls: &mut Kinds<'_>) -> Self {
         let Some(SnapshotIntegration { integration, responses }) = target else {

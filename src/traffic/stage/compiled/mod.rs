@@ -20,7 +20,7 @@ use super::router::Router;
 use crate::model::http::{self, RouteSettings};
 use crate::model::id::{ApiId, AuthorizerId, DeploymentId, StageName};
 use crate::model::rest::{ApiKeySource, Method, Snapshot, SnapshotResource, Stage, Strings};
-use crate::observe::metrics::{MethodMetrics, RouteMetrics};
+use crate::observe::metrics::MethodMetrics;
 use crate::traffic::integration::{Identity, Kinds, Upstream};
 
 pub use authorizer::{CompiledAuthorizer, Permissions};
@@ -112,7 +112,7 @@ impl CompiledStage {
         tls: (&Upstream, Option<&Identity>),
         lasting: &mut Lasting,
     ) -> Self {
-        let staged = |route: &http::Route| (lasting.staged_route(stage, &route.key), RouteMetrics::default());
+        let staged = |route: &http::Route| lasting.staged_route(stage, &route.key);
         let base = Deployed::of_routes(deployment, snapshot, &stage.variables, tls, staged);
         lasting.tidy();
         let settings = stage.route_settings.values().chain([&stage.default_route_settings]);
@@ -191,7 +191,7 @@ impl Deployed {
         snapshot: &http::Snapshot,
         variables: &Strings,
         (upstream, identity): (&Upstream, Option<&Identity>),
-        staged: impl FnMut(&http::Route) -> (Staged, RouteMetrics),
+        staged: impl FnMut(&http::Route) -> (Staged, RouteSettings),
     ) -> Self {
         let mut tls = Kinds::new(upstream, identity);
         Self {

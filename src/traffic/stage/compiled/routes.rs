@@ -9,7 +9,7 @@ use super::integration::CompiledIntegration;
 use super::method::{BodyModel, CompiledMethod, Models, Required, Staged};
 use crate::mapping::parameters::Source;
 use crate::mapping::selection::Selection;
-use crate::model::http::{self, AuthorizationType, Route, Snapshot, SnapshotRoute};
+use crate::model::http::{self, AuthorizationType, LoggingLevel, Route, RouteSettings, Snapshot, SnapshotRoute};
 use crate::model::id::{AuthorizerId, ResourceId};
 use crate::model::rest::{self, Strings, Verb};
 use crate::observe::metrics::RouteMetrics;
@@ -41,6 +41,10 @@ pub struct CompiledRoute {
     pub replies: bool,
     /// What messages must be like, where the route says so.
     pub models: Option<MessageModels>,
+    /// Whether stories leave out what callers and endpoints say.
+    pub hides_data: bool,
+    /// Whether stories are told of what fails alone.
+    pub tells_failures_only: bool,
     /// Where its events are counted.
     pub metrics: RouteMetrics,
 }
@@ -69,17 +73,20 @@ impl Routes {
         snapshot: &Snapshot,
         variables: &Strings,
         tls: &mut Kinds<'_>,
-        mut staged: impl FnMut(&Route) -> (Staged, RouteMetrics),
+        mut staged: impl FnMut(&Route) -> (Staged, RouteSettings),
     ) -> Self {
         let authorizers = super::authorizer::of_routes(snapshot, variables);
         let mut models = Models::default();
         let compile = |SnapshotRoute { route, responses }: &SnapshotRoute| {
-            let (staged, metrics) = staged(route);
+            let (staged, settings) = staged(route);
+            let data_is_shown = settings.data_trace_enabled == Some(true);
             let compiled = CompiledRoute {
                 has_target: route.target.is_some(),
                 replies: route.route_response_selection_expression.is_some() && !responses.is_empty(),
                 models: MessageModels::new(route, snapshot, variables, &mut models),
-                metrics,
+                hides_data: !data_is_shown,
+                tells_failures_only: !data_is_shown && settings.logging_level == Some(LoggingLevel::Error),
+                metrics: RouteMetrics::default(),
                 method: Arc::new(method(route, snapshot, variables, tls, &authorizers, staged)),
             };
             (route.key.clone(), Arc::new(compiled))
