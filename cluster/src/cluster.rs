@@ -247,6 +247,18 @@ impl Cluster {
         self.inner.run(async move { membership::statuses(&inner).await }).await.unwrap_or_default()
     }
 
+    /// The numbers of all members, in order, as far as this node knows. Nobody is asked.
+    pub fn member_ids(&self) -> Vec<NodeId> {
+        self.inner.members().into_iter().map(|(node, _)| node).collect()
+    }
+
+    /// How long nothing was heard of a member; `None` if there is no such member. Members are asked for a sign of life
+    /// twice a second. One that was never heard of is counted from this node's start.
+    pub fn silence(&self, node: NodeId) -> Option<Duration> {
+        self.inner.address_of(node)?;
+        Some(if node == self.inner.id() { Duration::ZERO } else { self.inner.silence(node) })
+    }
+
     /// Gives a learner a vote, once it has caught up.
     pub async fn promote(&self, node: NodeId) -> Result<(), MembershipError> {
         self.change(MembershipChange::Promote(node)).await
@@ -427,8 +439,12 @@ impl Inner {
     }
 
     pub(crate) fn is_live(&self, node: NodeId) -> bool {
-        let seen = self.last_seen.lock().get(&node).copied().unwrap_or(self.started);
-        seen.elapsed() < self.timing.liveness
+        self.silence(node) < self.timing.liveness
+    }
+
+    /// How long nothing was heard of a node.
+    pub(crate) fn silence(&self, node: NodeId) -> Duration {
+        self.last_seen.lock().get(&node).copied().unwrap_or(self.started).elapsed()
     }
 
     pub(crate) fn applied(&self) -> Index {
