@@ -92,6 +92,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         settle_within: Duration::from_secs(10),
         reserve: RESERVE,
         drain: Duration::from_secs(5),
+        websocket_drain: Duration::from_secs(1),
         functions: functions::Settings::asked_for(arguments.functions, &arguments.data),
     })
     .await?;

@@ -85,6 +85,9 @@ pub(super) struct Arguments {
     /// Seconds that requests may go on after the node was told to stop.
     #[arg(long, env = "TURNPIKE_DRAIN_SECONDS", default_value_t = 30)]
     drain_seconds: u64,
+    /// Seconds over which WebSocket connections are closed when the node was told to stop, one after the other.
+    #[arg(long, env = "TURNPIKE_WEBSOCKET_DRAIN_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=3600))]
+    websocket_drain_seconds: u64,
     /// Run functions on this node, as processes of this machine: a Lambda that is built in. The directory that they work
     /// in, or "on" for one in the data directory. This is for functions that you trust: each process has limits on memory,
     /// files, processes and time, an environment of its own and, with --functions-user, a user of its own, but it sees the
@@ -192,6 +195,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
         settle_within: Duration::from_secs(arguments.settle_seconds),
         reserve: arguments.disk_reserve_mib << 20,
         drain: Duration::from_secs(arguments.drain_seconds),
+        websocket_drain: Duration::from_secs(arguments.websocket_drain_seconds),
         functions,
     };
     config.check()?;

@@ -49,6 +49,15 @@ impl ConnectionId {
     }
 }
 
+/// The right of one node to speak for the connections that another had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The start of the node that had them: a number drawn when it began to take connections.
+    pub start: u64,
+    /// The node that speaks for them.
+    pub by: u64,
+}
+
 /// What the node's bytes are mixed with.
 fn mixer(nonce: &[u8]) -> u32 {
     // FNV-1a: any function would do.

@@ -57,6 +57,8 @@ pub struct Config {
     pub reserve: u64,
     /// How long requests may go on after the node was told to stop.
     pub drain: Duration,
+    /// Over how long WebSocket connections are closed then.
+    pub websocket_drain: Duration,
     /// How functions run here, where they do.
     pub functions: Option<functions::Settings>,
 }

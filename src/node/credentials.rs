@@ -7,6 +7,7 @@ use super::{Config, Error};
 use crate::catalog::{self, Catalog, Edit, keys};
 use crate::control::Authentication;
 use crate::identity::sigv4::Credentials;
+use crate::traffic::websocket::Callers;
 
 /// The root credentials of a node.
 #[derive(Clone, Debug)]
@@ -26,6 +27,11 @@ struct Kept {
 impl Root {
     pub(super) fn authentication(&self, config: &Config) -> Authentication {
         if config.admin_auth { Authentication::Root(self.credentials.clone()) } else { Authentication::Off }
+    }
+
+    /// Who may call for WebSocket connections.
+    pub(super) fn callers(&self, config: &Config) -> Callers {
+        Callers { root: self.credentials.clone(), trust_loopback: !config.admin_auth }
     }
 }
 

@@ -26,6 +26,7 @@ use crate::traffic::ingress::guard::{Guard, Patience, Turn};
 use crate::traffic::ingress::listener as traffic_listener;
 use crate::traffic::stage::Directory;
 use crate::traffic::usage::{Desk, Register};
+use crate::traffic::websocket::Management;
 
 /// A caller has so long to send the head of its request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -93,9 +94,20 @@ pub(super) struct Shared {
     pub(super) recorder: PrometheusHandle,
     /// Keys and usage plans.
     pub(super) register: Register,
+    /// Calls for WebSocket connections.
+    pub(super) management: Management,
     pub(super) ready: Arc<AtomicBool>,
     /// Held while a backup is received: one at a time takes the disk's room.
     pub(super) restoring: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Shared {
+    /// What runs requests and events, with connections to backends of its own: one for a thread.
+    pub(super) fn execute(&self) -> Execute {
+        let (directory, clock, owner) = (self.directory.clone(), self.clock.clone(), Arc::clone(&self.owner));
+        let desk = Desk::new(self.register.clone());
+        Execute::new(directory, self.reach.clone(), clock, owner, self.limits, self.explain.clone(), desk)
+    }
 }
 
 /// The servers of a node.
@@ -223,11 +235,7 @@ struct Worker {
 
 impl Worker {
     fn new(shared: Shared, port: u16) -> Self {
-        let (directory, clock, owner) = (shared.directory.clone(), shared.clock.clone(), Arc::clone(&shared.owner));
-        let (reach, limits) = (shared.reach.clone(), shared.limits);
-        let desk = Desk::new(shared.register.clone());
-        let execute = Execute::new(directory, reach, clock, owner, limits, shared.explain.clone(), desk);
-        Self { execute, shared, port }
+        Self { execute: shared.execute(), shared, port }
     }
 
     fn of(request: &HttpRequest) -> Rc<Self> {
@@ -244,7 +252,8 @@ fn start(server: Server) -> ServerHandle {
 /// APIs.
 async fn gateway(request: HttpRequest, payload: Payload) -> HttpResponse {
     let worker = Worker::of(&request);
-    traffic_listener::handle(request, payload, &worker.execute, worker.port).await
+    let Worker { execute, shared, port } = &*worker;
+    traffic_listener::handle(request, payload, execute, &shared.management, *port).await
 }
 
 /// The control plane, and the node's own endpoints.

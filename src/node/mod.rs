@@ -17,7 +17,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use turnpike_cluster::Cluster;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Follower};
 use crate::control::{Control, Settings};
 use crate::functions::{Functions, Home};
 use crate::observe::clock::Clock;
@@ -29,6 +29,7 @@ use crate::traffic::integration::aws::{Aws, Environment};
 use crate::traffic::integration::lambda::Lambda;
 use crate::traffic::stage::{Directory, Keeper};
 use crate::traffic::usage::{Register, Settings as UsageSettings};
+use crate::traffic::websocket::{Departures, Exchange, Management, Registry};
 
 pub use config::{Config, Error as ConfigError};
 pub use credentials::Root;
@@ -50,6 +51,9 @@ pub struct Node {
     stages: Vec<Arbiter>,
     register: Register,
     functions: Option<Functions>,
+    connections: Registry,
+    departures: Departures,
+    websocket_drain: Duration,
     /// The root credentials, and whether this start has made them.
     pub root: Root,
     /// Where it listens.
@@ -117,7 +121,10 @@ impl Node {
             clock: clock.clone(),
             threads: stages.iter().map(Arbiter::handle).collect(),
         });
-        wait_until_served(&catalog, &directory, &tls, &stages, register.clone()).await;
+        let connections = Registry::default();
+        let (departures, orphans) = Departures::start(catalog.clone(), cluster.clone(), connections.clone());
+        let followers: Vec<Box<dyn Follower>> = vec![Box::new(register.clone()), Box::new(departures.clone())];
+        wait_until_served(&catalog, &directory, &tls, &stages, followers).await;
         let (gateway_port, edge_port) = sockets.ports()?;
         let settings = Settings {
             account: config.account.clone(),
@@ -138,6 +145,9 @@ impl Node {
         let lambda = Lambda::new(aws.clone(), functions.clone());
         let reach = Reach { tls: Arc::clone(tls.plain()), aws, lambda };
         let invoker = Invoker::new(tls, reach.clone(), clock.clone(), Arc::clone(&owner), config.limits);
+        let exchange = Exchange::start(&cluster, connections.clone());
+        let callers = root.callers(&config);
+        let management = Management::new(directory.clone(), exchange, callers, Arc::clone(&owner), clock.clone());
         let clock_of_stories = clock.clone();
         let control = Control::new(catalog, clock.clone(), invoker, settings, functions.clone());
         let shared = listeners::Shared {
@@ -151,14 +161,28 @@ impl Node {
             reach,
             recorder: recorder.clone(),
             register: register.clone(),
+            management,
             ready: Arc::default(),
             restoring: Arc::default(),
         };
+        actix_web::rt::spawn(orphans.run(shared.execute()));
         let (servers, mut addresses) = listeners::serve(sockets, shared, &config)?;
         addresses.cluster = cluster.address();
         actix_web::rt::spawn(upkeep(cluster.clone(), recorder));
         servers.set_ready(true);
-        Ok(Self { cluster, servers, stages, register, functions, root, addresses })
+        let websocket_drain = config.websocket_drain;
+        Ok(Self {
+            cluster,
+            servers,
+            stages,
+            register,
+            functions,
+            connections,
+            departures,
+            websocket_drain,
+            root,
+            addresses,
+        })
     }
 
     /// Serves until the process is told to end, then lets requests finish and leaves the cluster.
@@ -172,6 +196,9 @@ impl Node {
         tracing::info!("stopping: requests that are under way are finished first");
         // First of all, so that writes elsewhere go on while this node finishes its requests.
         self.cluster.hand_over().await;
+        self.servers.set_ready(false);
+        self.connections.drain(self.websocket_drain).await;
+        self.departures.told().await;
         self.servers.stop().await;
         self.register.close().await;
         if let Some(functions) = &self.functions {
@@ -197,7 +224,7 @@ async fn wait_until_served(
     directory: &Directory,
     tls: &Upstream,
     threads: &[Arbiter],
-    register: Register,
+    followers: Vec<Box<dyn Follower>>,
 ) {
     let Some((first, others)) = threads.split_first() else { return };
     let (keeper, mut reached): (Keeper, watch::Receiver<u64>) = Keeper::new(
@@ -206,7 +233,7 @@ async fn wait_until_served(
         tls.clone(),
         first.handle(),
         others.iter().map(Arbiter::handle),
-        vec![Box::new(register)],
+        followers,
     );
     let index = catalog.read(|documents| documents.index());
     first.spawn(keeper.run());

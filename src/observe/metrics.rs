@@ -36,6 +36,7 @@ const fn metric(name: &'static str, kind: Kind, labels: &'static [&'static str],
     Metric { name, kind, labels, help }
 }
 
+const STAGE_LABELS: &[&str] = &["api", "stage"];
 const METHOD_LABELS: &[&str] = &["api", "stage", "method", "resource"];
 
 /// Answered requests.
@@ -87,6 +88,35 @@ pub const WEBSOCKET_INTEGRATION_LATENCY: Metric = metric(
     Kind::Histogram,
     &["api", "stage", "route"],
     "Seconds that integrations of WebSocket APIs took: CloudWatch's IntegrationLatency.",
+);
+/// WebSocket connections.
+pub const WEBSOCKET_CONNECTIONS: Metric = metric(
+    "turnpike_websocket_connections",
+    Kind::Gauge,
+    STAGE_LABELS,
+    "WebSocket connections that this node has, by API and stage.",
+);
+/// Messages for connections.
+pub const WEBSOCKET_DELIVERIES: Metric = metric(
+    "turnpike_websocket_deliveries_total",
+    Kind::Counter,
+    &["api", "stage", "outcome"],
+    "Messages for connections of this node, by @connections and by broadcasts: delivered, or full, where a connection's \
+     send queue had no room.",
+);
+/// Messages that another node was asked for.
+pub const WEBSOCKET_HOPS: Metric = metric(
+    "turnpike_websocket_hops_total",
+    Kind::Counter,
+    STAGE_LABELS,
+    "Messages for connections of this node that were handed to another node, which passed them on.",
+);
+/// Broadcasts.
+pub const WEBSOCKET_BROADCASTS: Metric = metric(
+    "turnpike_websocket_broadcasts_total",
+    Kind::Counter,
+    STAGE_LABELS,
+    "Broadcasts that this node has sent to those of its connections that were meant.",
 );
 /// Requests without a method.
 pub const UNROUTED: Metric = metric(
@@ -228,6 +258,10 @@ pub const ALL: &[Metric] = &[
     CACHE_MISSES,
     WEBSOCKET_EVENTS,
     WEBSOCKET_INTEGRATION_LATENCY,
+    WEBSOCKET_CONNECTIONS,
+    WEBSOCKET_DELIVERIES,
+    WEBSOCKET_HOPS,
+    WEBSOCKET_BROADCASTS,
     UNROUTED,
     PLAN_REQUESTS,
     LEASES,
@@ -421,6 +455,61 @@ impl RouteMetrics {
 pub fn of_cache(place: &Place<'_>) -> (Counter, Counter) {
     let labels = place.labels();
     (counter!(CACHE_HITS.name, labels.to_vec()), counter!(CACHE_MISSES.name, labels.to_vec()))
+}
+
+/// The figures of the connections that a node has of one stage.
+pub struct ConnectionMetrics {
+    connections: Gauge,
+    delivered: Counter,
+    full: Counter,
+    hops: Counter,
+    broadcasts: Counter,
+}
+
+impl ConnectionMetrics {
+    /// Those of a stage of an API.
+    pub fn new(api: &str, stage: &str) -> Self {
+        let labels =
+            || [("api", api), ("stage", stage)].map(|(name, value)| metrics::Label::new(name, value.to_owned()));
+        let delivery = |outcome: &'static str| {
+            let mut labels = labels().to_vec();
+            labels.push(metrics::Label::new("outcome", outcome));
+            counter!(WEBSOCKET_DELIVERIES.name, labels)
+        };
+        Self {
+            connections: gauge!(WEBSOCKET_CONNECTIONS.name, labels().to_vec()),
+            delivered: delivery("delivered"),
+            full: delivery("full"),
+            hops: counter!(WEBSOCKET_HOPS.name, labels().to_vec()),
+            broadcasts: counter!(WEBSOCKET_BROADCASTS.name, labels().to_vec()),
+        }
+    }
+
+    /// There is one more connection.
+    pub fn entered(&self) {
+        self.connections.increment(1);
+    }
+
+    /// There is one less.
+    pub fn left(&self) {
+        self.connections.decrement(1);
+    }
+
+    /// So many messages are in send queues, and for so many there was no room.
+    pub fn delivered(&self, delivered: u64, full: u64) {
+        self.delivered.increment(delivered);
+        self.full.increment(full);
+    }
+
+    /// A message came by another node.
+    pub fn hopped(&self) {
+        self.hops.increment(1);
+    }
+
+    /// A broadcast was sent.
+    pub fn broadcast(&self) {
+        self.broadcasts.increment(1);
+    }
 }
 
 /// The counters of one usage plan.

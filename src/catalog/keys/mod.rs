@@ -67,6 +67,7 @@
 //! The `children` documents are claims: that two siblings never share a path part, nor have two variable ones,
 //! is a condition of the transaction which creates the claim, whichever nodes the callers speak to.
 
+mod connections;
 mod functions;
 mod http;
 
@@ -76,6 +77,7 @@ use std::marker::PhantomData;
 use aws_lc_rs::digest::{SHA256, digest};
 use time::Date;
 
+pub use connections::*;
 pub use functions::*;
 pub use http::*;
 

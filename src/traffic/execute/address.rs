@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::traffic::stage::first_segment;
+use crate::traffic::stage::{Names, Place, first_segment};
 
 /// What an invoke URL names.
 #[derive(Debug, PartialEq)]
@@ -19,6 +19,35 @@ pub struct Address<'a> {
     pub path: &'a str,
     /// Whether the host named the API.
     pub by_host: bool,
+}
+
+/// What any URL of a stage names: an invoke URL, or one of a custom domain name.
+#[derive(Debug, PartialEq)]
+pub struct Resolved {
+    /// The API's id, in small letters.
+    pub api: String,
+    /// The stage's name.
+    pub stage: String,
+    /// The path within the stage, raw; empty or with slashes at its start.
+    pub path: String,
+    /// Whether the `execute-api` host named the API.
+    pub by_host: bool,
+}
+
+/// Reads host and raw path in all forms; `None` if they name no API, or their domain name asks for a certificate.
+pub fn resolve(names: &Names, host: &str, path: &str) -> Option<Resolved> {
+    let of = |Address { api, stage, path, by_host }: Address<'_>| Resolved {
+        api: api.into_owned(),
+        stage: stage.to_owned(),
+        path: path.to_owned(),
+        by_host,
+    };
+    if let Some(address) = of_host(host, path) {
+        return Some(of(address));
+    }
+    let Some(served) = names.find(host) else { return of_path(path).map(of) };
+    let Place { api, stage, path } = served.find(path).filter(|_| !served.needs_certificate())?;
+    Some(of(Address { api: Cow::Borrowed(api), stage, path, by_host: false }))
 }
 
 /// Reads host and raw path; `None` if they name no API.

@@ -17,11 +17,21 @@ use uuid::Uuid;
 use super::guard::Turn;
 use crate::traffic::execute::Execute;
 use crate::traffic::message::{Body, BodyError, ByteStream, Head, Headers, Peer, Reply, Request};
+use crate::traffic::websocket::Management;
 
-/// Answers a request to an API that arrived on this port.
-pub async fn handle(request: HttpRequest, payload: Payload, execute: &Execute, port: u16) -> HttpResponse {
+/// Answers a request to an API, or for its connections, that arrived on this port.
+pub async fn handle(
+    request: HttpRequest,
+    payload: Payload,
+    execute: &Execute,
+    management: &Management,
+    port: u16,
+) -> HttpResponse {
     match read(&request, payload, execute.now(), port) {
-        Some(request) => respond(execute.serve(request).await),
+        Some(request) => match management.target(&request) {
+            Some(target) => respond(management.serve(request, target).await),
+            None => respond(execute.serve(request).await),
+        },
         None => HttpResponse::BadRequest().force_close().json(serde_json::json!({"message": "Bad Request"})),
     }
 }

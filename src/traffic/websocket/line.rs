@@ -13,6 +13,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::traffic::execute::socket::Card;
+
 /// Send this: whole, unmasked frames of one message, encoded once for all who get it.
 #[derive(Clone, Debug)]
 pub struct Deliver {
@@ -50,6 +52,14 @@ pub struct Shut {
 
 impl Message for Shut {
     type Result = ();
+}
+
+/// Show your card.
+#[derive(Clone, Copy, Debug)]
+pub struct Show;
+
+impl Message for Show {
+    type Result = Card;
 }
 
 /// What a connection's actor knows of it.
@@ -92,14 +102,17 @@ pub trait Line: Send + Sync + 'static {
     /// What the connection is like; nothing, if it is gone.
     fn describe(&self) -> BoxFuture<'static, Option<Description>>;
 
+    /// What another node needs to run `$disconnect` on this one's behalf; nothing, if the connection is gone.
+    fn card(&self) -> BoxFuture<'static, Option<Card>>;
+
     /// Has the connection closed.
     fn shut(&self, shut: Shut) -> BoxFuture<'static, ()>;
 }
 
 impl<A> Line for Addr<A>
 where
-    A: Actor + Handler<Deliver> + Handler<Describe> + Handler<Shut>,
-    A::Context: ToEnvelope<A, Deliver> + ToEnvelope<A, Describe> + ToEnvelope<A, Shut>,
+    A: Actor + Handler<Deliver> + Handler<Describe> + Handler<Show> + Handler<Shut>,
+    A::Context: ToEnvelope<A, Deliver> + ToEnvelope<A, Describe> + ToEnvelope<A, Show> + ToEnvelope<A, Shut>,
 {
     fn deliver(&self, frames: Bytes) -> BoxFuture<'static, Result<(), Undelivered>> {
         let sent = self.send(Deliver { frames });
@@ -115,6 +128,11 @@ where
 
     fn describe(&self) -> BoxFuture<'static, Option<Description>> {
         let sent = self.send(Describe);
+        async move { sent.await.ok() }.boxed()
+    }
+
+    fn card(&self) -> BoxFuture<'static, Option<Card>> {
+        let sent = self.send(Show);
         async move { sent.await.ok() }.boxed()
     }
 
@@ -137,6 +155,10 @@ pub(super) mod tests {
         }
 
         fn describe(&self) -> BoxFuture<'static, Option<Description>> {
+            std::future::ready(None).boxed()
+        }
+
+        fn card(&self) -> BoxFuture<'static, Option<Card>> {
             std::future::ready(None).boxed()
         }
 

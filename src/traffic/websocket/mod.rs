@@ -1,13 +1,22 @@
 //! WebSocket connections: who has them, and how they are reached from any node.
 //!
 //! A connection is an actor of the node that accepted it, and its id names that node. The [`Registry`] knows the
-//! connections of its node; whoever has something for one holds a [`Line`] to its actor.
+//! connections of its node; whoever has something for one holds a [`Line`](line::Line) to its actor. The [`Exchange`]
+//! finds connections wherever they are, and [`Management`] answers those who call for them over HTTP;
+//! [`Departures`] sees to it that the end of each is told, whatever becomes of its node.
 
+mod courier;
+mod departures;
+mod exchange;
+mod here;
 pub mod line;
-#[allow(dead_code, reason = "calls from outside, which come next, need all of it")]
+mod management;
+mod reach;
 mod registry;
-#[allow(dead_code, reason = "calls from outside, which come next, need all of it")]
 mod roll;
 pub mod wire;
 
+pub use departures::{Departures, Orphans};
+pub use exchange::Exchange;
+pub use management::{Callers, Management, Target};
 pub use registry::{Entrant, Presence, Registry};

@@ -4,6 +4,7 @@
 //! parts groups, and when it is dropped nothing is left of the connection here. Nothing in a registry waits, and no lock
 //! is one for all: a stage's connections are spread over shards.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::departures::Journal;
 use super::line::Line;
 use super::roll::{Entry, Roll};
 use crate::model::connection::ConnectionId;
@@ -30,6 +32,8 @@ struct Inner {
     adding: Mutex<()>,
     is_draining: AtomicBool,
     living: Living,
+    /// What the node's witness is told.
+    journal: Journal,
 }
 
 /// How many connections there are whose actors have not ended.
@@ -58,6 +62,8 @@ pub struct Presence {
     registry: Registry,
     roll: Arc<Roll>,
     id: ConnectionId,
+    /// Whether its end is in the journal.
+    is_told: Cell<bool>,
 }
 
 impl Registry {
@@ -69,7 +75,8 @@ impl Registry {
         for group in entrant.groups {
             roll.join(&entrant.id, group);
         }
-        Presence { registry: self.clone(), roll, id: entrant.id }
+        self.inner.journal.came(entrant.id, &roll);
+        Presence { registry: self.clone(), roll, id: entrant.id, is_told: Cell::new(false) }
     }
 
     /// Whether the node is about to end: it takes no new connections then.
@@ -90,6 +97,11 @@ impl Registry {
     /// The connections of all stages.
     pub(super) fn stages(&self) -> Vec<Arc<Roll>> {
         self.inner.stages.load().values().flat_map(HashMap::values).map(Arc::clone).collect()
+    }
+
+    /// What the node's witness is told.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.inner.journal
     }
 
     /// No new connections from now on.
@@ -135,9 +147,12 @@ impl Presence {
     }
 
     /// The connection is closed: from now on it is not found. Its actor may still have something to do, such as
-    /// `$disconnect`, before it lets the presence go.
+    /// `$disconnect`, before it lets the presence go. From now on no other node runs that on its behalf.
     pub fn leave(&self) {
         self.roll.leave(&self.id);
+        if !self.is_told.replace(true) {
+            self.registry.inner.journal.left(self.id);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::line::{Line, Undelivered};
 use crate::model::connection::ConnectionId;
 use crate::model::id::{ApiId, StageName};
+use crate::observe::metrics::ConnectionMetrics;
 
 /// A stage's connections are spread over so many shards, each with a lock of its own.
 const SHARDS: usize = 16;
@@ -23,6 +24,7 @@ pub(super) const MAX_NAME: usize = 128;
 pub(super) struct Roll {
     pub(super) api: ApiId,
     pub(super) stage: StageName,
+    metrics: ConnectionMetrics,
     shards: [Mutex<Shard>; SHARDS],
 }
 
@@ -60,19 +62,28 @@ impl Entry {
 
 impl Roll {
     pub(super) fn new(api: ApiId, stage: StageName) -> Self {
-        Self { api, stage, shards: Default::default() }
+        let metrics = ConnectionMetrics::new(api.as_str(), stage.as_str());
+        Self { api, stage, metrics, shards: Default::default() }
+    }
+
+    /// Where what happens to them is counted.
+    pub(super) fn metrics(&self) -> &ConnectionMetrics {
+        &self.metrics
     }
 
     pub(super) fn enter(&self, id: ConnectionId, mut entry: Entry, principal: Option<&str>) {
         let mut shard = self.shard(&id);
         entry.principal = principal.map(|principal| add(&mut shard.principals, principal, id));
-        shard.entries.insert(id, entry);
+        if shard.entries.insert(id, entry).is_none() {
+            self.metrics.entered();
+        }
     }
 
     /// Takes a connection away, with all that is known of it; answers with the way to its actor, if it was there.
     pub(super) fn leave(&self, id: &ConnectionId) -> Option<Arc<dyn Line>> {
         let mut shard = self.shard(id);
         let entry = shard.entries.remove(id)?;
+        self.metrics.left();
         for group in &entry.groups {
             take(&mut shard.groups, group, id);
         }
