@@ -2,6 +2,7 @@
 
 mod backup;
 mod cluster;
+mod connections;
 mod docs;
 mod env;
 mod explain;
@@ -56,6 +57,8 @@ enum Sub {
     Explain(explain::Arguments),
     /// Try a mapping template out.
     Template(template::Arguments),
+    /// List the WebSocket connections of a stage, send to them, close them.
+    Connections(connections::Arguments),
     /// Look at what functions print.
     Functions(functions::Arguments),
     /// Keep one process of a function: for nodes, not for people.
@@ -89,6 +92,7 @@ pub fn run() -> ExitCode {
         Sub::Docs(arguments) => docs::run(&arguments),
         Sub::Explain(arguments) => explain::run(&arguments),
         Sub::Template(arguments) => template::run(&arguments),
+        Sub::Connections(arguments) => connections::run(arguments),
         Sub::Functions(arguments) => functions::run(&arguments),
         Sub::FunctionProcess(arguments) => return function_process::run(arguments),
         Sub::Usage(arguments) => usage::run(&arguments),

@@ -1,4 +1,4 @@
-//! Calls to a node's admin address, signed as any AWS client signs them.
+//! Calls to a node, signed as any AWS client signs them.
 
 use std::time::Duration;
 
@@ -12,13 +12,15 @@ use crate::observe::clock::Clock;
 /// A call must be answered within this time; a deployment waits for all nodes.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A node's admin address.
+/// A node's address: the control plane's, or the one where it serves APIs.
 pub(super) struct Remote {
     client: reqwest::Client,
     endpoint: String,
     authority: String,
     credentials: Credentials,
     region: String,
+    /// What calls are signed for.
+    service: &'static str,
     clock: Clock,
 }
 
@@ -29,7 +31,12 @@ impl Remote {
         let authority = authority.with_context(|| format!("{endpoint} is not a URL like http://127.0.0.1:9000"))?;
         let client = reqwest::Client::builder().connect_timeout(DEADLINE).no_proxy().build()?;
         let region = region.to_owned();
-        Ok(Self { client, endpoint, authority, credentials, region, clock: Clock::system() })
+        Ok(Self { client, endpoint, authority, credentials, region, service: "apigateway", clock: Clock::system() })
+    }
+
+    /// The same, for calls to another service than API Gateway's control plane.
+    pub(super) fn of_service(self, service: &'static str) -> Self {
+        Self { service, ..self }
     }
 
     /// Makes a call and reads its answer; an error's message is the error.
@@ -66,7 +73,7 @@ impl Remote {
         let headers = [("host", self.authority.as_str())];
         let request = sigv4::Request { method: "GET", path, query, headers: &headers, body: b"" };
         let now = self.clock.seconds();
-        let query = sigv4::presign(&request, &self.credentials, &self.region, "apigateway", now, seconds);
+        let query = sigv4::presign(&request, &self.credentials, &self.region, self.service, now, seconds);
         format!("{}{path}?{query}", self.endpoint)
     }
 
@@ -82,7 +89,7 @@ impl Remote {
         let headers = [("host", self.authority.as_str())];
         let request = sigv4::Request { method, path, query, headers: &headers, body: b"" };
         let now = self.clock.seconds();
-        let signed = sigv4::sign(&request, hash, &self.credentials, &self.region, "apigateway", now);
+        let signed = sigv4::sign(&request, hash, &self.credentials, &self.region, self.service, now);
         let mut request = self.client.request(method.parse()?, format!("{}{target}", self.endpoint));
         for (name, value) in signed {
             request = request.header(name, value);
@@ -101,6 +108,9 @@ impl Remote {
         let text = response.text().await?;
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();
         let path = target.split('?').next().unwrap_or(target);
+        if text.is_empty() {
+            bail!("{method} {path}: {status}");
+        }
         bail!("{method} {path}: {status}: {}", answer["message"].as_str().unwrap_or(&text));
     }
 }

@@ -96,6 +96,14 @@ pub const WEBSOCKET_CONNECTIONS: Metric = metric(
     STAGE_LABELS,
     "WebSocket connections that this node has, by API and stage.",
 );
+/// Connections whose end nobody else could tell.
+pub const WEBSOCKET_UNTOLD: Metric = metric(
+    "turnpike_websocket_untold_connections",
+    Kind::Gauge,
+    &[],
+    "WebSocket connections of this node that came or left, and of which its witness, which would run $disconnect if the \
+     node died, has not been told yet.",
+);
 /// Messages for connections.
 pub const WEBSOCKET_DELIVERIES: Metric = metric(
     "turnpike_websocket_deliveries_total",
@@ -259,6 +267,7 @@ pub const ALL: &[Metric] = &[
     WEBSOCKET_EVENTS,
     WEBSOCKET_INTEGRATION_LATENCY,
     WEBSOCKET_CONNECTIONS,
+    WEBSOCKET_UNTOLD,
     WEBSOCKET_DELIVERIES,
     WEBSOCKET_HOPS,
     WEBSOCKET_BROADCASTS,

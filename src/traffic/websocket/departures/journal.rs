@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::super::roll::Roll;
 use crate::model::connection::ConnectionId;
+use crate::observe::metrics;
 
 /// So many departures may wait; when there are more, everything is told anew.
 const LEFT: usize = 100_000;
@@ -33,13 +34,20 @@ pub(super) struct Notes {
 
 impl Notes {
     fn is_empty(&self) -> bool {
-        self.came.is_empty() && self.left.is_empty() && !self.has_gaps && !self.is_in_hand
+        self.count() == 0 && !self.has_gaps && !self.is_in_hand
+    }
+
+    fn count(&self) -> usize {
+        self.came.len() + self.left.len()
     }
 }
 
 impl Journal {
     pub(in super::super) fn came(&self, id: ConnectionId, roll: &Arc<Roll>) {
-        self.notes.lock().came.insert(id, Arc::clone(roll));
+        let mut notes = self.notes.lock();
+        notes.came.insert(id, Arc::clone(roll));
+        metrics::level(metrics::WEBSOCKET_UNTOLD).increment(1);
+        drop(notes);
         self.written.notify_one();
     }
 
@@ -48,6 +56,7 @@ impl Journal {
         if notes.came.remove(&id).is_some() {
             return;
         }
+        metrics::level(metrics::WEBSOCKET_UNTOLD).increment(1);
         if notes.left.len() < LEFT {
             notes.left.push(id);
         } else {
@@ -65,7 +74,10 @@ impl Journal {
 
     /// What was taken has been told.
     pub(super) fn tell(&self) {
-        self.notes.lock().is_in_hand = false;
+        let mut notes = self.notes.lock();
+        notes.is_in_hand = false;
+        metrics::level(metrics::WEBSOCKET_UNTOLD).set(notes.count() as f64);
+        drop(notes);
         self.told.notify_waiters();
     }
 

@@ -1,13 +1,13 @@
 //! Beyond AWS: `GET /{stage}/@connections` lists connections, node after node and in the order of their ids.
 //!
 //! `group`, `principal` and `sourceIp` choose among them; `limit` says how many one answer has, and `nextToken` asks for
-//! those behind.
+//! those behind. `connectionId` asks for that one alone.
 
 use serde_json::{Value, json};
 use turnpike_cluster::NodeId;
 
 use super::super::exchange::Exchange;
-use super::super::here::{Listed, Place, Selection};
+use super::super::here::{Listed, Place, Question, Selection};
 use super::super::roll::Audience;
 use super::answers::{Refusal, json as json_reply};
 use super::connection::{parse, stamp};
@@ -31,7 +31,12 @@ struct Asked {
 
 /// Lists connections.
 pub(super) async fn list(exchange: &Exchange, place: Place, query: Option<&str>) -> Result<Reply, Refusal> {
-    let Asked { audience, source, limit, after } = read(query.unwrap_or_default())?;
+    let query = Query::parse(query.unwrap_or_default());
+    if let Some(id) = query.last("connectionId") {
+        let told = exchange.ask(place, parse(id)?, Question::Describe).await.map_err(Refusal::fault)?;
+        return Ok(json_reply(&json!({ "connections": told.iter().map(shown).collect::<Vec<_>>() })));
+    }
+    let Asked { audience, source, limit, after } = read(&query)?;
     let first = after.map_or(0, |id| NodeId::from(id.node()));
     let (mut connections, mut unreachable, mut last) = (Vec::new(), Vec::new(), None);
     for node in exchange.nodes().into_iter().filter(|node| *node >= first) {
@@ -59,8 +64,7 @@ pub(super) async fn list(exchange: &Exchange, place: Place, query: Option<&str>)
     Ok(json_reply(&answer))
 }
 
-fn read(query: &str) -> Result<Asked, Refusal> {
-    let query = Query::parse(query);
+fn read(query: &Query<'_>) -> Result<Asked, Refusal> {
     let text = |name: &str| query.last(name).filter(|value| !value.is_empty());
     let audience = match (text("group"), text("principal")) {
         (Some(_), Some(_)) => return Err(Refusal::bad_request("group and principal can't be given together.")),
@@ -120,7 +124,7 @@ mod tests {
             ("limit=x", None),
             ("nextToken=x", None),
         ] {
-            assert_eq!(read(query).ok(), expected, "{query}");
+            assert_eq!(read(&Query::parse(query)).ok(), expected, "{query}");
         }
     }
 }
