@@ -59,7 +59,7 @@ const API_NAME: &str = "Pet store";
 const STAGE: &str = "dev";
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    log::start("warn,openraft=error");
+    log::start("warn,openraft=error,access=info");
     actix_web::rt::System::new().block_on(serve(arguments))
 }
 

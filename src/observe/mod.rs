@@ -1,5 +1,6 @@
-//! What happened: the clock, every metric, the execution log, and stories of requests.
+//! What happened: the clock, every metric, the execution log, access logs, and stories of requests.
 
+pub mod access_log;
 pub mod clock;
 pub mod execution_log;
 pub mod metrics;

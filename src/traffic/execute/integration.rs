@@ -74,7 +74,7 @@ pub(super) async fn call(prepared: Prepared, backends: &Backends, outcome: &mut 
     let took = started.elapsed();
     outcome.integrated(took);
     let mut answer = result?;
-    outcome.integration_answered(answer.status);
+    outcome.integration_answered(&answer);
     if !routed.method.integration.streams() {
         answer.body = answer.body.bounded(limits.answer).map_err(broken)?;
     }
@@ -102,7 +102,7 @@ async fn invoke(invocation: Invocation, backends: &Backends, outcome: &mut Outco
     let took = started.elapsed();
     outcome.integrated(took);
     let (answer, payload) = result?;
-    outcome.integration_answered(answer.status);
+    outcome.integration_answered(&answer);
     journal::answer(outcome, &answer, took);
     let error = if answer.headers.last_text(FUNCTION_ERROR).is_some() { ", and the function failed" } else { "" };
     let status = answer.status.as_u16();

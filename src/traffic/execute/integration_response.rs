@@ -50,10 +50,12 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         }
         (CompiledIntegration::Lambda(_), Answer::Lambda(payload)) => {
             let mapped = proxy_answer::map(&payload, outcome.facts())?;
+            outcome.function_said(mapped.status);
             outcome.decided("integration response", |_| format!("the function's, status {}", mapped.status.as_u16()));
             return Ok(mapped);
         }
         (CompiledIntegration::Lambda(_), Answer::Streamed(mapped)) => {
+            outcome.function_said(mapped.status);
             outcome.decided("integration response", |_| format!("the function's, status {}", mapped.status.as_u16()));
             return Ok(*mapped);
         }

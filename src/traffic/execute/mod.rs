@@ -5,6 +5,7 @@
 //! in the end, whatever happened.
 
 mod access;
+mod accesses;
 pub mod address;
 mod api_key;
 mod authorize;
@@ -53,6 +54,7 @@ use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::Directory;
 use crate::traffic::usage::Desk;
 use access::Admitted;
+use accesses::Ending;
 use backends::Backends;
 use cache::Found;
 use endpoint::Located;
@@ -117,6 +119,8 @@ impl Execute {
         };
         outcome.mark(&mut reply);
         outcome.record(&reply);
+        let length = accesses::length(&reply.body);
+        accesses::write(&outcome, &Ending { status: reply.status, length, refusal: refusal.as_ref() });
         self.explain.keep(&mut outcome, refusal.as_ref(), reply.status);
         reply
     }

@@ -15,6 +15,7 @@ use crate::model::rest::Strings;
 use crate::observe::execution_log::ExecutionLog;
 use crate::observe::metrics;
 use crate::observe::stories::Step;
+use crate::traffic::integration::http1;
 use crate::traffic::message::{Refusal, Reply, Request};
 use crate::traffic::stage::{CompiledMethod, CompiledRoute, CompiledStage, PathParameters, Side};
 use crate::traffic::usage::Seat;
@@ -32,6 +33,10 @@ pub(super) struct Outcome {
     integration: Option<Duration>,
     /// The status that the integration answered with.
     integration_status: Option<StatusCode>,
+    /// The status that the integration's function said.
+    function_status: Option<StatusCode>,
+    /// The id that the integration gave the call, where somebody wants to know.
+    integration_request: Option<Box<str>>,
     /// The route of a connection's event.
     route: Option<Arc<CompiledRoute>>,
     /// What the answer warns its caller of.
@@ -56,6 +61,8 @@ impl Outcome {
             trace: None,
             integration: None,
             integration_status: None,
+            function_status: None,
+            integration_request: None,
             route: None,
             warning: None,
             reason: None,
@@ -174,9 +181,32 @@ impl Outcome {
         self.integration = Some(took);
     }
 
-    /// The integration answered with this status.
-    pub(super) fn integration_answered(&mut self, status: StatusCode) {
-        self.integration_status = Some(status);
+    /// The integration answered.
+    pub(super) fn integration_answered(&mut self, answer: &http1::Answer) {
+        self.integration_status = Some(answer.status);
+        if self.facts.stage().is_some_and(|stage| stage.access_log.is_some()) {
+            self.integration_request = answer.headers.last_text(REQUEST_ID.as_str()).map(Box::from);
+        }
+    }
+
+    /// The integration's function said this status.
+    pub(super) fn function_said(&mut self, status: StatusCode) {
+        self.function_status = Some(status);
+    }
+
+    /// The status that the integration's function said, if it is one.
+    pub(super) fn function_status(&self) -> Option<StatusCode> {
+        self.function_status
+    }
+
+    /// The id that the integration gave the call.
+    pub(super) fn integration_request(&self) -> Option<&str> {
+        self.integration_request.as_deref()
+    }
+
+    /// The trace id, where answers carry one.
+    pub(super) fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
     }
 
     /// How long the integration took, if it was called.

@@ -22,7 +22,7 @@ impl Execute {
             outcome.refused(refusal);
         }
         let status = refusal.as_ref().map_or(http::StatusCode::OK, |refusal| refusal.status);
-        record::disconnect(&mut outcome, refusal.as_ref());
+        record::disconnect(&outcome, refusal.as_ref());
         self.explain.keep(&mut outcome, refusal.as_ref(), status);
     }
 

@@ -59,7 +59,7 @@ impl Execute {
         if let Some(refusal) = refusal {
             outcome.refused(refusal);
         }
-        record::connect(&mut outcome, refusal, status);
+        record::connect(&outcome, refusal, status);
         let (mut reply, refusal) = match result {
             Ok(Ok(connected)) => {
                 self.explain.keep(&mut outcome, None, status);

@@ -61,7 +61,7 @@ impl Execute {
                 (Answered { frame, ..Answered::default() }, Some(refusal))
             }
         };
-        record::message(&mut outcome, refusal.as_ref(), answered.frame.as_ref());
+        record::message(&outcome, refusal.as_ref(), answered.frame.as_ref());
         let status = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
         self.explain.keep(&mut outcome, refusal.as_ref(), status);
         answered

@@ -4,34 +4,37 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use crate::observe::metrics::{RouteMetrics, SocketCount};
+use crate::traffic::execute::accesses::{self, Ending};
 use crate::traffic::execute::outcome::Outcome;
 use crate::traffic::message::Refusal;
 
 /// Counts somebody's wish to connect.
-pub(super) fn connect(outcome: &mut Outcome, refusal: Option<&Refusal>, status: StatusCode) {
+pub(super) fn connect(outcome: &Outcome, refusal: Option<&Refusal>, status: StatusCode) {
     count(outcome, SocketCount::Connect);
-    ended(outcome, refusal);
-    outcome.logged_event(status);
+    // AWS's logs know no status of a switch.
+    let status = if status == StatusCode::SWITCHING_PROTOCOLS { StatusCode::OK } else { status };
+    ended(outcome, refusal, status, None);
 }
 
 /// Counts a message, and its answer.
-pub(super) fn message(outcome: &mut Outcome, refusal: Option<&Refusal>, answer: Option<&Bytes>) {
+pub(super) fn message(outcome: &Outcome, refusal: Option<&Refusal>, answer: Option<&Bytes>) {
     count(outcome, SocketCount::Message);
     if answer.is_some() {
         count(outcome, SocketCount::Message);
     }
-    ended(outcome, refusal);
-    outcome.logged_event(refusal.map_or(StatusCode::OK, |refusal| refusal.status));
+    let length = answer.map(|answer| answer.len() as u64);
+    ended(outcome, refusal, refusal.map_or(StatusCode::OK, |refusal| refusal.status), length);
 }
 
 /// Counts what went wrong at a connection's end.
-pub(super) fn disconnect(outcome: &mut Outcome, refusal: Option<&Refusal>) {
-    ended(outcome, refusal);
-    outcome.logged_event(refusal.map_or(StatusCode::OK, |refusal| refusal.status));
+pub(super) fn disconnect(outcome: &Outcome, refusal: Option<&Refusal>) {
+    ended(outcome, refusal, refusal.map_or(StatusCode::OK, |refusal| refusal.status), None);
 }
 
-/// What the integration took, and whose fault it was if something was at fault.
-fn ended(outcome: &Outcome, refusal: Option<&Refusal>) {
+/// What the integration took, and whose fault it was if something was at fault; and the event's line in the access log.
+fn ended(outcome: &Outcome, refusal: Option<&Refusal>, status: StatusCode, length: Option<u64>) {
+    outcome.logged_event(status);
+    accesses::write(outcome, &Ending { status, length, refusal });
     if let Some(took) = outcome.integration_latency() {
         with_metrics(outcome, |metrics, place| metrics.integrated(place, took));
     }

@@ -20,6 +20,7 @@ use super::router::Router;
 use crate::model::http::{self, RouteSettings};
 use crate::model::id::{ApiId, AuthorizerId, DeploymentId, StageName};
 use crate::model::rest::{ApiKeySource, Method, Snapshot, SnapshotResource, Stage, Strings};
+use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::MethodMetrics;
 use crate::traffic::integration::{Identity, Kinds, Upstream};
 
@@ -48,6 +49,8 @@ pub struct CompiledStage {
     pub base: Deployed,
     /// Whether the stories of some methods' requests are told.
     pub is_traced: bool,
+    /// Where requests are logged, if they are.
+    pub access_log: Option<AccessLog>,
     /// The canary's share in percent, and its deployment.
     pub canary: Option<(f64, Deployed)>,
 }
@@ -101,7 +104,8 @@ impl CompiledStage {
         let base = compile(Side::Base, &stage.deployment, base, &stage.variables);
         lasting.tidy();
         let is_traced = stage.method_settings.values().any(|setting| setting.data_trace_enabled);
-        Self { api: api.clone(), name: stage.name.clone(), base, is_traced, canary }
+        let access_log = AccessLog::compile(stage.access_log.as_ref());
+        Self { api: api.clone(), name: stage.name.clone(), base, is_traced, access_log, canary }
     }
 
     /// Compiles a stage of a WebSocket API.
@@ -117,7 +121,8 @@ impl CompiledStage {
         lasting.tidy();
         let settings = stage.route_settings.values().chain([&stage.default_route_settings]);
         let is_traced = settings.into_iter().any(RouteSettings::is_traced);
-        Self { api: api.clone(), name: stage.name.clone(), base, is_traced, canary: None }
+        let access_log = AccessLog::compile(stage.access_log.as_ref());
+        Self { api: api.clone(), name: stage.name.clone(), base, is_traced, access_log, canary: None }
     }
 
     /// Compiles an API as if it were deployed, for test invocations: nothing of it is counted.
@@ -134,6 +139,7 @@ impl CompiledStage {
                 is_traced: false,
             }),
             is_traced: false,
+            access_log: None,
             canary: None,
         }
     }
