@@ -59,6 +59,10 @@ pub enum Taggable {
     RestApi(ApiId),
     /// `/restapis/{id}/stages/{name}`.
     Stage(ApiId, StageName),
+    /// `/apis/{id}`.
+    Api(ApiId),
+    /// `/apis/{id}/stages/{name}`.
+    ApiStage(ApiId, StageName),
     /// `/apikeys/{id}`.
     ApiKey(ApiKeyId),
     /// `/usageplans/{id}`.
@@ -89,6 +93,8 @@ impl Taggable {
             [.., ""] => return None,
             ["restapis", api] => Self::RestApi(ApiId::new(*api)),
             ["restapis", api, "stages", stage] => Self::Stage(ApiId::new(*api), StageName::new(*stage)),
+            ["apis", api] => Self::Api(ApiId::new(*api)),
+            ["apis", api, "stages", stage] => Self::ApiStage(ApiId::new(*api), StageName::new(*stage)),
             ["apikeys", key] => Self::ApiKey(ApiKeyId::new(*key)),
             ["usageplans", plan] => Self::UsagePlan(UsagePlanId::new(*plan)),
             ["clientcertificates", id] => Self::ClientCertificate(ClientCertificateId::new(*id)),
@@ -109,7 +115,15 @@ mod tests {
         let (api, stage) = (ApiId::new("a1"), StageName::new("prod"));
         for (text, expected) in [
             ("arn:aws:apigateway:us-east-1::/restapis/a1", Some(Taggable::RestApi(api.clone()))),
-            ("arn:aws-cn:apigateway:cn-north-1::/restapis/a1/stages/prod", Some(Taggable::Stage(api, stage))),
+            (
+                "arn:aws-cn:apigateway:cn-north-1::/restapis/a1/stages/prod",
+                Some(Taggable::Stage(api.clone(), stage.clone())),
+            ),
+            ("arn:aws:apigateway:us-east-1::/apis/a1", Some(Taggable::Api(api.clone()))),
+            (
+                "arn:aws:apigateway:us-east-1::/apis/a1/stages/prod",
+                Some(Taggable::ApiStage(api, stage)),
+            ),
             ("arn:aws:apigateway:us-east-1::/apikeys/k", Some(Taggable::ApiKey(ApiKeyId::new("k")))),
             ("arn:aws:apigateway:us-east-1::/usageplans/p", Some(Taggable::UsagePlan(UsagePlanId::new("p")))),
             (

@@ -202,8 +202,8 @@ def replace(path, value):
 class Turns:
     """A client whose calls go to the nodes in turn."""
 
-    def __init__(self, nodes):
-        self.clients = itertools.cycle([node.client() for node in nodes])
+    def __init__(self, nodes, service="apigateway"):
+        self.clients = itertools.cycle([node.client(service) for node in nodes])
 
     def __getattr__(self, name):
         return getattr(next(self.clients), name)

@@ -1,6 +1,6 @@
 //! Where APIs of V2 live: their routes, integrations and what else belongs to them.
 
-use super::{Key, Prefix, part};
+use super::{Key, Prefix, named, part};
 use crate::model::http::{
     Api, Authorizer, Deployment, Integration, IntegrationResponse, Model, Route, RouteResponse, Snapshot, Stage,
 };
@@ -117,6 +117,12 @@ pub fn api_stage(api: &ApiId, stage: &StageName) -> Key<Stage> {
 /// The base path mappings that point at an API.
 pub fn mappings_of_api(api: &ApiId) -> Prefix<BasePathMapping> {
     Prefix::new(format!("apis/{}/mappings/", part(api)))
+}
+
+/// A base path mapping, where the API of V2 that it points at sees it.
+pub fn mapping_of_api(mapping: &BasePathMapping) -> Key<BasePathMapping> {
+    let (domain, base_path) = (part(&mapping.domain), part(named(&mapping.base_path)));
+    Key::new(format!("apis/{}/mappings/{domain}:{base_path}", part(&mapping.api)))
 }
 
 /// Reads the key of a stage of an API of V2; `None` for every other key.

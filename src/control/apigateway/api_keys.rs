@@ -3,7 +3,7 @@
 
 use super::api_key_values::{checked_value, make_value, unreadable};
 use super::tags::{Shown, show};
-use super::{Target, plan_stages};
+use super::{Target, kinds, plan_stages};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, any_of, as_boolean, operations};
 use crate::model::id::{ApiId, ApiKeyId, StageName};
@@ -75,12 +75,11 @@ impl Target<'_> {
     fn require_stage(&self, documents: &Documents<'_>, stage: &str, edit: Edit) -> Result<Edit, Error> {
         let (api, name) = stage.split_once('/').unwrap_or((stage, ""));
         let api = ApiId::new(api);
-        self.find_api(documents, &api)?;
-        let key = keys::stage(&api, &StageName::new(name));
-        if !documents.exists(&key) {
-            return Err(Error::not_found("Invalid stage identifier specified"));
+        if !documents.exists(&keys::api(&api)) {
+            self.find_api(documents, &api)?;
         }
-        Ok(edit.require(&key))
+        kinds::require_stage(documents, &api, &StageName::new(name), edit)
+            .ok_or_else(|| Error::not_found("Invalid stage identifier specified"))
     }
 
     pub(super) async fn get_api_keys(&self) -> Result<Answer, Error> {

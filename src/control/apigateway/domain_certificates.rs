@@ -74,7 +74,7 @@ pub(super) fn check(domain: &DomainName) -> Result<(), Error> {
 }
 
 /// An ARN of a certificate, of the certificate manager or of IAM.
-pub(super) fn check_arn(text: Option<String>) -> Result<Option<String>, Error> {
+pub(in crate::control) fn check_arn(text: Option<String>) -> Result<Option<String>, Error> {
     match text {
         Some(text) => {
             if matches!(arn::service(&text), Some("acm" | "iam")) && text.len() <= MAX_NAME {

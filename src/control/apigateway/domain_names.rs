@@ -7,14 +7,19 @@ use super::domain_name_checks::{DEFAULT_POLICY, POLICIES, check};
 use super::domain_name_patches::patch;
 use super::rest_apis::policy;
 use super::tags::Shown;
-use super::{Target, access_associations, base_path_mappings, domain_certificates, tags};
+use super::{Target, access_associations, domain_certificates, mappings, tags};
 use crate::catalog::{Documents, Edit, Stored, keys};
+use crate::control::Control;
 use crate::control::wire::{Answer, Error, Members, Page, Violations, operations};
 use crate::model::arn;
 use crate::model::id::lowercase_alphanumeric;
 use crate::model::rest::{DomainName, EndpointAccessMode, EndpointType, IpAddressType, MutualTls, RoutingMode, label};
 
 pub(super) const MISSING: &str = "Invalid domain name identifier specified";
+/// AWS's words in V2 for what only REST APIs have.
+pub(in crate::control) const ONLY_REGIONAL: &str = "Only REGIONAL domain names can be managed through the API Gateway V2 \
+                                                    API. For EDGE domain names, please use the API Gateway V1 API. Also \
+                                                    note that only REST APIs can be attached to EDGE domain names.";
 /// An account has at most so many: AWS's own limit is 120.
 const MAX_DOMAIN_NAMES: usize = 1000;
 /// The zone of all edge endpoints' hosts, the same for everybody at AWS.
@@ -41,24 +46,7 @@ const REGIONAL_ZONES: &[(&str, &str)] = &[
 impl Target<'_> {
     pub(super) async fn create_domain_name(&self) -> Result<Answer, Error> {
         let (domain, key) = self.described_domain_name()?;
-        check(&domain)?;
-        let label = domain.label();
-        let at = keys::domain_name(&label);
-        self.control.catalog.read(|documents| {
-            if documents.exists(&at) {
-                return Err(Error::bad_request("The domain name you provided already exists."));
-            }
-            if documents.piece(&keys::domain_names(), None, MAX_DOMAIN_NAMES).len() == MAX_DOMAIN_NAMES {
-                return Err(Error::limit_exceeded(format!("There may be at most {MAX_DOMAIN_NAMES} domain names")));
-            }
-            Ok(())
-        })?;
-        let mut edit = Edit::new().create(&at, &domain);
-        if let Some(key) = key {
-            edit = edit.create(&keys::domain_name_key(&label), &self.control.catalog.seal(key.as_bytes()));
-        }
-        let index = self.control.catalog.commit(edit).await?;
-        self.control.settle(index).await?;
+        create(self.control, &domain, key.as_deref()).await?;
         Ok(Answer::json(201, self.domain_members(&domain, Shown::UnlessEmpty)))
     }
 
@@ -155,40 +143,13 @@ impl Target<'_> {
         for operation in &operations {
             patch(&mut changed, operation)?;
         }
-        if changed != found.value {
-            check(&changed)?;
-            let key = keys::domain_name_key(&label);
-            let mut edit = Edit::new();
-            if changed.certificate != found.value.certificate
-                || changed.regional_certificate != found.value.regional_certificate
-            {
-                changed.certificate_uploaded = self.control.clock.seconds();
-            }
-            if changed.certificate.uploaded.is_none() && found.value.certificate.uploaded.is_some() {
-                edit = edit.discard(&key);
-            }
-            let edit = edit.update(&keys::domain_name(&label), &found, &changed);
-            let index = self.control.catalog.commit(edit).await?;
-            self.control.settle(index).await?;
-        }
+        update(self.control, &found, &mut changed).await?;
         Ok(Answer::json(200, self.domain_members(&changed, Shown::Always)))
     }
 
-    /// Its mappings and, if it is private, its access associations go with it.
     pub(super) async fn delete_domain_name(&self, name: &str) -> Result<Answer, Error> {
         let label = self.label(name);
-        let key = keys::domain_name(&label);
-        let edit = self.control.catalog.read(|documents| {
-            let found = find(documents, &label)?;
-            let edit = base_path_mappings::release(documents, &label, Edit::new())?;
-            let edit = match found.value.id {
-                Some(_) => access_associations::release(documents, &label, edit)?,
-                None => edit,
-            };
-            Ok::<_, Error>(edit.delete(&key, &found).discard_below(&key))
-        })?;
-        let index = self.control.catalog.commit(edit).await?;
-        self.control.settle(index).await?;
+        delete(self.control, &label).await?;
         Ok(Answer::empty(202))
     }
 
@@ -223,14 +184,12 @@ impl Target<'_> {
             .some("regionalCertificateName", domain.regional_certificate.name.clone())
             .some("regionalCertificateArn", domain.regional_certificate.arn.clone());
         if domain.has(EndpointType::Edge) {
-            members = members
-                .set("distributionDomainName", format!("d{}.cloudfront.net", domain.target))
-                .set("distributionHostedZoneId", EDGE_ZONE);
+            let (host, zone) = edge_host(domain);
+            members = members.set("distributionDomainName", host).set("distributionHostedZoneId", zone);
         }
         if domain.has(EndpointType::Regional) {
-            let start = domain.target.get(..10).unwrap_or(&domain.target);
-            let host = format!("d-{start}.execute-api.{}.amazonaws.com", settings.region);
-            members = members.set("regionalDomainName", host).set("regionalHostedZoneId", zone(&settings.region));
+            let (host, zone) = regional_host(domain, &settings.region);
+            members = members.set("regionalDomainName", host).set("regionalHostedZoneId", zone);
         }
         let trust = domain.mutual_tls.as_ref().map(|trust| {
             Members::new()
@@ -249,6 +208,79 @@ impl Target<'_> {
             .set("routingMode", domain.routing_mode.as_str());
         tags::show(members, &domain.tags, shown)
     }
+}
+
+/// Makes a domain name, with the private key of its certificate if that was uploaded, and waits until it is served.
+pub(in crate::control) async fn create(control: &Control, domain: &DomainName, key: Option<&str>) -> Result<(), Error> {
+    check(domain)?;
+    let label = domain.label();
+    let at = keys::domain_name(&label);
+    control.catalog.read(|documents| {
+        if documents.exists(&at) {
+            return Err(Error::bad_request("The domain name you provided already exists."));
+        }
+        if documents.piece(&keys::domain_names(), None, MAX_DOMAIN_NAMES).len() == MAX_DOMAIN_NAMES {
+            return Err(Error::limit_exceeded(format!("There may be at most {MAX_DOMAIN_NAMES} domain names")));
+        }
+        Ok(())
+    })?;
+    let mut edit = Edit::new().create(&at, domain);
+    if let Some(key) = key {
+        edit = edit.create(&keys::domain_name_key(&label), &control.catalog.seal(key.as_bytes()));
+    }
+    let index = control.catalog.commit(edit).await?;
+    control.settle(index).await
+}
+
+/// Writes a domain name that was changed, if it was, and waits until it is served so.
+pub(in crate::control) async fn update(
+    control: &Control,
+    found: &Stored<DomainName>,
+    changed: &mut DomainName,
+) -> Result<(), Error> {
+    let old = &found.value;
+    if *changed == *old {
+        return Ok(());
+    }
+    check(changed)?;
+    let label = old.label();
+    let mut edit = Edit::new();
+    if changed.certificate != old.certificate || changed.regional_certificate != old.regional_certificate {
+        changed.certificate_uploaded = control.clock.seconds();
+    }
+    if changed.certificate.uploaded.is_none() && old.certificate.uploaded.is_some() {
+        edit = edit.discard(&keys::domain_name_key(&label));
+    }
+    let edit = edit.update(&keys::domain_name(&label), found, changed);
+    let index = control.catalog.commit(edit).await?;
+    control.settle(index).await
+}
+
+/// Deletes a domain name. Its mappings and, if it is private, its access associations go with it.
+pub(in crate::control) async fn delete(control: &Control, label: &str) -> Result<(), Error> {
+    let key = keys::domain_name(label);
+    let edit = control.catalog.read(|documents| {
+        let found = find(documents, label)?;
+        let edit = mappings::release(documents, label, Edit::new())?;
+        let edit = match found.value.id {
+            Some(_) => access_associations::release(documents, label, edit)?,
+            None => edit,
+        };
+        Ok::<_, Error>(edit.delete(&key, &found).discard_below(&key))
+    })?;
+    let index = control.catalog.commit(edit).await?;
+    control.settle(index).await
+}
+
+/// The host of a domain name's edge endpoint, and its zone.
+pub(in crate::control) fn edge_host(domain: &DomainName) -> (String, &'static str) {
+    (format!("d{}.cloudfront.net", domain.target), EDGE_ZONE)
+}
+
+/// The host of a domain name's regional endpoint, and its zone.
+pub(in crate::control) fn regional_host(domain: &DomainName, region: &str) -> (String, &'static str) {
+    let start = domain.target.get(..10).unwrap_or(&domain.target);
+    (format!("d-{start}.execute-api.{region}.amazonaws.com"), zone(region))
 }
 
 pub(super) fn find(documents: &Documents<'_>, label: &str) -> Result<Stored<DomainName>, Error> {

@@ -18,17 +18,19 @@ mod deployments;
 mod documentation_imports;
 mod documentation_parts;
 mod documentation_versions;
-mod domain_certificates;
-mod domain_name_checks;
+pub(in crate::control) mod domain_certificates;
+pub(in crate::control) mod domain_name_checks;
 mod domain_name_patches;
-mod domain_names;
+pub(in crate::control) mod domain_names;
 mod exports;
 mod expressions;
 mod gateway_responses;
 mod imports;
 mod integration_responses;
 pub(in crate::control) mod integrations;
+pub(in crate::control) mod kinds;
 mod lists;
+pub(in crate::control) mod mappings;
 mod merge;
 mod method_responses;
 mod method_settings;
@@ -209,10 +211,10 @@ pub(super) async fn perform(control: &Control, call: &Call, route: &Route) -> Re
 }
 
 /// A call that has found its operation.
-struct Target<'a> {
-    control: &'a Control,
-    call: &'a Call,
-    body: &'a Input,
+pub(in crate::control) struct Target<'a> {
+    pub(in crate::control) control: &'a Control,
+    pub(in crate::control) call: &'a Call,
+    pub(in crate::control) body: &'a Input,
 }
 
 /// A method's place, as a path names it; the verb is the caller's text.

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::Target;
+use super::kinds::require_stage;
 use crate::catalog::{self, Documents, Edit, Prefix, keys};
 use crate::control::wire::Error;
 use crate::model::id::{ApiKeyId, UsagePlanId};
@@ -30,12 +31,9 @@ pub(super) fn associate(
     let mut rivals = Vec::new();
     let is_in = |stage: &ApiStage, stages: &[ApiStage]| stages.iter().any(|other| other.is_same(stage));
     for stage in plan.api_stages.iter().filter(|stage| !is_in(stage, before)) {
-        let key = keys::stage(&stage.api, &stage.stage);
-        if !documents.exists(&key) {
-            return Err(unknown(stage, &plan.id));
-        }
+        edit = require_stage(documents, &stage.api, &stage.stage, edit).ok_or_else(|| unknown(stage, &plan.id))?;
         let prefix = keys::plans_of_stage(&stage.api, &stage.stage);
-        edit = edit.require(&key).unchanged(documents, &prefix);
+        edit = edit.unchanged(documents, &prefix);
         for other in documents.list(&prefix)? {
             edit = rely_on_joined(documents, &other.value, edit)?;
             rivals.push((other.value, stage.clone()));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Target, base_path_mappings, bounded, clones, plan_stages};
+use super::{Target, bounded, clones, mappings, plan_stages};
 use crate::catalog::{Edit, keys};
 use crate::control::wire::{Answer, Error, Input, Members, Op, Operation, Page, Violations, as_boolean, operations};
 use crate::model::id::{ApiId, ResourceId, lowercase_alphanumeric};
@@ -148,7 +148,7 @@ impl Target<'_> {
         let key = keys::rest_api(api);
         let (stages, edit) = self.control.catalog.read(|documents| {
             let found = self.find_api(documents, api)?;
-            let edit = base_path_mappings::refuse_mapped_api(documents, api)?;
+            let edit = mappings::refuse_mapped_api(documents, api, "RestApi")?;
             let edit = edit.delete(&key, &found).discard_below(&key);
             let edit = plan_stages::release(documents, &keys::plans_of_api(api), |stage| stage.api == *api, edit)?;
             Ok::<_, Error>((documents.count(&keys::stages(api)), edit))

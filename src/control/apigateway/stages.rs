@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::client_certificates::rely_on_certificate;
-use super::{Target, base_path_mappings, bounded, canary, method_settings, plan_stages};
+use super::{Target, bounded, canary, mappings, method_settings, plan_stages};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, as_boolean, operations};
 use crate::model::id::{ApiId, DeploymentId, StageName};
@@ -97,7 +97,7 @@ impl Target<'_> {
     pub(super) async fn delete_stage(&self, api: &ApiId, name: &StageName) -> Result<Answer, Error> {
         let edit = self.control.catalog.read(|documents| {
             let found = self.find_stage(documents, api, name)?;
-            let edit = base_path_mappings::refuse_mapped_stage(documents, api, name)?;
+            let edit = mappings::refuse_mapped_stage(documents, api, name)?;
             let edit = edit.delete(&keys::stage(api, name), &found).discard(&keys::flushes(api, name));
             let is_gone = |stage: &ApiStage| stage.api == *api && stage.stage == *name;
             Ok::<_, Error>(plan_stages::release(documents, &keys::plans_of_stage(api, name), is_gone, edit)?)

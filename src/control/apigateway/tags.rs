@@ -29,13 +29,13 @@ struct Tagged {
 }
 
 impl Target<'_> {
-    pub(super) async fn tag_resource(&self, resource_arn: &str) -> Result<Answer, Error> {
+    pub(in crate::control) async fn tag_resource(&self, resource_arn: &str) -> Result<Answer, Error> {
         let added = self.body.strings("tags")?.unwrap_or_default();
         check(&added)?;
         self.retag(resource_arn, |tags| tags.extend(added)).await
     }
 
-    pub(super) async fn untag_resource(&self, resource_arn: &str) -> Result<Answer, Error> {
+    pub(in crate::control) async fn untag_resource(&self, resource_arn: &str) -> Result<Answer, Error> {
         let removed = self.call.parameters("tagKeys");
         if removed.is_empty() {
             return Err(Error::bad_request("Tag keys must be specified"));
@@ -44,7 +44,7 @@ impl Target<'_> {
     }
 
     /// All tags, unless a page of them is asked for.
-    pub(super) fn get_tags(&self, resource_arn: &str) -> Result<Answer, Error> {
+    pub(in crate::control) fn get_tags(&self, resource_arn: &str) -> Result<Answer, Error> {
         let thing = read(resource_arn)?;
         let tags = self.control.catalog.read(|documents| self.find_tagged(documents, &thing))?.tags;
         let is_page = ["limit", "position"].iter().any(|name| self.call.parameter(name).is_some());
@@ -79,6 +79,14 @@ impl Target<'_> {
             Taggable::Stage(api, stage) => {
                 let unknown = || absent("Invalid stage identifier specified");
                 found(documents, keys::stage(api, stage), |stage| &mut stage.tags, unknown)
+            }
+            Taggable::Api(api) => {
+                let unknown = || Error::not_found(format!("Invalid API identifier specified {api}"));
+                found(documents, keys::api(api), |api| &mut api.tags, unknown)
+            }
+            Taggable::ApiStage(api, stage) => {
+                let unknown = || absent("Invalid stage identifier specified");
+                found(documents, keys::api_stage(api, stage), |stage| &mut stage.tags, unknown)
             }
             Taggable::ApiKey(key) => {
                 found(documents, keys::api_key(key), |key| &mut key.tags, || absent(api_keys::MISSING))

@@ -4,7 +4,7 @@ use super::changes::{Changes, missing, not_one_of};
 use super::operations::NOT_HERE;
 use super::{Target, date, find_api};
 use crate::catalog::{Edit, keys};
-use crate::control::apigateway::{self, plan_stages};
+use crate::control::apigateway::{self, mappings, plan_stages};
 use crate::control::wire::{Answer, Error, Members};
 use crate::model::http::{Api, Protocol};
 use crate::model::id::ApiId;
@@ -71,7 +71,8 @@ impl Target<'_> {
         let key = keys::api(api);
         let (stages, edit) = self.control.catalog.read(|documents| {
             let found = find_api(documents, api)?;
-            let edit = Edit::new().delete(&key, &found).discard_below(&key);
+            let edit = mappings::refuse_mapped_api(documents, api, "Api")?;
+            let edit = edit.delete(&key, &found).discard_below(&key);
             let edit = plan_stages::release(documents, &keys::plans_of_api(api), |stage| stage.api == *api, edit)?;
             Ok::<_, Error>((documents.count(&keys::api_stages(api)), edit))
         })?;

@@ -71,7 +71,9 @@ fn tell(api: &ApiId, stages: &[Stored<Stage>], edit: Edit, change: impl Fn(&mut 
 
 /// Forgets the oldest deployments that stages made by themselves and no stage serves, if there are too many.
 fn forget(documents: &Documents<'_>, api: &ApiId) -> Result<Edit, Error> {
+    // Those that deploy by themselves leave what they serve now.
     let stages = documents.list(&keys::api_stages(api))?;
+    let stages: Vec<_> = stages.into_iter().filter(|stage| !stage.value.auto_deploy).collect();
     let is_served = |id: &DeploymentId| stages.iter().any(|stage| stage.value.deployment.as_ref() == Some(id));
     let deployments = documents.list(&keys::api_deployments(api))?;
     let mut old: Vec<_> =

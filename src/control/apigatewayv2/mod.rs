@@ -3,11 +3,13 @@
 //! The table of operations is in [`operations`]; [`perform`] carries one out. Domain names, mappings and tags are the same
 //! documents as V1's, shown in this plane's words.
 
+mod api_mappings;
 mod apis;
 mod authorizers;
 mod auto_deploy;
 mod changes;
 mod deployments;
+mod domain_names;
 mod expressions;
 mod integration_responses;
 mod integrations;
@@ -22,8 +24,8 @@ mod stages;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Control;
 use super::wire::{Answer, Call, Error, Input, Members, Page};
+use super::{Control, apigateway};
 use crate::catalog::{Document, Documents, Edit, Key, Prefix, Stored, keys};
 use crate::model::http::Api;
 use crate::model::id::{
@@ -113,6 +115,22 @@ pub(super) async fn perform(control: &Control, call: &Call, found: &Found) -> Re
         Operation::DeleteAccessLogSettings => target.delete_access_log_settings(&api(), &stage()).await,
         Operation::ResetAuthorizersCache => target.reset_authorizers_cache(&api(), &stage()),
         Operation::DeleteRouteSettings => target.delete_route_settings(&api(), &stage(), name(2)).await,
+        Operation::CreateDomainName => target.create_domain_name().await,
+        Operation::GetDomainNames => target.get_domain_names(),
+        Operation::GetDomainName => target.get_domain_name(name(0)),
+        Operation::UpdateDomainName => target.update_domain_name(name(0)).await,
+        Operation::DeleteDomainName => target.delete_domain_name(name(0)).await,
+        Operation::CreateApiMapping => target.create_api_mapping(name(0)).await,
+        Operation::GetApiMappings => target.get_api_mappings(name(0)),
+        Operation::GetApiMapping => target.get_api_mapping(name(0), name(1)),
+        Operation::UpdateApiMapping => target.update_api_mapping(name(0), name(1)).await,
+        Operation::DeleteApiMapping => target.delete_api_mapping(name(0), name(1)).await,
+        Operation::GetTags => target.first().get_tags(name(0)),
+        Operation::TagResource => {
+            target.first().tag_resource(name(0)).await?;
+            Ok(Answer::json(201, Members::new()))
+        }
+        Operation::UntagResource => target.first().untag_resource(name(0)).await,
     }
 }
 
@@ -124,6 +142,11 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// The same call, for the version whose words for it are the same.
+    fn first(&self) -> apigateway::Target<'_> {
+        apigateway::Target { control: self.control, call: self.call, body: self.body }
+    }
+
     /// Commits a change of an API, and has the stages serve it that deploy by themselves.
     async fn change(&self, api: &ApiId, edit: Edit) -> Result<(), Error> {
         self.control.catalog.commit(edit.require(&keys::api(api))).await?;

@@ -67,6 +67,19 @@ operation_table! {
     DeleteAccessLogSettings: DELETE "/v2/apis/{}/stages/{}/accesslogsettings";
     ResetAuthorizersCache: DELETE "/v2/apis/{}/stages/{}/cache/authorizers";
     DeleteRouteSettings: DELETE "/v2/apis/{}/stages/{}/routesettings/{}";
+    CreateDomainName: POST "/v2/domainnames";
+    GetDomainNames: GET "/v2/domainnames";
+    GetDomainName: GET "/v2/domainnames/{}";
+    UpdateDomainName: PATCH "/v2/domainnames/{}";
+    DeleteDomainName: DELETE "/v2/domainnames/{}";
+    CreateApiMapping: POST "/v2/domainnames/{}/apimappings";
+    GetApiMappings: GET "/v2/domainnames/{}/apimappings";
+    GetApiMapping: GET "/v2/domainnames/{}/apimappings/{}";
+    UpdateApiMapping: PATCH "/v2/domainnames/{}/apimappings/{}";
+    DeleteApiMapping: DELETE "/v2/domainnames/{}/apimappings/{}";
+    GetTags: GET "/v2/tags/{}";
+    TagResource: POST "/v2/tags/{}";
+    UntagResource: DELETE "/v2/tags/{}";
 }
 
 /// Whether a call is for this plane: V1's paths don't begin so, though both sign as the same service.
@@ -123,6 +136,7 @@ mod tests {
                 "/v2/apis/a/stages/s/routesettings/send%2Fall",
                 Some((Operation::DeleteRouteSettings, names(&["a", "s", "send/all"]))),
             ),
+            ("POST", "/v2/tags/arn%3Aaws%3A%2Fapis%2Fa", Some((Operation::TagResource, names(&["arn:aws:/apis/a"])))),
             ("POST", "/v2/apis/a", None),
             ("GET", "/restapis", None),
         ] {

@@ -5,7 +5,7 @@ use super::{Target, check_number, date, find_api, list_in, route_settings};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::apigateway::client_certificates::rely_on_certificate;
 use crate::control::apigateway::stages::check_variables;
-use crate::control::apigateway::{self, plan_stages};
+use crate::control::apigateway::{self, mappings, plan_stages};
 use crate::control::wire::{Answer, Error, Input, Members};
 use crate::model::http::Stage;
 use crate::model::id::{ApiId, DeploymentId, StageName};
@@ -91,7 +91,8 @@ impl Target<'_> {
     pub(super) async fn delete_stage(&self, api: &ApiId, name: &StageName) -> Result<Answer, Error> {
         let edit = self.control.catalog.read(|documents| {
             let found = find(documents, api, name)?;
-            let edit = Edit::new().delete(&keys::api_stage(api, name), &found);
+            let edit = mappings::refuse_mapped_stage(documents, api, name)?;
+            let edit = edit.delete(&keys::api_stage(api, name), &found);
             let is_gone = |stage: &ApiStage| stage.api == *api && stage.stage == *name;
             Ok::<_, Error>(plan_stages::release(documents, &keys::plans_of_stage(api, name), is_gone, edit)?)
         })?;
