@@ -120,10 +120,7 @@ mod tests {
                 Some(Taggable::Stage(api.clone(), stage.clone())),
             ),
             ("arn:aws:apigateway:us-east-1::/apis/a1", Some(Taggable::Api(api.clone()))),
-            (
-                "arn:aws:apigateway:us-east-1::/apis/a1/stages/prod",
-                Some(Taggable::ApiStage(api, stage)),
-            ),
+            ("arn:aws:apigateway:us-east-1::/apis/a1/stages/prod", Some(Taggable::ApiStage(api, stage))),
             ("arn:aws:apigateway:us-east-1::/apikeys/k", Some(Taggable::ApiKey(ApiKeyId::new("k")))),
             ("arn:aws:apigateway:us-east-1::/usageplans/p", Some(Taggable::UsagePlan(UsagePlanId::new("p")))),
             (

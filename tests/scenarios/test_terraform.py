@@ -37,12 +37,14 @@ class Terraform:
     def __init__(self, program, folder, environment):
         self.program, self.folder, self.environment = program, folder, environment
 
-    def run(self, *words, codes=(0,)):
+    def run(self, command, *words, codes=(0,)):
+        # `terraform state` has commands of its own, which print nothing in colours.
+        plain = [] if command == "state" else ["-no-color"]
         done = subprocess.run(
-            [self.program, *words, "-no-color"], cwd=self.folder, env=self.environment, capture_output=True, text=True,
+            [self.program, command, *plain, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True,
             timeout=1800, check=False,
         )
-        assert done.returncode in codes, f"terraform {words[0]}:\n{done.stdout}\n{done.stderr}"
+        assert done.returncode in codes, f"terraform {command}:\n{done.stdout}\n{done.stderr}"
         return done
 
     def apply(self, *variables):
@@ -124,6 +126,48 @@ def test_everything_that_the_provider_has_applies_plans_empty_changes_in_place_a
     client = three[2].client()
     assert outputs["api"] not in [item["id"] for item in client.get_rest_apis(limit=500)["items"]]
     assert client.get_domain_names()["items"] == [] and client.get_vpc_links()["items"] == []
+
+
+def test_a_websocket_api_applies_plans_empty_changes_in_place_and_is_destroyed(terraform, three):
+    chat = terraform("chat.tf")
+    chat.apply()
+    outputs = chat.outputs()
+    api, read = outputs["api"], outputs["read"]
+    assert read["found"] and read["endpoint"] == f"wss://{api}.execute-api.us-east-1.amazonaws.com"
+    assert read["target"].endswith(".execute-api.us-east-1.amazonaws.com") and read["invoke"] == f"{read['endpoint']}/live"
+    chat.plans_nothing()
+    changes = ("-var", "title=second", "-var", "rate=200")
+    said = chat.apply(*changes)
+    assert re.findall(r"# (\S+) must be replaced", said) == []
+    chat.plans_nothing(*changes)
+    client = three[1].client("apigatewayv2")
+    stage = client.get_stage(ApiId=api, StageName="live")
+    assert stage["StageVariables"] == {"title": "second"} and list(stage["RouteSettings"]) == ["$default"]
+    assert "AccessLogSettings" not in stage and stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 200.0
+    http = [found for found in client.get_integrations(ApiId=api)["Items"] if found["IntegrationType"] == "HTTP_PROXY"]
+    assert http[0]["RequestParameters"] == {"integration.request.header.connection": "context.connectionId"}
+    # What the state forgot is taken up again, one of each kind.
+    known = {
+        "aws_apigatewayv2_api.chat": api,
+        "aws_apigatewayv2_authorizer.door": f"{api}/{outputs['authorizer']}",
+        "aws_apigatewayv2_model.message": f"{api}/{outputs['model']}",
+        "aws_apigatewayv2_integration.mock": f"{api}/{outputs['integration']}",
+        "aws_apigatewayv2_integration_response.mock": f"{api}/{outputs['integration']}/{outputs['integration_response']}",
+        "aws_apigatewayv2_route.default": f"{api}/{outputs['route']}",
+        "aws_apigatewayv2_route_response.default": f"{api}/{outputs['route']}/{outputs['route_response']}",
+        "aws_apigatewayv2_deployment.chat": f"{api}/{outputs['deployment']}",
+        "aws_apigatewayv2_stage.live": f"{api}/live",
+        "aws_apigatewayv2_domain_name.chat": "terraform-chat.example.com",
+        "aws_apigatewayv2_api_mapping.chat": f"{outputs['mapping']}/terraform-chat.example.com",
+    }
+    chat.run("state", "rm", *known)
+    blocks = [f'import {{\n  to = {address}\n  id = "{identifier}"\n}}\n' for address, identifier in known.items()]
+    (chat.folder / "imports.tf").write_text("".join(blocks))
+    said = chat.apply(*changes)
+    assert f"{len(known)} imported, 0 added, 0 changed, 0 destroyed" in said, said
+    chat.destroy(*changes)
+    refused(lambda: client.get_api(ApiId=api), "NotFoundException", 404)
+    refused(lambda: client.get_domain_name(DomainName="terraform-chat.example.com"), "NotFoundException", 404)
 
 
 def test_many_apis_apply_without_a_failed_call(terraform, three):

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 
-use super::{Target, bounded};
+use super::{Target, bounded, kinds};
 use crate::catalog::{Documents, Edit, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, operations};
 use crate::model::id::{ApiId, ClientCertificateId, StageName};
-use crate::model::rest::{ClientCertificate, Stage};
+use crate::model::rest::ClientCertificate;
 
 pub(super) const MISSING: &str = "Invalid Client Certificate identifier specified";
 const PATHS: &[&str] = &["/description"];
@@ -72,17 +72,11 @@ impl Target<'_> {
 
     pub(super) async fn delete_client_certificate(&self, id: &str) -> Result<Answer, Error> {
         let id = ClientCertificateId::new(id);
-        let (found, stages) = self.control.catalog.read(|documents| {
-            let found = find(documents, &id)?;
-            let stages = documents.stage_keys().into_iter();
-            let stages =
-                stages.filter_map(|(api, stage)| documents.pick(&keys::stage(&api, &stage)).map(|it| (api, it)));
-            Ok::<_, Error>((found, stages.collect::<Vec<_>>()))
-        })?;
-        for (api, stage) in stages {
-            let stage: Stage = stage.read()?;
-            if stage.client_certificate_id.as_deref() == Some(id.as_str()) {
-                return Err(in_use(&id, &api, &stage.name));
+        let (found, stages) =
+            self.control.catalog.read(|documents| Ok::<_, Error>((find(documents, &id)?, kinds::stages(documents))))?;
+        for (api, name, stage) in stages {
+            if stage.client_certificate_id()?.as_deref() == Some(id.as_str()) {
+                return Err(in_use(&id, &api, &name));
             }
         }
         // A stage that takes the certificate meanwhile writes it anew (`rely_on_certificate`): its revision tells.

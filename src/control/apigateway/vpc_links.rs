@@ -1,11 +1,11 @@
 //! VPC links: CreateVpcLink, GetVpcLinks, GetVpcLink, UpdateVpcLink, DeleteVpcLink.
 
 use super::{Target, bounded};
-use crate::catalog::{Documents, Edit, Stored, keys};
+use crate::catalog::{Documents, Edit, Packed, Stored, keys};
 use crate::control::wire::{Answer, Error, Members, Op, Operation, Page, any_of, operations};
-use crate::model::arn;
-use crate::model::id::{StageName, VpcLinkId};
-use crate::model::rest::{ConnectionType, Snapshot, Stage, VpcLink};
+use crate::model::id::{IntegrationId, StageName, VpcLinkId};
+use crate::model::rest::{ConnectionType, Snapshot, VpcLink};
+use crate::model::{arn, http};
 
 pub(super) const MISSING: &str = "Invalid Vpc Link identifier specified";
 const NO_NAME: &str = "Name cannot be empty";
@@ -70,26 +70,18 @@ impl Target<'_> {
 
     pub(super) async fn delete_vpc_link(&self, id: &str) -> Result<Answer, Error> {
         let id = VpcLinkId::new(id);
-        let apis = keys::rest_apis();
-        let (found, stages, edit) = self.control.catalog.read(|documents| {
+        let (found, deployed, edit) = self.control.catalog.read(|documents| {
             let found = find(documents, &id)?;
-            let mut stages = Vec::new();
-            for (api, name) in documents.stage_keys() {
-                let Some(stage) = documents.get::<Stage>(&keys::stage(&api, &name))? else { continue };
-                let canary = stage.value.canary.map(|canary| canary.deployment);
-                let deployments = [Some(stage.value.deployment), canary];
-                let snapshots = deployments.iter().flatten();
-                stages.extend(
-                    snapshots.filter_map(|id| Some((name.clone(), documents.pick(&keys::snapshot(&api, id))?))),
-                );
-            }
-            // No method that uses the link is deployed meanwhile: deletions of links are rare, and may be repeated.
-            let edit = Edit::new().unchanged(documents, &apis);
-            Ok::<_, Error>((found, stages, edit))
+            // Nothing that uses the link is deployed meanwhile: deletions of links are rare, and may be repeated.
+            let edit = Edit::new().unchanged(documents, &keys::rest_apis()).unchanged(documents, &keys::apis());
+            Ok::<_, Error>((found, deployed(documents)?, edit))
         })?;
         let mut users = Vec::new();
-        for (stage, snapshot) in stages {
-            users.extend(uses(&stage, &snapshot.read()?, &id));
+        for (stage, snapshot) in deployed {
+            users.extend(match snapshot {
+                Deployed::Rest(snapshot) => uses(&stage, &snapshot.read()?, &id),
+                Deployed::WebSocket(snapshot) => uses_of_routes(&stage, &snapshot.read()?, &id),
+            });
         }
         if !users.is_empty() {
             users.sort();
@@ -102,6 +94,43 @@ impl Target<'_> {
         self.control.catalog.commit(edit.delete(&keys::vpc_link(&id), &found)).await?;
         Ok(Answer::empty(202))
     }
+}
+
+/// What a stage serves, in bytes.
+enum Deployed {
+    Rest(Packed<Snapshot>),
+    WebSocket(Packed<http::Snapshot>),
+}
+
+/// What all stages of all APIs serve.
+fn deployed(documents: &Documents<'_>) -> Result<Vec<(StageName, Deployed)>, Error> {
+    let mut found = Vec::new();
+    for (api, name) in documents.all_stage_keys() {
+        if let Some(stage) = documents.get(&keys::stage(&api, &name))? {
+            let canary = stage.value.canary.map(|canary| canary.deployment);
+            let deployments = [Some(stage.value.deployment), canary].into_iter().flatten();
+            let snapshots = deployments.filter_map(|id| documents.pick(&keys::snapshot(&api, &id)));
+            found.extend(snapshots.map(|snapshot| (name.clone(), Deployed::Rest(snapshot))));
+        } else if let Some(stage) = documents.get(&keys::api_stage(&api, &name))? {
+            let snapshot = stage.value.deployment.and_then(|id| documents.pick(&keys::api_snapshot(&api, &id)));
+            found.extend(snapshot.map(|snapshot| (name.clone(), Deployed::WebSocket(snapshot))));
+        }
+    }
+    Ok(found)
+}
+
+/// The deployed routes that use a link, in the form of methods: an integration stands where the resource does.
+fn uses_of_routes(stage: &StageName, snapshot: &http::Snapshot, link: &VpcLinkId) -> Vec<String> {
+    let through_link = |id: &IntegrationId| {
+        let mut all = snapshot.integrations.iter().map(|it| &it.integration);
+        all.any(|it| {
+            it.id == *id
+                && it.connection_type == ConnectionType::VpcLink
+                && it.connection_id.as_deref() == Some(link.as_str())
+        })
+    };
+    let routes = snapshot.routes.iter().filter_map(|it| Some((&it.route.key, it.route.target.as_ref()?)));
+    routes.filter(|(_, id)| through_link(id)).map(|(key, id)| format!("{key}:{id}:{stage}")).collect()
 }
 
 /// The deployed methods that use a link, as AWS prints them. One named by a stage variable is not found, as at AWS.

@@ -2,7 +2,7 @@
 
 use super::changes::{Changes, missing, not_one_of};
 use super::operations::NOT_HERE;
-use super::{Target, date, find_api};
+use super::{Target, date, expressions, find_api};
 use crate::catalog::{Edit, keys};
 use crate::control::apigateway::{self, mappings, plan_stages};
 use crate::control::wire::{Answer, Error, Members};
@@ -114,6 +114,7 @@ impl Target<'_> {
         if api.route_selection_expression.is_empty() {
             return Err(missing("routeSelectionExpression"));
         }
+        expressions::check_selection("routeSelectionExpression", &api.route_selection_expression)?;
         if !API_KEY_SELECTION_EXPRESSIONS.contains(&api.api_key_selection_expression.as_str()) {
             return Err(not_one_of("apiKeySelectionExpression", API_KEY_SELECTION_EXPRESSIONS));
         }
