@@ -18,6 +18,7 @@ mod remote;
 mod serve;
 mod template;
 mod usage;
+mod websocket;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -15,7 +15,7 @@ use super::remote::Remote;
 use super::{default_data, log, output, petstore, serve};
 use crate::functions;
 use crate::identity::sigv4::Credentials;
-use crate::node::{Config, Limits, Node};
+use crate::node::{Config, Connections, Limits, Node};
 
 /// One node on this machine, with a sample API, and how to try it.
 #[derive(Args)]
@@ -88,6 +88,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         region: REGION.to_owned(),
         workers: serve::processors(),
         limits: Limits::default(),
+        connections: Connections::default(),
         longest_integration: Duration::from_secs(29),
         settle_within: Duration::from_secs(10),
         reserve: RESERVE,

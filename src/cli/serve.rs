@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use turnpike_cluster::{JoinToken, RESERVE, Secret, Start};
 
-use super::{log, output};
+use super::{log, output, websocket};
 use crate::functions::{Settings, User};
 use crate::identity::sigv4::Credentials;
 use crate::node::{Config, Limits, Node};
@@ -105,6 +105,8 @@ pub(super) struct Arguments {
     /// second time.
     #[arg(long, env = "TURNPIKE_FUNCTIONS_RETRY_SECONDS", default_value_t = Settings::RETRY_SECONDS)]
     functions_retry_seconds: u64,
+    #[command(flatten)]
+    websocket: websocket::WebSocket,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -151,6 +153,9 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
                 bail!("{flag} {value} is not what AWS has, and --aws-strict asks for that: leave one of the two out");
             }
         }
+        if let Some(flag) = arguments.websocket.beyond_aws() {
+            bail!("{flag} is not what AWS has, and --aws-strict asks for that: leave one of the two out");
+        }
     }
     let holds_data = arguments.data.join("identity").exists();
     let start = match (arguments.bootstrap, arguments.join.is_empty()) {
@@ -168,6 +173,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
         retry_after: Duration::from_secs(arguments.functions_retry_seconds),
         ..settings
     });
+    let connections = arguments.websocket.limits();
     let config = Config {
         data: arguments.data,
         node_id: arguments.node_id,
@@ -189,8 +195,10 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
         limits: Limits {
             body: arguments.max_request_mib << 20,
             answer: arguments.max_answer_mib << 20,
+            message: connections.wire.message as u64,
             ..Limits::default()
         },
+        connections,
         longest_integration: Duration::from_millis(arguments.max_integration_timeout_ms),
         settle_within: Duration::from_secs(arguments.settle_seconds),
         reserve: arguments.disk_reserve_mib << 20,

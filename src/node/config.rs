@@ -9,6 +9,7 @@ use turnpike_cluster::{JoinToken, Secret, Start, Timing};
 use crate::functions;
 use crate::identity::sigv4::Credentials;
 use crate::traffic::execute::Limits;
+use crate::traffic::websocket;
 
 /// What a node is told. Every field is a flag of `turnpike serve`, where it is described.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct Config {
     pub workers: usize,
     /// The most of what a request may be.
     pub limits: Limits,
+    /// The most of what WebSocket connections may do.
+    pub connections: websocket::Limits,
     /// The longest that an integration may be told to wait.
     pub longest_integration: Duration,
     /// How long a deployment waits for all live nodes.

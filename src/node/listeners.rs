@@ -26,7 +26,7 @@ use crate::traffic::ingress::guard::{Guard, Patience, Turn};
 use crate::traffic::ingress::listener as traffic_listener;
 use crate::traffic::stage::Directory;
 use crate::traffic::usage::{Desk, Register};
-use crate::traffic::websocket::Management;
+use crate::traffic::websocket::{self, Door, Management, Places, Registry};
 
 /// A caller has so long to send the head of its request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -89,6 +89,7 @@ pub(super) struct Shared {
     /// Whose gateway this is.
     pub(super) owner: Arc<Owner>,
     pub(super) limits: Limits,
+    pub(super) connections: websocket::Limits,
     pub(super) explain: Explain,
     pub(super) reach: Reach,
     pub(super) recorder: PrometheusHandle,
@@ -96,6 +97,9 @@ pub(super) struct Shared {
     pub(super) register: Register,
     /// Calls for WebSocket connections.
     pub(super) management: Management,
+    /// WebSocket connections, and the places for them.
+    pub(super) registry: Registry,
+    pub(super) places: Places,
     pub(super) ready: Arc<AtomicBool>,
     /// Held while a backup is received: one at a time takes the disk's room.
     pub(super) restoring: Arc<tokio::sync::Mutex<()>>,
@@ -227,7 +231,8 @@ pub(super) fn serve(sockets: Sockets, shared: Shared, config: &Config) -> Result
 
 /// What one worker thread works with; its connections to backends are its own.
 struct Worker {
-    execute: Execute,
+    execute: Rc<Execute>,
+    door: Door,
     shared: Shared,
     /// The port that its requests arrive on.
     port: u16,
@@ -235,7 +240,12 @@ struct Worker {
 
 impl Worker {
     fn new(shared: Shared, port: u16) -> Self {
-        Self { execute: shared.execute(), shared, port }
+        let execute = Rc::new(shared.execute());
+        // Ids of connections have room for numbers of nodes up to this; nobody gives larger ones.
+        let node = u32::try_from(shared.cluster.id()).unwrap_or(u32::MAX);
+        let (registry, places) = (shared.registry.clone(), shared.places.clone());
+        let door = Door::new(Rc::clone(&execute), registry, places, shared.connections, node);
+        Self { execute, door, shared, port }
     }
 
     fn of(request: &HttpRequest) -> Rc<Self> {
@@ -252,8 +262,9 @@ fn start(server: Server) -> ServerHandle {
 /// APIs.
 async fn gateway(request: HttpRequest, payload: Payload) -> HttpResponse {
     let worker = Worker::of(&request);
-    let Worker { execute, shared, port } = &*worker;
-    traffic_listener::handle(request, payload, execute, &shared.management, *port).await
+    let Worker { execute, door, shared, port } = &*worker;
+    let sockets = traffic_listener::Sockets { door, management: &shared.management };
+    traffic_listener::handle(request, payload, execute, sockets, *port).await
 }
 
 /// The control plane, and the node's own endpoints.

@@ -29,13 +29,14 @@ use crate::traffic::integration::aws::{Aws, Environment};
 use crate::traffic::integration::lambda::Lambda;
 use crate::traffic::stage::{Directory, Keeper};
 use crate::traffic::usage::{Register, Settings as UsageSettings};
-use crate::traffic::websocket::{Departures, Exchange, Management, Registry};
+use crate::traffic::websocket::{Departures, Exchange, Management, Places, Registry};
 
 pub use config::{Config, Error as ConfigError};
 pub use credentials::Root;
 pub use listeners::Addresses;
 
 pub use crate::traffic::execute::Limits;
+pub use crate::traffic::websocket::Limits as Connections;
 
 /// Stages are compiled by at most so many threads.
 const MAX_COMPILING: usize = 4;
@@ -157,11 +158,14 @@ impl Node {
             clock,
             owner,
             limits: config.limits,
+            connections: config.connections,
             explain: stories::tell(&cluster, &clock_of_stories),
             reach,
             recorder: recorder.clone(),
             register: register.clone(),
             management,
+            registry: connections.clone(),
+            places: Places::default(),
             ready: Arc::default(),
             restoring: Arc::default(),
         };

@@ -4,7 +4,7 @@
 //! (data-plane reference, 14.1).
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, UPGRADE};
+use http::header::{CONTENT_TYPE, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::facts::Facts;
@@ -31,9 +31,10 @@ pub(super) fn render(refusal: &Refusal, facts: &Facts) -> Reply {
             if refusal.response != Some(GatewayResponseType::RequestTooLarge) {
                 headers.append(ERROR_TYPE, HeaderValue::from_static(refusal.error_type));
             }
-            // RFC 9110, 15.5.22: it says to what.
+            // RFC 9110, 15.5.22: it says to what; RFC 6455, 4.4: and in which version.
             if refusal.status == StatusCode::UPGRADE_REQUIRED {
                 headers.append(UPGRADE, HeaderValue::from_static("websocket"));
+                headers.append(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
             Reply { status: refusal.status, headers, body: Body::Whole(Bytes::from(body)) }
         }

@@ -53,7 +53,11 @@ pub(super) fn map(payload: &[u8], facts: &Facts) -> Result<Mapped, Refusal> {
         return Err(Malformed.into());
     }
     let (status, headers) = (answer.status(), answer.fields()?);
-    let is_decoded = answer.is_base64 && (facts.socket().is_some() || is_binary(&headers, facts));
+    // What answers bytes stays as it is: they are sent as bytes.
+    let is_decoded = match facts.socket() {
+        Some(event) => answer.is_base64 && !event.is_base64(),
+        None => answer.is_base64 && is_binary(&headers, facts),
+    };
     let body = match is_decoded {
         true => {
             let decoded = BASE64.decode(answer.body.trim_ascii());

@@ -134,6 +134,11 @@ impl Framing {
         head.closes || (head.is_old && !head.keeps_alive)
     }
 
+    /// Whether anything may come behind this request: another one, or another protocol, if the connection is given to it.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.head.is_websocket || !self.is_last()
+    }
+
     /// Waits for the next request of the connection.
     pub(super) fn begin(&mut self) {
         self.at = At::Head;

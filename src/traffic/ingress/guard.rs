@@ -4,6 +4,10 @@
 //! The server can't be told any of this. It sees a [`Guard`] where it would see the socket, and what the guard has
 //! against a request it says in the server's own terms: a NUL in a head, which is answered with 400, and the
 //! connection's end in a body, which the body's reader hears of.
+//!
+//! A connection can be taken over by who answers a request on it ([`Turn::take_over`]): that is how a WebSocket
+//! connection leaves the server, with nothing of the server's memory left on it. actix-http has a service for upgrades,
+//! which would have a request answered in a second way, and only requests that it takes for one itself.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -16,6 +20,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::framing::Framing;
@@ -39,20 +44,39 @@ pub struct Patience {
 }
 
 /// What a connection's guard and those who answer its requests know of each other.
-#[derive(Debug, Default)]
-pub struct Turn {
+#[derive(Debug)]
+pub struct Turn<S = TcpStream> {
     /// A request's head has been handed on, and its answer is not known.
     is_taken: Cell<bool>,
     /// Who is to be told when it is.
     waker: RefCell<Option<Waker>>,
     /// The caller took too long.
     is_late: Cell<bool>,
+    line: RefCell<Line<S>>,
+}
+
+/// The connection itself.
+#[derive(Debug)]
+struct Line<S> {
+    /// Nothing, if it was taken over.
+    stream: Option<S>,
+    /// What came before its turn.
+    ahead: BytesMut,
 }
 
 impl Turn {
     /// The turn of the connection that a request came on.
     pub fn of(request: &HttpRequest) -> Option<&Rc<Self>> {
         request.conn_data()
+    }
+}
+
+impl<S> Turn<S> {
+    /// Takes the connection away from the HTTP server, to speak another protocol on it. With it comes what the caller has
+    /// sent behind its request. The server finds the connection at its end, and whatever it still answers is lost.
+    pub fn take_over(&self) -> Option<(S, Vec<u8>)> {
+        let line = &mut *self.line.borrow_mut();
+        line.stream.take().map(|stream| (stream, std::mem::take(&mut line.ahead).into()))
     }
 
     /// The request's answer is known: it is the next one's turn.
@@ -75,11 +99,8 @@ impl Turn {
 
 /// A caller's connection, guarded.
 pub struct Guard<S> {
-    stream: S,
     framing: Framing,
-    turn: Rc<Turn>,
-    /// What came before its turn.
-    ahead: BytesMut,
+    turn: Rc<Turn<S>>,
     /// No more is read: a request was none, or the caller took too long, or hung up.
     is_over: bool,
     /// Since when nobody wants the body that is coming.
@@ -90,11 +111,11 @@ pub struct Guard<S> {
 impl<S> Guard<S> {
     /// Guards a connection from its first byte on.
     pub fn new(stream: S, patience: Patience) -> Self {
+        let line = RefCell::new(Line { stream: Some(stream), ahead: BytesMut::new() });
+        let turn = Turn { is_taken: Cell::default(), waker: RefCell::default(), is_late: Cell::default(), line };
         Self {
-            stream,
             framing: Framing::default(),
-            turn: Rc::new(Turn::default()),
-            ahead: BytesMut::new(),
+            turn: Rc::new(turn),
             is_over: false,
             unwanted: None,
             watch: Watch::new(patience),
@@ -102,13 +123,14 @@ impl<S> Guard<S> {
     }
 
     /// What those have to know who answer this connection's requests.
-    pub fn turn(&self) -> Rc<Turn> {
+    pub fn turn(&self) -> Rc<Turn<S>> {
         Rc::clone(&self.turn)
     }
 
     /// Looks at what has come, which is `buffer` from `start` on, and takes away what the server must not see.
     fn check(&mut self, buffer: &mut ReadBuf<'_>, start: usize) {
-        let later = std::mem::take(&mut self.ahead);
+        let ahead = &mut self.turn.line.borrow_mut().ahead;
+        let later = std::mem::take(ahead);
         let came = &buffer.filled()[start..];
         let was_in_body = self.framing.is_in_body();
         if was_in_body && !self.turn.is_taken.get() {
@@ -116,10 +138,10 @@ impl<S> Guard<S> {
         }
         match self.framing.follow(came) {
             Ok(length) => {
-                if length < came.len() && !self.framing.is_last() {
-                    self.ahead.extend_from_slice(&came[length..]);
+                if length < came.len() && self.framing.may_go_on() {
+                    ahead.extend_from_slice(&came[length..]);
                 }
-                self.ahead.extend_from_slice(&later);
+                ahead.extend_from_slice(&later);
                 buffer.set_filled(start + length);
                 if !was_in_body && (self.framing.is_in_body() || self.framing.is_at_end()) {
                     self.turn.is_taken.set(true);
@@ -140,6 +162,14 @@ impl<S> Guard<S> {
 }
 
 impl<S: AsyncRead + Unpin> Guard<S> {
+    /// Gives what came before its turn, as far as it fits; whether there was anything.
+    fn put_ahead(&self, buffer: &mut ReadBuf<'_>) -> bool {
+        let ahead = &mut self.turn.line.borrow_mut().ahead;
+        let length = ahead.len().min(buffer.remaining());
+        buffer.put_slice(&ahead.split_to(length));
+        length > 0
+    }
+
     /// The request is here. What comes now waits until it is answered: the server would read on, and mix up what it
     /// knows of both.
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -147,12 +177,13 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             return Poll::Pending;
         }
         if self.turn.is_taken.get() {
-            if self.ahead.is_empty() && !self.is_over {
+            let line = &mut *self.turn.line.borrow_mut();
+            if let (true, false, Some(stream)) = (line.ahead.is_empty(), self.is_over, &mut line.stream) {
                 let mut piece = [MaybeUninit::uninit(); AHEAD];
                 let mut piece = ReadBuf::uninit(&mut piece);
-                let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut piece));
+                let read = ready!(Pin::new(stream).poll_read(context, &mut piece));
                 self.is_over = read.is_err() || piece.filled().is_empty();
-                self.ahead.extend_from_slice(piece.filled());
+                line.ahead.extend_from_slice(piece.filled());
             }
             self.turn.wait(context);
             return Poll::Pending;
@@ -166,20 +197,23 @@ impl<S: AsyncRead + Unpin> Guard<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.turn.line.borrow().stream.is_none() {
+            return Poll::Ready(Ok(()));
+        }
         if this.framing.is_at_end() {
             ready!(this.poll_turn(context));
         }
         let start = buffer.filled().len();
-        if !this.ahead.is_empty() {
-            let length = this.ahead.len().min(buffer.remaining());
-            buffer.put_slice(&this.ahead.split_to(length));
+        if this.put_ahead(buffer) {
             this.check(buffer, start);
             return Poll::Ready(Ok(()));
         }
         if this.is_over {
             return Poll::Ready(Ok(()));
         }
-        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+        let read =
+            this.turn.line.borrow_mut().stream.as_mut().map(|stream| Pin::new(stream).poll_read(context, buffer));
+        match read.unwrap_or(Poll::Ready(Ok(()))) {
             Poll::Ready(Ok(())) => {
                 this.watch.came();
                 if buffer.filled().len() > start {
@@ -200,9 +234,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Guard<S> {
+    /// Writes to the connection; to nobody, if it was taken over.
+    fn write<T>(&self, nobody: T, write: impl FnOnce(Pin<&mut S>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match &mut self.turn.line.borrow_mut().stream {
+            Some(stream) => write(Pin::new(stream)),
+            None => Poll::Ready(Ok(nobody)),
+        }
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+        self.write(bytes.len(), |stream| stream.poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
@@ -210,19 +254,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        self.write(length, |stream| stream.poll_write_vectored(context, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.turn.line.borrow().stream.as_ref().is_some_and(S::is_write_vectored)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        self.write((), |stream| stream.poll_flush(context))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        self.write((), |stream| stream.poll_shutdown(context))
     }
 }
 

@@ -17,17 +17,35 @@ use uuid::Uuid;
 use super::guard::Turn;
 use crate::traffic::execute::Execute;
 use crate::traffic::message::{Body, BodyError, ByteStream, Head, Headers, Peer, Reply, Request};
-use crate::traffic::websocket::Management;
+use crate::traffic::websocket::{self, Door, Management};
 
-/// Answers a request to an API, or for its connections, that arrived on this port.
+/// Who takes what is for WebSocket connections.
+#[derive(Clone, Copy)]
+pub struct Sockets<'w> {
+    /// Opens them.
+    pub door: &'w Door,
+    /// Answers those who call for them.
+    pub management: &'w Management,
+}
+
+/// Answers a request to an API, or for its connections, that arrived on this port; or makes a WebSocket connection of the
+/// one that it came on.
 pub async fn handle(
     request: HttpRequest,
     payload: Payload,
     execute: &Execute,
-    management: &Management,
+    Sockets { door, management }: Sockets<'_>,
     port: u16,
 ) -> HttpResponse {
     match read(&request, payload, execute.now(), port) {
+        Some(asking) if websocket::is_asked_for(&asking) => {
+            let take_over = || Turn::of(&request)?.take_over();
+            match door.open(asking, take_over).await {
+                // The connection is another's now: what the server answers nobody gets.
+                Ok(()) => HttpResponse::Ok().finish(),
+                Err(reply) => respond(reply),
+            }
+        }
         Some(request) => match management.target(&request) {
             Some(target) => respond(management.serve(request, target).await),
             None => respond(execute.serve(request).await),

@@ -5,18 +5,27 @@
 //! finds connections wherever they are, and [`Management`] answers those who call for them over HTTP;
 //! [`Departures`] sees to it that the end of each is told, whatever becomes of its node.
 
+mod connection;
 mod courier;
 mod departures;
+mod door;
 mod exchange;
+mod handshake;
 mod here;
+mod limits;
 pub mod line;
 mod management;
+mod places;
 mod reach;
 mod registry;
 mod roll;
 pub mod wire;
 
 pub use departures::{Departures, Orphans};
+pub use door::Door;
 pub use exchange::Exchange;
+pub use handshake::is_asked_for;
+pub use limits::Limits;
 pub use management::{Callers, Management, Target};
+pub use places::Places;
 pub use registry::{Entrant, Presence, Registry};

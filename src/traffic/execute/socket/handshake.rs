@@ -35,9 +35,15 @@ pub struct Connected {
 }
 
 impl Execute {
-    /// Whether a connection may be opened that a request to upgrade asks for; it gets this id. If it may not: the answer,
-    /// which is also what a request gets that is for no WebSocket API at all.
-    pub async fn connect(&self, request: Request, id: ConnectionId) -> Result<Connected, Reply> {
+    /// Whether a connection may be opened that a request to upgrade asks for; it gets this id. `handshake` says what is
+    /// wrong with the request as a handshake, if anything is. If it may not: the answer, which is also what a request gets
+    /// that is for no WebSocket API at all.
+    pub async fn connect(
+        &self,
+        request: Request,
+        id: ConnectionId,
+        handshake: Result<(), Refusal>,
+    ) -> Result<Connected, Reply> {
         let mut outcome = Outcome::new(&self.owner, &request, Instant::now());
         let located = match endpoint::locate(&self.directory, &self.backends.limits, request, &mut outcome) {
             Ok(located) => located,
@@ -50,7 +56,10 @@ impl Execute {
         let connection = Connection::asked_for(id, &located.stage.api, &located.stage.name, &located.request);
         outcome.connecting(SocketEvent { connection: Rc::new(connection), kind: Kind::Connect });
         self.explain.begin(&mut outcome);
-        let result = Box::pin(self.decide(located, id, &mut outcome)).await;
+        let result = match handshake {
+            Ok(()) => Box::pin(self.decide(located, id, &mut outcome)).await,
+            Err(refusal) => Err(refusal),
+        };
         let (status, refusal) = match &result {
             Ok(Ok(_)) => (StatusCode::SWITCHING_PROTOCOLS, None),
             Ok(Err(reply)) => (reply.status, None),

@@ -17,6 +17,7 @@ use super::{error_frame, perform, record};
 use crate::mapping::document::Document;
 use crate::model::rest::GatewayResponseType;
 use crate::traffic::execute::integration::broken;
+use crate::traffic::execute::integration_response::Author;
 use crate::traffic::execute::outcome::Outcome;
 use crate::traffic::execute::{Execute, throttle};
 use crate::traffic::message::{Head, Refusal, Request};
@@ -79,10 +80,12 @@ impl Execute {
         let performing = Box::pin(perform(request, stage, (&route, route.replies), &self.backends, outcome));
         let mut mapped = performing.await?;
         let Groups { join, leave } = groups::take(&mut mapped.headers);
+        // An answer of a backend's is one, even an empty one; but none is when it says that there is nothing.
+        let is_said = mapped.author == Author::Backend && mapped.status != StatusCode::NO_CONTENT;
         // An answer that nobody wants is taken all the same: its connection is used again.
         let body = mapped.body.whole(self.backends.limits.message).await;
         let frame = match route.replies {
-            true => Some(text(body.map_err(broken)?)?).filter(|frame| !frame.is_empty()),
+            true => Some(text(body.map_err(broken)?)?).filter(|frame| is_said || !frame.is_empty()),
             false => None,
         };
         outcome.decided("route response", |_| match &frame {

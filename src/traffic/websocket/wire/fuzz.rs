@@ -1,6 +1,6 @@
 //! Frames at random: they say the same in whatever pieces they come, and nothing that is not allowed gets through.
 
-use super::{Binary, Event, Failure, Limits, Reader};
+use super::{Event, Failure, Limits, Reader};
 use crate::fuzz::{Dice, Target};
 
 const WORDS: &[&str] = &[
@@ -99,8 +99,8 @@ fn grammar(dice: &mut Dice) -> Vec<u8> {
 
 fn check(bytes: &[u8]) {
     for limits in [
-        Limits { frame: 200, message: 300, binary: Binary::Refused },
-        Limits { frame: 1 << 20, message: 1 << 20, binary: Binary::Taken },
+        Limits { frame: 200, message: 300, takes_binary: false },
+        Limits { frame: 1 << 20, message: 1 << 20, takes_binary: true },
     ] {
         let whole = read_in_pieces(bytes, &[], &limits);
         let sum = bytes.iter().fold(0, |sum, byte| sum + usize::from(*byte));
@@ -111,7 +111,7 @@ fn check(bytes: &[u8]) {
             match event {
                 Event::Message(message) => {
                     assert!(message.bytes.len() <= limits.message, "it is too long");
-                    assert!(!message.is_binary || limits.binary == Binary::Taken, "it is binary");
+                    assert!(!message.is_binary || limits.takes_binary, "it is binary");
                     assert!(message.is_binary || std::str::from_utf8(&message.bytes).is_ok(), "it is no UTF-8");
                 }
                 Event::Ping(payload) => assert!(payload.len() <= 125),

@@ -15,5 +15,5 @@ mod writer;
 
 pub use close::{ABNORMAL, Close, GOING_AWAY, NO_STATUS, NORMAL};
 pub use message::Message;
-pub use reader::{Binary, Event, Failure, Limits, Reader};
+pub use reader::{Event, Failure, Limits, Reader};
 pub use writer::{FRAME, binary, close, echo, pong, text};

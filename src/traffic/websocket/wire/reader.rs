@@ -13,22 +13,13 @@ pub struct Limits {
     pub frame: usize,
     /// Bytes of a message; AWS's 128 KiB.
     pub message: usize,
-    /// What becomes of binary messages; AWS refuses them.
-    pub binary: Binary,
-}
-
-/// What becomes of binary messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binary {
-    /// The connection is closed with 1003.
-    Refused,
-    /// They are taken.
-    Taken,
+    /// Whether binary messages are taken; AWS closes the connection with 1003.
+    pub takes_binary: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { frame: 32 * 1024, message: 128 * 1024, binary: Binary::Refused }
+        Self { frame: 32 * 1024, message: 128 * 1024, takes_binary: false }
     }
 }
 
@@ -129,7 +120,7 @@ impl Reader {
                 }
                 (Opcode::Continuation, Some(_)) => {}
                 (_, Some(_)) => return Err(Failure::protocol("Message within another message")),
-                (Opcode::Binary, None) if limits.binary == Binary::Refused => {
+                (Opcode::Binary, None) if !limits.takes_binary => {
                     return Err(Failure { code: UNSUPPORTED, reason: "Binary messages are not supported" });
                 }
                 (_, None) => self.message = Some(Partial::new(opcode == Opcode::Binary)),
@@ -267,7 +258,7 @@ mod tests {
             ),
             ("compressed", &[(0xc1, b"a")], &[], Some(1002)),
         ];
-        let limits = Limits { frame: 64, message: 128, binary: Binary::Refused };
+        let limits = Limits { frame: 64, message: 128, takes_binary: false };
         for (what, frames, events, code) in cases {
             let bytes: Vec<u8> = frames.iter().flat_map(|(first, payload)| frame(*first, payload, true)).collect();
             let (read, failure) = read_in_pieces(&bytes, &[], &limits);
@@ -285,7 +276,7 @@ mod tests {
 
     #[test]
     fn binary_messages_are_taken_where_they_are_wanted() {
-        let limits = Limits { binary: Binary::Taken, ..Limits::default() };
+        let limits = Limits { takes_binary: true, ..Limits::default() };
         let (read, failure) = read_in_pieces(&frame(BINARY, b"\xff\0", true), &[], &limits);
         let expected = Message { bytes: Bytes::from_static(b"\xff\0"), is_binary: true };
         assert_eq!((read, failure), (vec![Event::Message(expected)], None));

@@ -1,0 +1,97 @@
+//! What waits to be sent to a client.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+/// Entries that may wait: each costs something beside its bytes.
+const ENTRIES: usize = 4096;
+/// Entries that are written together.
+pub(super) const TOGETHER: usize = 32;
+
+/// Frames in the order in which they are sent. Holds no memory while it is empty.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    entries: VecDeque<Bytes>,
+    bytes: usize,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether `more` bytes fit, if the queue may hold `limit`. One entry always does: what is longer than the limit
+    /// can be sent, too.
+    pub(super) fn has_room(&self, more: usize, limit: usize) -> bool {
+        self.is_empty() || (self.entries.len() < ENTRIES && self.bytes + more <= limit)
+    }
+
+    pub(super) fn push(&mut self, frames: Bytes) {
+        self.bytes += frames.len();
+        self.entries.push_back(frames);
+    }
+
+    /// What is to be written next, in as many slices as there are entries, or as there is place for.
+    pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; TOGETHER]) -> usize {
+        let count = self.entries.len().min(TOGETHER);
+        for (slice, entry) in slices.iter_mut().zip(&self.entries) {
+            *slice = IoSlice::new(entry);
+        }
+        count
+    }
+
+    /// So many bytes were written.
+    pub(super) fn written(&mut self, mut count: usize) {
+        self.bytes -= count;
+        while let Some(first) = self.entries.front_mut() {
+            if count < first.len() {
+                first.advance(count);
+                return;
+            }
+            count -= first.len();
+            self.entries.pop_front();
+        }
+        self.entries = VecDeque::new();
+    }
+
+    /// Drops what waits.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_gone_and_the_rest_stays_in_order() {
+        let mut queue = Queue::default();
+        for text in ["abc", "de", "fgh"] {
+            queue.push(Bytes::from_static(text.as_bytes()));
+        }
+        let mut seen = Vec::new();
+        for count in [2, 1, 3, 2] {
+            let mut slices = [IoSlice::new(&[]); TOGETHER];
+            let entries = queue.slices(&mut slices);
+            let all: Vec<u8> = slices[..entries].iter().flat_map(|slice| slice.to_vec()).collect();
+            seen.extend_from_slice(&all[..count]);
+            queue.written(count);
+        }
+        assert_eq!((&seen[..], queue.is_empty(), queue.bytes), (&b"abcdefgh"[..], true, 0));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_bytes_and_so_many_entries_and_always_for_one() {
+        let mut queue = Queue::default();
+        assert!(queue.has_room(100, 10));
+        queue.push(Bytes::from_static(b"12345"));
+        assert!(queue.has_room(5, 10) && !queue.has_room(6, 10));
+        for _ in 1..ENTRIES {
+            queue.push(Bytes::new());
+        }
+        assert!(!queue.has_room(0, 10));
+    }
+}
