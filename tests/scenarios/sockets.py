@@ -134,7 +134,7 @@ class Told(http.server.ThreadingHTTPServer):
 
             def do_POST(self):
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                told.append(dict(self.headers.items()))
+                told.append({name.lower(): value for name, value in self.headers.items()})
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

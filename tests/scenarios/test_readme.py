@@ -133,6 +133,15 @@ def test_functions_as_the_readme_makes_them(tmp_path, ports):
         assert '{"orders of": "ali"}' in said and said.endswith('{"message":"Unauthorized"}')
 
 
+def test_rooms_of_a_websocket_api_as_the_readme_makes_them(tmp_path, ports):
+    with quickstart(tmp_path, ports):
+        said = run(replaced(block("sockets"), ports), tmp_path)
+        listed, sent = said.index("CONNECTION "), said.index("node 1: delivered 1")
+        assert listed < sent < said.index("closed ") and " blue\n" in said[listed:sent]
+        heard = (tmp_path / "heard").read_text()
+        assert heard.index("you") < heard.index("hello, you") < heard.index("hello, room")
+
+
 def test_three_nodes_as_the_readme_starts_them(tmp_path, ports):
     script = replaced(block("three"), ports)
     status = f"{pathlib.Path(BINARY).resolve()} cluster status --output json --admin-url http://127.0.0.1:{ports['9002']}"
@@ -152,4 +161,4 @@ def test_the_readme_shows_how_to_set_up_and_test():
     text = README.read_text()
     assert "cargo run --release -- quickstart" in text and "tests/run" in text
     assert set(re.findall(r"<!-- run by tests/scenarios/test_readme.py: (\w+) -->", text)) == {
-        "talk", "openapi", "explain", "emulated", "services", "functions", "guarded", "sell", "three", "backup"}
+        "talk", "openapi", "explain", "emulated", "services", "functions", "guarded", "sockets", "sell", "three", "backup"}
