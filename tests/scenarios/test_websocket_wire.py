@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from conftest import serve
-from websockets import CLOSE, TEXT, Client, accepted, at, connection_fields, echo, frame, websocket_api
+from raw_sockets import CLOSE, TEXT, Client, accepted, at, connection_fields, echo, frame, websocket_api
 
 
 @pytest.fixture(scope="module")
