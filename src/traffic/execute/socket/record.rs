@@ -38,7 +38,8 @@ fn ended(outcome: &Outcome, refusal: Option<&Refusal>, status: StatusCode, lengt
     if let Some(took) = outcome.integration_latency() {
         with_metrics(outcome, |metrics, place| metrics.integrated(place, took));
     }
-    let failed = outcome.integration_status().is_some_and(|status| status.as_u16() >= 400);
+    let statuses = [outcome.integration_status(), outcome.function_status()];
+    let failed = statuses.into_iter().flatten().any(|status| status.as_u16() >= 400);
     match refusal {
         _ if failed => count(outcome, SocketCount::IntegrationError),
         None => {}
