@@ -1,8 +1,6 @@
 """Routes of WebSocket APIs: which one a message gets, what integrations are told and say, and every way to be refused."""
 
 import base64
-import contextlib
-import itertools
 import json
 import re
 import threading
@@ -13,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from access_logs import DESTINATION, accesses
 from conftest import eventually, fetch, nodes
-from lambda_api import Lambda, Reply, arn, uri
+from lambda_api import Lambda, Reply, uri
 from sockets import STATUS_200, Socket, make, mock
 from test_explain import explain
 
@@ -423,16 +421,16 @@ def signs(payload, api):
 
 
 def test_functions_are_told_as_aws_tells_them(node, functions):
-    functions.functions["told"] = lambda event: {"statusCode": 200}
-    functions.functions["asked"] = lambda event: {"principalId": "p", "policyDocument": policy("Allow"), "context": {"k": "v"}}
-    told = {key: function("told", replies=False) for key in ("$connect", "$disconnect", "$default")}
-    api = make(node, told, authorizer=uri("asked"))
+    functions.functions["events"] = lambda event: {"statusCode": 200}
+    functions.functions["asks"] = lambda event: {"principalId": "p", "policyDocument": policy("Allow"), "context": {"k": "v"}}
+    told = {key: function("events", replies=False) for key in ("$connect", "$disconnect", "$default")}
+    api = make(node, told, authorizer=uri("asks"))
     options = {"user_agent_header": "an agent", "compression": None, "additional_headers": {"X-Twice": "1"}}
     with Socket(node, api, query="?name=a&name=b%20c&e=", **options) as socket:
         socket.say('{"action":"x","text":"grüße"}')
-        eventually(lambda: len(functions.of("told")) >= 2)
+        eventually(lambda: len(functions.of("events")) >= 2)
         socket.close(4001, "enough")
-    connect, message, disconnect = eventually(lambda: len(functions.of("told")) >= 3 and functions.of("told")[-3:])
+    connect, message, disconnect = eventually(lambda: len(functions.of("events")) >= 3 and functions.of("events")[-3:])
 
     def fields(names, several):
         values = {"Host": "HOST", "Sec-WebSocket-Key": "KEY", "Sec-WebSocket-Version": "13", "User-Agent": "an agent",
@@ -465,7 +463,7 @@ def test_functions_are_told_as_aws_tells_them(node, functions):
         '"multiValueHeaders":{"Host":["127.0.0.1"],"x-api-key":[""],"X-Forwarded-For":[""],"x-restapi":[""]},'
         + context("$disconnect", "DISCONNECT", before='"disconnectStatusCode":4001,', reason='"disconnectReason":"enough",')
         + ',"isBase64Encoded":false}')
-    asked = functions.of("asked")[-1]
+    asked = functions.of("asks")[-1]
     arn_of = f"arn:aws:execute-api:us-east-1:000000000000:{api}/prod/$connect"
     names = sorted([*names, "Connection", "Upgrade", "content-length"], key=str.lower)
     assert signs(asked.payload, "nothing") == (
