@@ -11,8 +11,9 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 
-from conftest import BINARY, KEY, SECRET, Node, build, fetch, nodes
+from conftest import BINARY, KEY, SECRET, Node, build, fetch, nodes, plain, refused
 from test_crashes import Workload
+from test_operations import CERTIFICATE, FUNCTION
 
 
 def turnpike(node, *arguments, **environment):
@@ -134,6 +135,49 @@ def test_a_backup_under_writes_is_restored_into_a_new_cluster_and_served_there(c
     new.kill()
     new.start().wait_ready()
     assert "after" in names(new) and fetch(new.url(api, "prod", "/pets")).status == 200
+
+
+def described(node, api, route, integration):
+    """All that the second version's plane says of an API."""
+    client = node.client("apigatewayv2")
+    place = {"ApiId": api}
+    lists = [
+        client.get_routes(**place), client.get_integrations(**place), client.get_stages(**place),
+        client.get_deployments(**place), client.get_models(**place), client.get_authorizers(**place),
+        client.get_route_responses(**place, RouteId=route),
+        client.get_integration_responses(**place, IntegrationId=integration),
+        client.get_api_mappings(DomainName="chat.example.com"),
+    ]
+    assert all(len(found["Items"]) >= 1 for found in lists)
+    return [plain(client.get_api(**place)), *(found["Items"] for found in lists)]
+
+
+def test_websocket_apis_are_restored_with_all_that_they_are_made_of(one, new, tmp_path):
+    client = one.client("apigatewayv2")
+    api = client.create_api(Name="chat", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")["ApiId"]
+    place = {"ApiId": api}
+    client.create_model(**place, Name="Message", Schema='{"type": "object"}')
+    client.create_authorizer(**place, Name="door", AuthorizerType="REQUEST", AuthorizerUri=FUNCTION, IdentitySource=[])
+    integration = client.create_integration(**place, IntegrationType="MOCK")["IntegrationId"]
+    client.create_integration_response(**place, IntegrationId=integration, IntegrationResponseKey="$default")
+    route = client.create_route(**place, RouteKey="$default", Target=f"integrations/{integration}")["RouteId"]
+    client.create_route_response(**place, RouteId=route, RouteResponseKey="$default")
+    client.create_stage(**place, StageName="prod", AutoDeploy=True)
+    configuration = {"CertificateArn": CERTIFICATE, "EndpointType": "REGIONAL"}
+    client.create_domain_name(DomainName="chat.example.com", DomainNameConfigurations=[configuration])
+    client.create_api_mapping(**place, DomainName="chat.example.com", Stage="prod")
+    file = tmp_path / "backup"
+    answer(turnpike(one, "backup", file, "--output", "json"))
+    answer(turnpike(new, "restore", file, "--output", "json"))
+    assert described(new, api, route, integration) == described(one, api, route, integration)
+    # Names are as taken as they were, and what is changed is deployed.
+    again = new.client("apigatewayv2")
+    before = again.get_stage(**place, StageName="prod")["DeploymentId"]
+    refused(lambda: again.create_route(**place, RouteKey="$default"), "ConflictException", 409)
+    again.create_route(**place, RouteKey="hello")
+    assert again.get_stage(**place, StageName="prod")["DeploymentId"] != before
+    client.delete_domain_name(DomainName="chat.example.com")
+    client.delete_api(**place)
 
 
 def test_what_takes_many_commits_is_restored_whole(new, backend, tmp_path):
