@@ -1,4 +1,4 @@
-"""WebSocket APIs and clients for the scenarios: a client that sends exactly what it is told to, and reads frame by frame."""
+"""A WebSocket client that sends exactly what it is told to, right or wrong, and reads frame by frame."""
 
 import base64
 import hashlib
@@ -7,10 +7,6 @@ import socket
 import struct
 
 TEXT, BINARY, CLOSE, PING, PONG, MORE = 0x1, 0x2, 0x8, 0x9, 0xA, 0x0
-
-# What a route remembers of its message for its answer, and the answer: nothing but the gateway is behind it.
-KEEP = '#set($context.requestOverride.path.said = $input.body){"statusCode": 200}'
-SAY = "$context.requestOverride.path.said"
 
 
 def connection_fields(key=None):
@@ -145,33 +141,18 @@ class Client:
             return True
 
 
-def websocket_api(node, routes, selection="$request.body.action", stage="prod", **settings):
-    """Makes and deploys a WebSocket API; gives its id. A route is `(integration, integration responses, replies)`."""
-    client = node.client("apigatewayv2")
-    api = client.create_api(Name="sockets", ProtocolType="WEBSOCKET", RouteSelectionExpression=selection)["ApiId"]
-    for key, (integration, responses, replies) in routes.items():
-        made = client.create_integration(ApiId=api, **integration)["IntegrationId"]
-        for response_key, words in responses.items():
-            client.create_integration_response(
-                ApiId=api, IntegrationId=made, IntegrationResponseKey=response_key, **words
-            )
-        how = {"RouteResponseSelectionExpression": "$default"} if replies else {}
-        route = client.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{made}", **how)["RouteId"]
-        if replies:
-            client.create_route_response(ApiId=api, RouteId=route, RouteResponseKey="$default")
-    client.create_stage(ApiId=api, StageName=stage, **settings)
-    client.create_deployment(ApiId=api, StageName=stage)
-    return api
-
-
-def echo():
-    """The route that says its message once more."""
-    integration = {
-        "IntegrationType": "MOCK", "TemplateSelectionExpression": r"\$default",
-        "RequestTemplates": {"$default": KEEP},
-    }
-    answer = {"TemplateSelectionExpression": r"\$default", "ResponseTemplates": {"$default": SAY}}
-    return integration, {"$default": answer}, True
+# A route that says its message once more; nothing but the gateway is behind it.
+ECHO = {
+    "integration": {
+        "IntegrationType": "MOCK", "TemplateSelectionExpression": "\\$default",
+        "RequestTemplates": {"$default": '#set($context.requestOverride.path.said = $input.body){"statusCode": 200}'},
+    },
+    "responses": [{
+        "IntegrationResponseKey": "$default", "TemplateSelectionExpression": "\\$default",
+        "ResponseTemplates": {"$default": "$context.requestOverride.path.said"},
+    }],
+    "replies": True,
+}
 
 
 def at(node, api, stage="prod", query=""):

@@ -5,13 +5,14 @@ import socket
 import pytest
 
 from conftest import serve
-from raw_sockets import CLOSE, TEXT, Client, accepted, at, connection_fields, echo, frame, websocket_api
+from sockets import make
+from raw_sockets import CLOSE, ECHO, TEXT, Client, accepted, at, connection_fields, frame
 
 
 @pytest.fixture(scope="module")
 def place(one):
     """Where connections to an API that echoes are made."""
-    return at(one, websocket_api(one, {"$default": echo()}))
+    return at(one, make(one, {"$default": ECHO}))
 
 
 def test_a_connection_is_opened_and_its_messages_are_answered(place):

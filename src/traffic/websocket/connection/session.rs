@@ -25,7 +25,7 @@ use crate::traffic::websocket::wire::{self, Close, Event, Failure, Message, Read
 const STALL: Duration = Duration::from_secs(30);
 /// A client has so long to read what waits for it and to answer a close frame.
 const CLOSING: Duration = Duration::from_secs(5);
-/// Answers to what a client said before its close frame are waited for so long.
+/// Answers to what a client said before it closed, or broke the rules, are waited for so long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Reads that one poll makes before others have their turn.
 const READS: usize = 4;
@@ -78,15 +78,15 @@ pub(super) struct Session<S> {
     pace: Pace,
     /// How it ends; the first reason counts.
     end: Option<End>,
-    /// The answer to the client's close frame, if it still has to be sent.
-    echo: Option<Bytes>,
+    /// Our close frame, if it waits for answers.
+    last: Option<Bytes>,
 }
 
 /// How far a connection is from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// The client closes, and gets the answers to what it said before.
+    /// The client closes, or broke the rules, and gets the answers to what it said before.
     Answering {
         until: Instant,
     },
@@ -119,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             activity: Activity::new(now),
             pace: Pace::new(now),
             end: None,
-            echo: None,
+            last: None,
         }
     }
 
@@ -135,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.keep_time(limits, now);
         self.write(context, now);
         self.read(context, buffer, limits, now, inbox);
-        self.echo(now, inbox);
+        self.conclude(now, inbox);
         self.write(context, now);
         if matches!(self.phase, Phase::Ending { .. }) && self.queue.is_empty() {
             self.phase = Phase::Over;
@@ -215,13 +215,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Answers the client's close frame when what it said before is answered.
-    fn echo(&mut self, now: Instant, inbox: &dyn Inbox) {
+    /// Sends our close frame when what the client said before is answered.
+    fn conclude(&mut self, now: Instant, inbox: &dyn Inbox) {
         if let Phase::Answering { until } = self.phase
             && (inbox.is_done() || now >= until)
         {
-            if let Some(echo) = self.echo.take() {
-                self.queue.push(echo);
+            if let Some(last) = self.last.take() {
+                self.queue.push(last);
             }
             self.phase = Phase::Ending { until: now + CLOSING };
         }
@@ -234,16 +234,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.later = Vec::new();
         self.blocked = None;
         self.phase = Phase::Over;
-    }
-
-    /// Nothing that comes now is of interest. What waits is sent.
-    fn wind_up(&mut self, now: Instant) {
-        self.later = Vec::new();
-        self.phase = match self.phase {
-            Phase::Open => Phase::Ending { until: now + CLOSING },
-            Phase::Closing { until } => Phase::Ending { until },
-            Phase::Answering { .. } | Phase::Ending { .. } | Phase::Over => self.phase,
-        };
     }
 
     fn is_reading(&self, limits: &Limits, now: Instant, inbox: &dyn Inbox) -> bool {
@@ -340,13 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match event {
             Event::Close(close) => {
                 self.end.get_or_insert_with(|| End::of(&close));
-                if self.is_open() {
-                    self.later = Vec::new();
-                    self.echo = Some(wire::echo(&close));
-                    self.phase = Phase::Answering { until: now + LAST_WORDS };
-                } else {
-                    self.wind_up(now);
-                }
+                self.wind_up(wire::echo(&close), now);
                 return ControlFlow::Break(());
             }
             // What comes between the close frames is read and forgotten.
@@ -370,11 +354,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// The client broke the rules.
     fn fail(&mut self, failure: Failure, now: Instant) {
-        if self.is_open() {
-            self.queue.push(wire::close(failure.code, failure.reason));
-        }
         self.end.get_or_insert(End { code: failure.code, reason: Cow::Borrowed(failure.reason) });
-        self.wind_up(now);
+        self.wind_up(wire::close(failure.code, failure.reason), now);
+    }
+
+    /// Nothing that comes now is of interest. What waits is sent, and `last` behind it, if we have not sent a close frame.
+    fn wind_up(&mut self, last: Bytes, now: Instant) {
+        self.later = Vec::new();
+        self.phase = match self.phase {
+            Phase::Open => {
+                self.last = Some(last);
+                Phase::Answering { until: now + LAST_WORDS }
+            }
+            Phase::Closing { until } => Phase::Ending { until },
+            Phase::Answering { .. } | Phase::Ending { .. } | Phase::Over => self.phase,
+        };
     }
 
     fn write(&mut self, context: &mut Context<'_>, now: Instant) {
