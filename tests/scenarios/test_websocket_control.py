@@ -4,9 +4,13 @@ import json
 import os
 import subprocess
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import pytest
 
-from conftest import KEY, SECRET, Turns, plain, refused
+from conftest import KEY, SECRET, Turns, fetch, plain, refused
+from sockets import make, mock, sockets
 from test_operations import FUNCTION
 
 CONFLICT, BAD, GONE, MANY = (
@@ -201,6 +205,25 @@ def test_a_stage_that_deploys_itself_serves_every_change(client, api):
     assert client.get_stage(**stage)["DeploymentId"] == min(seen)
 
 
+def test_a_change_is_served_by_every_node_when_its_call_is_answered(client, three):
+    api = make(three[0], {"$default": mock('{"version": 0}')}, stage="auto")
+    place = {"ApiId": api}
+    client.update_stage(**place, StageName="auto", AutoDeploy=True)
+    place["IntegrationId"] = client.get_integrations(ApiId=api)["Items"][0]["IntegrationId"]
+    place["IntegrationResponseId"] = client.get_integration_responses(**place)["Items"][0]["IntegrationResponseId"]
+    with sockets(*[(node, api, "auto") for node in three]) as connections:
+        for version in range(1, 6):
+            client.update_integration_response(**place, ResponseTemplates={"$default": f'{{"version": {version}}}'})
+            assert [connection.ask("{}") for connection in connections] == 3 * [{"version": version}]
+        # Back to what was before, as a deployment by hand.
+        client.update_stage(ApiId=api, StageName="auto", AutoDeploy=False)
+        found = client.get_deployments(ApiId=api, MaxResults="500")["Items"]
+        by_hand = next(deployment["DeploymentId"] for deployment in found if not deployment["AutoDeployed"])
+        client.update_stage(ApiId=api, StageName="auto", DeploymentId=by_hand)
+        assert [connection.ask("{}") for connection in connections] == 3 * [{"version": 0}]
+    client.delete_api(ApiId=api)
+
+
 def test_old_deployments_of_a_stage_that_deploys_itself_are_forgotten(client, api):
     client.create_route(**api, RouteKey="$default")
     kept = client.create_deployment(**api, Description="by hand")["DeploymentId"]
@@ -377,6 +400,42 @@ def test_refusals_have_words(client, api):
         ("get_tags", {"ResourceArn": "arn:aws:apigateway:us-east-1::/apis/x"}, GONE, "Invalid API identifier specified x"),
     ]:
         refused(lambda: getattr(client, operation)(**members), *error, message)
+
+
+def test_bodies_that_are_not_what_they_should_be_are_refused(client, api, three):
+    deep = "[" * 10000
+    place = f"/v2/apis/{api['ApiId']}"
+    integration = client.create_integration(**api, IntegrationType="MOCK")["IntegrationId"]
+    route = client.create_route(**api, RouteKey="$default")["RouteId"]
+    client.create_stage(**api, StageName="s")
+    before = [client.get_api(**api), client.get_routes(**api), client.get_integrations(**api), client.get_stages(**api)]
+    for method, path, bodies in [
+        ("POST", "/v2/apis", ["[]", '"x"', "{", deep, '{"name": 5}', '{"name": "x", "protocolType": []}']),
+        ("PATCH", place, ['{"name": {}}', '{"disableExecuteApiEndpoint": []}', f'{{"version": {deep}']),
+        ("POST", f"{place}/routes", ["", '{"routeKey": 5}', '{"routeKey": "a", "requestModels": []}', '{"routeKey": ""}']),
+        ("PATCH", f"{place}/routes/{route}", ['{"requestParameters": {"a": 1}}', '{"authorizationScopes": "x"}', '{"target": 1}']),
+        ("PATCH", f"{place}/integrations/{integration}", ['{"timeoutInMillis": "x"}', '{"timeoutInMillis": -1}', '{"tlsConfig": 1}',
+                                                          '{"requestTemplates": {"a": 1}}', '{"timeoutInMillis": 1e99}']),
+        ("PATCH", f"{place}/stages/s", ['{"routeSettings": []}', '{"routeSettings": {"$default": 1}}', '{"stageVariables": {"": "x"}}',
+                                        '{"defaultRouteSettings": {"throttlingRateLimit": "x"}}', '{"accessLogSettings": []}']),
+        ("POST", f"{place}/authorizers", ["{}", '{"authorizerType": "REQUEST"}', '{"authorizerType": "REQUEST", "identitySource": "x"}']),
+        ("POST", f"{place}/models", ["{}", '{"name": "a"}', f'{{"name": "a", "schema": "{deep}"}}', '{"name": "a", "schema": {}}']),
+        ("POST", f"{place}/deployments", ['{"stageName": 5}']),
+        ("POST", "/v2/domainnames", ["{}", '{"domainName": "a"}', '{"domainName": "a.example.com", "domainNameConfigurations": {}}']),
+        ("POST", "/v2/tags/nothing", ['{"tags": {"a": "b"}}']),
+    ]:
+        for body in bodies:
+            told = signed(three[0], method, path, body)
+            assert told.status == 400 and told.json()["message"], f"{method} {path} {body:.60}: {told.text}"
+    after = [client.get_api(**api), client.get_routes(**api), client.get_integrations(**api), client.get_stages(**api)]
+    assert [plain(found) for found in after] == [plain(found) for found in before]
+
+
+def signed(node, method, path, body):
+    """Makes a call as no client would make it."""
+    request = botocore.awsrequest.AWSRequest(method, node.admin + path, data=body)
+    botocore.auth.SigV4Auth(botocore.credentials.Credentials(KEY, SECRET), "apigateway", "us-east-1").add_auth(request)
+    return fetch(node.admin + path, method, dict(request.headers), body.encode())
 
 
 def test_names_are_taken_once(client, api):
