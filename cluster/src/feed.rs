@@ -11,8 +11,10 @@ use tokio::sync::watch;
 
 use crate::Index;
 
-/// So many commits are kept for readers.
+/// So many commits are kept for readers,
 const KEPT: usize = 16 * 1024;
+/// and, unless one alone has more, so many keys that they changed: each takes about a hundred bytes.
+const KEPT_KEYS: usize = 32 * 1024;
 
 /// What one commit changed.
 #[derive(Clone, Debug)]
@@ -70,6 +72,8 @@ pub(crate) struct Feed {
 
 struct Ring {
     changes: VecDeque<Changed>,
+    /// How many keys they changed.
+    keys: usize,
     /// Everything after this index is in the ring.
     start: Index,
     /// Everything up to this index was applied.
@@ -78,7 +82,7 @@ struct Ring {
 
 impl Feed {
     pub(crate) fn new(applied: Index) -> Arc<Self> {
-        let ring = Ring { changes: VecDeque::new(), start: applied, applied };
+        let ring = Ring { changes: VecDeque::new(), keys: 0, start: applied, applied };
         Arc::new(Self { ring: Mutex::new(ring), news: Mutex::new(Some(watch::channel(applied).0)) })
     }
 
@@ -86,12 +90,13 @@ impl Feed {
     pub(crate) fn publish(&self, changes: Vec<Changed>, applied: Index) {
         let mut ring = self.ring.lock();
         for change in changes {
-            if ring.changes.len() == KEPT
-                && let Some(gone) = ring.changes.pop_front()
-            {
+            ring.keys += change.keys.len();
+            ring.changes.push_back(change);
+            while ring.changes.len() > KEPT || (ring.keys > KEPT_KEYS && ring.changes.len() > 1) {
+                let Some(gone) = ring.changes.pop_front() else { break };
+                ring.keys -= gone.keys.len();
                 ring.start = gone.index;
             }
-            ring.changes.push_back(change);
         }
         ring.applied = applied;
         drop(ring);
@@ -100,7 +105,7 @@ impl Feed {
 
     /// A snapshot took the place of the changes: readers before it have to begin anew.
     pub(crate) fn restart(&self, applied: Index) {
-        *self.ring.lock() = Ring { changes: VecDeque::new(), start: applied, applied };
+        *self.ring.lock() = Ring { changes: VecDeque::new(), keys: 0, start: applied, applied };
         self.tell(applied);
     }
 
@@ -173,5 +178,22 @@ mod tests {
         let mut last = feed.watch(100_000);
         feed.stop();
         assert_eq!(last.next().await.expect_err("over"), WatchError::Stopped);
+    }
+
+    #[tokio::test]
+    async fn commits_that_change_much_are_kept_for_a_shorter_time() {
+        let feed = Feed::new(0);
+        let large = |index, count| {
+            let key = ChangedKey { key: Arc::from("key"), kind: Kind::Put };
+            Changed { index, keys: vec![key; count].into() }
+        };
+        let first = |feed: &Arc<Feed>| feed.ring.lock().start + 1;
+        feed.publish(vec![large(1, KEPT_KEYS / 2), large(2, KEPT_KEYS / 2)], 2);
+        assert_eq!(first(&feed), 1);
+        feed.publish(vec![large(3, 1)], 3);
+        assert_eq!(first(&feed), 2);
+        feed.publish(vec![large(4, KEPT_KEYS + 1)], 4);
+        assert_eq!(first(&feed), 4);
+        assert_eq!(feed.watch(3).next().await.expect("it is kept").keys.len(), KEPT_KEYS + 1);
     }
 }

@@ -16,6 +16,8 @@ use super::{Batch, Engine, Pair, Tree};
 
 /// sled's cache: the documents are in memory anyway.
 const CACHE: u64 = 8 * 1024 * 1024;
+/// A collection takes about so many pages.
+const COLLECTED: usize = 256;
 /// sled lets go of a store a little after its last handle; that is waited for so long,
 const RELEASE: Duration = Duration::from_secs(5);
 /// and looked at so often.
@@ -105,6 +107,7 @@ impl Engine for Sled {
             };
             return Ok(());
         }
+        let count = batch.0.len();
         let mut changes = sled::Batch::default();
         for (key, value) in batch.0 {
             match value {
@@ -112,12 +115,24 @@ impl Engine for Sled {
                 None => changes.remove(key),
             }
         }
-        Ok(self.tree(tree).apply_batch(changes)?)
+        self.tree(tree).apply_batch(changes)?;
+        collect(count);
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
         self.db.flush()?;
         self.files.lock().sync()
+    }
+}
+
+/// Frees what so many changes have replaced.
+///
+/// sled leaves the pages that a change replaces to a collector, which by itself takes some hundred of them with every
+/// hundredth call or so. A batch is one call and replaces thousands: they would pile up for as long as there are batches.
+fn collect(changes: usize) {
+    for _ in 0..=changes / COLLECTED {
+        crossbeam_epoch::pin().flush();
     }
 }
 

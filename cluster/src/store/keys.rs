@@ -2,7 +2,8 @@
 //!
 //! | tree | key | value |
 //! | --- | --- | --- |
-//! | `log` | `l` + index | an entry |
+//! | `log` | `l` + index | an entry, or the first piece of it |
+//! | `log` | `l` + index + number | a further piece |
 //! | `log` | `p` | the id of the last purged entry |
 //! | `log` | `v` | the vote |
 //! | `log` | `c` | how far the log is known to be committed |
@@ -31,6 +32,16 @@ pub(super) const NODES: Kind = (b"n", b"o");
 
 pub(super) fn entry(index: Index) -> Vec<u8> {
     numbered(ENTRIES, index)
+}
+
+/// A further piece of an entry, counted from 1; the first one is at [`entry`].
+pub(super) fn piece(index: Index, number: u32) -> Vec<u8> {
+    [entry(index).as_slice(), &number.to_be_bytes()].concat()
+}
+
+/// The entry that a piece is of.
+pub(super) fn entry_of(key: &[u8]) -> io::Result<Index> {
+    number(key.get(..9).unwrap_or_default())
 }
 
 pub(super) fn document(key: &str) -> Vec<u8> {

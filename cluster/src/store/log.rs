@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::flusher::Flusher;
 use super::keys;
+use super::pieces::{self, Read};
 use super::reach::Reach;
 use super::snapshots::Snapshots;
 use super::sweeper::Sweeper;
@@ -52,10 +53,10 @@ impl LogStore {
     pub(super) fn check(&self, reached: Index) -> io::Result<()> {
         self.vote()?;
         let mut last = self.purged()?.map(|id| id.index);
-        for pair in self.engine.range(Tree::Log, &keys::entry(self.first()?), keys::ENTRIES.1) {
-            let (key, value) = pair?;
-            let index = disk::unpack::<Entry<RaftTypes>>(&value)?.log_id.index;
-            if keys::number(&key)? != index || index != last.map_or(0, |last| last + 1) {
+        for read in pieces::read(&*self.engine, self.first()?, keys::ENTRIES.1) {
+            let Read { index: kept, entry, .. } = read?;
+            let index = entry.log_id.index;
+            if kept != index || index != last.map_or(0, |last| last + 1) {
                 return Err(damaged(&format!("the log, which has a gap before {index},")));
             }
             last = Some(index);
@@ -120,8 +121,7 @@ impl LogStore {
         if start >= end {
             return Ok(Vec::new());
         }
-        let found = self.engine.range(Tree::Log, &keys::entry(start), &keys::entry(end));
-        found.map(|pair| disk::unpack(&pair?.1)).collect()
+        pieces::read(&*self.engine, start, &keys::entry(end)).map(|read| Ok(read?.entry)).collect()
     }
 
     /// Entries from `start` on, as many as a message may have; at least one.
@@ -131,13 +131,13 @@ impl LogStore {
         if start >= end {
             return Ok(entries);
         }
-        for pair in self.engine.range(Tree::Log, &keys::entry(start), &keys::entry(end)) {
-            let value = pair?.1;
-            bytes += value.len();
+        for read in pieces::read(&*self.engine, start, &keys::entry(end)) {
+            let read = read?;
+            bytes += read.bytes;
             if bytes > MESSAGE && !entries.is_empty() {
                 break;
             }
-            entries.push(disk::unpack(&value)?);
+            entries.push(read.entry);
         }
         Ok(entries)
     }
@@ -159,8 +159,11 @@ impl LogStore {
     fn state(&self) -> io::Result<LogState<RaftTypes>> {
         let purged = self.purged()?;
         let first = keys::entry(first(purged.as_ref()));
-        let last = match self.engine.range(Tree::Log, &first, keys::ENTRIES.1).next_back() {
-            Some(pair) => Some(disk::unpack::<Entry<RaftTypes>>(&pair?.1)?.log_id),
+        let last = match self.engine.range(Tree::Log, &first, keys::ENTRIES.1).next_back().transpose()? {
+            Some((key, _)) => {
+                let last = pieces::read(&*self.engine, keys::entry_of(&key)?, keys::ENTRIES.1).next().transpose()?;
+                last.map(|read| read.entry.log_id)
+            }
             None => purged,
         };
         Ok(LogState { last_purged_log_id: purged, last_log_id: last })
@@ -235,7 +238,7 @@ impl RaftLogStorage<RaftTypes> for LogStore {
         let mut batch = Batch::default();
         let mut last = None;
         for entry in entries {
-            batch.insert(keys::entry(entry.log_id.index), disk::pack(&entry).map_err(failed)?);
+            pieces::write(&mut batch, entry.log_id.index, &entry).map_err(failed)?;
             last = Some(entry.log_id.index);
         }
         self.engine.apply(Tree::Log, batch).map_err(failed)?;

@@ -4,6 +4,7 @@ mod flusher;
 mod keys;
 mod log;
 mod machine;
+mod pieces;
 mod reach;
 mod snapshots;
 mod sweeper;
@@ -108,7 +109,7 @@ mod tests {
         for index in entries {
             let log_id = LogId::new(CommittedLeaderId::new(1, 1), index);
             let entry = Entry::<RaftTypes> { log_id, payload: EntryPayload::Blank };
-            batch.insert(keys::entry(index), disk::pack(&entry).expect("packed"));
+            pieces::write(&mut batch, index, &entry).expect("packed");
         }
         disk.engine().expect("an engine").apply(Tree::Log, batch).expect("applied");
         let (reach, _) = Reach::open(&*disk).expect("opened");
@@ -181,7 +182,7 @@ mod tests {
         // Written past openraft, which alone can make what is called when an append is on disk.
         for entry in (1..=100).map(group) {
             let mut batch = Batch::default();
-            batch.insert(keys::entry(entry.log_id.index), disk::pack(&entry).expect("packed"));
+            pieces::write(&mut batch, entry.log_id.index, &entry).expect("packed");
             engine.apply(Tree::Log, batch).expect("written");
         }
         for (purged, left) in [(90, 10), (100, 0)] {
