@@ -97,7 +97,7 @@ fn remembered(cluster: &Cluster, clock: &Clock) -> (usize, Vec<String>) {
             disk::unpack(value).is_ok_and(|known: Redemption| known.expires.saturating_add(REMEMBERED.as_secs()) <= now)
         };
         let (old, kept): (Vec<_>, Vec<_>) = view.scan(TOKENS).partition(|(_, document)| is_old(&document.value));
-        (kept.len(), old.into_iter().map(|(key, _)| key.to_owned()).collect())
+        (kept.len(), old.into_iter().map(|(key, _)| key.to_string()).collect())
     })
 }
 

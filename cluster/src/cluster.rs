@@ -30,10 +30,11 @@ use crate::raft::{Command, Member, Outcome, Raft, Vote};
 use crate::read::{self, ReadError};
 use crate::start;
 use crate::start_error::StartError;
-use crate::state::{State, View};
+use crate::state::State;
 use crate::store::{LogStore, Position};
 use crate::token::{JoinToken, JoinTokenError};
 use crate::transaction::{Committed, Condition, TransactError, Transaction};
+use crate::view::View;
 use crate::{Index, NodeId};
 
 /// Threads that Raft and the network run on.
@@ -480,7 +481,7 @@ impl Inner {
         let last = raft.last_log_index.unwrap_or_default();
         let (applied, documents) = {
             let state = self.state.read();
-            (state.applied(), state.documents() as u64)
+            (state.applied(), state.documents().len() as u64)
         };
         let others = raft.replication.into_iter().flatten().filter(|(node, _)| *node != raft.id);
         let lag: Vec<_> =

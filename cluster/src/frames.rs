@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::state::Document;
+use crate::documents::Document;
 use crate::{Index, codec};
 
 /// A frame of documents is closed when it has so many bytes.

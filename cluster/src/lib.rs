@@ -16,6 +16,7 @@ mod answers;
 mod blobs;
 mod cluster;
 mod config;
+mod documents;
 mod feed;
 mod identity;
 mod leadership;
@@ -30,6 +31,7 @@ mod start_error;
 mod state;
 mod token;
 mod transaction;
+mod view;
 
 mod network;
 mod raft;
@@ -46,6 +48,7 @@ mod simulation;
 pub use blobs::{Blob, BlobError, BlobId, BlobIdError, MAX_BLOB};
 pub use cluster::Cluster;
 pub use config::{Config, RESERVE, Secret, SecretError, Start, Timing};
+pub use documents::Document;
 pub use feed::{Changed, ChangedKey, Kind, Watch, WatchError};
 pub use membership::{MemberStatus, MembershipError, Metrics, Role, Settled};
 pub use network::{Message, SendError};
@@ -53,9 +56,9 @@ pub use read::ReadError;
 pub use repair::{RepairError, Repaired, repair};
 pub use space::NoSpace;
 pub use start_error::StartError;
-pub use state::{Document, View};
 pub use token::{JoinToken, JoinTokenError, MAX_VALIDITY};
 pub use transaction::{Change, Committed, Condition, TransactError, Transaction};
+pub use view::View;
 
 /// A member's number: given once, never again to another.
 pub type NodeId = u64;

@@ -3,9 +3,11 @@
 //! Applying is deterministic: no clock, no randomness, nothing but the command and the state before it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use crate::documents::{Document, Documents, Listing};
 use crate::feed::{ChangedKey, Kind};
 use crate::raft::{Command, Outcome};
 use crate::transaction::{Change, Condition, Transaction};
@@ -15,19 +17,10 @@ use crate::{Index, NodeId};
 /// that may be older than all of them is refused. Tests get to that sooner.
 pub(crate) const REMEMBERED: usize = if cfg!(test) { 64 } else { 16 * 1024 };
 
-/// A document as of one commit. Cheap to clone.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Document {
-    /// The commit that wrote it.
-    pub revision: Index,
-    /// What it says.
-    pub value: Arc<[u8]>,
-}
-
 /// The agreed state.
 #[derive(Default)]
 pub(crate) struct State {
-    documents: BTreeMap<Arc<str>, Document>,
+    documents: Documents,
     recent: Recent,
     /// Every node id that was ever given away, and to which instance.
     nodes: BTreeMap<NodeId, u128>,
@@ -44,10 +37,10 @@ struct Recent {
 /// Where a proposal stands in the agreed order: its entry, and its place in the entry's group.
 pub(crate) type Place = (Index, u32);
 
-/// A copy of the state; keys and values are shared with it. Lists are in the order of their keys.
+/// A copy of the state, which shares its documents. Lists are in the order of their keys.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Frozen {
-    pub(crate) documents: Vec<(Arc<str>, Document)>,
+    pub(crate) documents: Listing,
     pub(crate) recent: Vec<(Place, u128, Outcome)>,
     pub(crate) nodes: Vec<(NodeId, u128)>,
     pub(crate) applied: Index,
@@ -69,12 +62,8 @@ impl State {
         self.applied
     }
 
-    pub(crate) fn document(&self, key: &str) -> Option<&Document> {
-        self.documents.get(key)
-    }
-
-    pub(crate) fn documents(&self) -> usize {
-        self.documents.len()
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.documents
     }
 
     /// Says that everything up to `index` is applied, also where an entry held no command.
@@ -139,19 +128,12 @@ impl State {
 
     fn violated(&self, transaction: &Transaction) -> Option<(usize, String)> {
         let holds = |condition: &Condition| match condition {
-            Condition::Exists(key) => self.documents.contains_key(key.as_str()),
-            Condition::Absent(key) => !self.documents.contains_key(key.as_str()),
+            Condition::Exists(key) => self.documents.get(key).is_some(),
+            Condition::Absent(key) => self.documents.get(key).is_none(),
             Condition::Revision(key, revision) => {
-                self.documents.get(key.as_str()).is_some_and(|document| document.revision == *revision)
+                self.documents.get(key).is_some_and(|document| document.revision == *revision)
             }
-            Condition::Unchanged { prefix, at, count } => {
-                let mut found = 0;
-                let unchanged = under(&self.documents, prefix).all(|(_, document)| {
-                    found += 1;
-                    document.revision <= *at
-                });
-                unchanged && found == *count
-            }
+            Condition::Unchanged { prefix, at, count } => self.documents.unchanged(prefix, *at) == Some(*count),
         };
         let violated = transaction.conditions.iter().position(|condition| !holds(condition))?;
         Some((violated, transaction.conditions[violated].key().to_owned()))
@@ -163,17 +145,17 @@ impl State {
             match change {
                 Change::Put { key, value } => {
                     let key: Arc<str> = Arc::from(key.as_str());
-                    let document = Document { revision: index, value: Arc::from(value.as_slice()) };
-                    self.documents.insert(Arc::clone(&key), document);
+                    self.documents.insert(&key, Document { revision: index, value: Bytes::copy_from_slice(value) });
                     changed.push(ChangedKey { key, kind: Kind::Put });
                 }
                 Change::Delete { key } => {
-                    if let Some((key, _)) = self.documents.remove_entry(key.as_str()) {
+                    let key: Arc<str> = Arc::from(key.as_str());
+                    if self.documents.remove(&key) {
                         changed.push(ChangedKey { key, kind: Kind::Deleted });
                     }
                 }
                 Change::DeletePrefix { prefix } => {
-                    let keys: Vec<_> = under(&self.documents, prefix).map(|(key, _)| Arc::clone(key)).collect();
+                    let keys: Vec<_> = self.documents.under(prefix).map(|(key, _)| key).collect();
                     for key in keys {
                         self.documents.remove(&key);
                         changed.push(ChangedKey { key, kind: Kind::Deleted });
@@ -184,20 +166,15 @@ impl State {
         changed
     }
 
-    /// A copy to store or send; values are shared, not copied.
+    /// A copy to store or send; documents are shared, not copied.
     pub(crate) fn freeze(&self) -> Frozen {
         let recent = self.recent.by_place.iter();
         Frozen {
-            documents: self.freeze_documents(),
+            documents: self.documents.freeze(),
             recent: recent.filter_map(|(place, id)| Some((*place, *id, self.recent.by_id.get(id)?.clone()))).collect(),
             nodes: self.nodes.iter().map(|(node, instance)| (*node, *instance)).collect(),
             applied: self.applied,
         }
-    }
-
-    /// A copy of the documents alone, in the order of their keys.
-    pub(crate) fn freeze_documents(&self) -> Vec<(Arc<str>, Document)> {
-        self.documents.iter().map(|(key, document)| (Arc::clone(key), document.clone())).collect()
     }
 
     /// The place of the oldest proposal that is remembered.
@@ -205,9 +182,9 @@ impl State {
         self.recent.by_place.first_key_value().map(|(place, _)| *place)
     }
 
-    /// Puts back a document as it was stored.
-    pub(crate) fn restore_document(&mut self, key: Arc<str>, revision: Index, value: Arc<[u8]>) {
-        self.documents.insert(key, Document { revision, value });
+    /// Puts back the documents as they were stored.
+    pub(crate) fn restore_documents(&mut self, documents: Documents) {
+        self.documents = documents;
     }
 
     /// Puts back a remembered proposal as it was stored.
@@ -242,96 +219,16 @@ impl Recent {
     }
 }
 
-fn under<'a>(
-    documents: &'a BTreeMap<Arc<str>, Document>,
-    prefix: &'a str,
-) -> impl Iterator<Item = (&'a Arc<str>, &'a Document)> {
-    from(documents, Bound::Included(prefix)).take_while(move |(key, _)| key.starts_with(prefix))
-}
-
-fn from<'a>(
-    documents: &'a BTreeMap<Arc<str>, Document>,
-    start: Bound<&str>,
-) -> impl Iterator<Item = (&'a Arc<str>, &'a Document)> {
-    documents.range::<str, _>((start, Bound::Unbounded))
-}
-
-/// A consistent look at this node's documents.
-pub struct View<'a> {
-    pub(crate) state: &'a State,
-}
-
-impl<'a> View<'a> {
-    /// The commit that the documents are as of.
-    pub fn index(&self) -> Index {
-        self.state.applied
-    }
-
-    /// One document.
-    pub fn get(&self, key: &str) -> Option<Document> {
-        self.state.document(key).cloned()
-    }
-
-    /// All documents whose keys start so, in the order of their keys.
-    pub fn scan(&self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Document)> {
-        under(&self.state.documents, prefix).map(|(key, document)| (key.as_ref(), document))
-    }
-
-    /// As [`View::scan`], but without keys that have a further `/` behind the prefix.
-    ///
-    /// What lies below such keys is jumped over, not walked through.
-    pub fn children<'p>(&self, prefix: &'p str) -> impl Iterator<Item = (&'a str, &'a Document)> + use<'a, 'p> {
-        self.children_from(prefix, Bound::Included(prefix.to_owned()))
-    }
-
-    /// As [`View::children`], from the first on that comes behind the one called `after`.
-    pub fn children_after<'p>(
-        &self,
-        prefix: &'p str,
-        after: &str,
-    ) -> impl Iterator<Item = (&'a str, &'a Document)> + use<'a, 'p> {
-        self.children_from(prefix, Bound::Excluded(format!("{prefix}{after}")))
-    }
-
-    fn children_from<'p>(
-        &self,
-        prefix: &'p str,
-        mut start: Bound<String>,
-    ) -> impl Iterator<Item = (&'a str, &'a Document)> + use<'a, 'p> {
-        let documents = &self.state.documents;
-        std::iter::from_fn(move || {
-            loop {
-                let (key, document) = from(documents, start.as_ref().map(String::as_str)).next()?;
-                let rest = key.strip_prefix(prefix)?;
-                match rest.find('/') {
-                    Some(slash) => {
-                        // `0` comes right after `/`: the first key that is not below this child.
-                        start = Bound::Included(format!("{}0", &key[..prefix.len() + slash]));
-                    }
-                    None => {
-                        start = Bound::Excluded(key.as_ref().to_owned());
-                        return Some((key.as_ref(), document));
-                    }
-                }
-            }
-        })
-    }
-
-    /// How many documents there are whose keys start so.
-    pub fn count(&self, prefix: &str) -> u64 {
-        under(&self.state.documents, prefix).count() as u64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documents::Builder;
 
     fn thaw(frozen: Frozen) -> State {
         let mut state = State::default();
-        for (key, document) in frozen.documents {
-            state.restore_document(key, document.revision, document.value);
-        }
+        let mut documents = Builder::default();
+        frozen.documents.for_each(|found| documents.push(found));
+        state.restore_documents(documents.finish());
         for (place, id, outcome) in frozen.recent {
             state.restore_proposal(place, id, outcome);
         }
@@ -362,7 +259,7 @@ mod tests {
         let won = Outcome::Committed { index: 5 };
         assert_eq!(outcome, Outcome::Group(vec![won.clone(), conflict, won]));
         assert_eq!((effect.changed.len(), effect.remembered.len()), (1, 2));
-        assert_eq!(&*state.document("claim").expect("claimed").value, b"first");
+        assert_eq!(&*state.documents().get("claim").expect("claimed").value, b"first");
     }
 
     #[test]
@@ -392,30 +289,10 @@ mod tests {
                 .put("right", "x");
             let outcome = transact(&mut state, id, test);
             assert_eq!(matches!(outcome, Outcome::Committed { .. }), holds, "{condition:?}");
-            assert_eq!(state.document("left").is_some(), holds, "{condition:?}");
-            assert_eq!(state.document("right").is_some(), holds, "{condition:?}");
+            assert_eq!(state.documents().get("left").is_some(), holds, "{condition:?}");
+            assert_eq!(state.documents().get("right").is_some(), holds, "{condition:?}");
             let tidy = Transaction::new().delete("left").delete("right");
             transact(&mut state, id + 1000, tidy);
-        }
-    }
-
-    #[test]
-    fn children_go_on_behind_the_one_that_is_named() {
-        let mut state = State::default();
-        let seed = ["p/a", "p/a/x", "p/a/y", "p/b", "p/c/x", "p/d", "q"];
-        transact(&mut state, 1, seed.iter().fold(Transaction::new(), |all, key| all.put(*key, "1")));
-        let view = View { state: &state };
-        let after = |name: &str| view.children_after("p/", name).map(|(key, _)| key).collect::<Vec<_>>();
-        assert_eq!(after(""), view.children("p/").map(|(key, _)| key).collect::<Vec<_>>());
-        for (name, expected) in [
-            ("", &["p/a", "p/b", "p/d"][..]),
-            ("a", &["p/b", "p/d"]),
-            ("aa", &["p/b", "p/d"]),
-            ("b", &["p/d"]),
-            ("d", &[]),
-            ("z", &[]),
-        ] {
-            assert_eq!(after(name), expected, "{name}");
         }
     }
 
@@ -444,28 +321,12 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_are_removed_whole_and_children_found_without_their_own() {
-        let mut state = State::default();
-        let keys = ["r/1", "r/1/s/a", "r/1/s/b", "r/10", "r/2", "r/2/s/a", "s"];
-        let seed = keys.iter().fold(Transaction::new(), |seed, key| seed.put(*key, "x"));
-        transact(&mut state, 1, seed);
-        let children =
-            |state: &State| -> Vec<String> { View { state }.children("r/").map(|(key, _)| key.to_owned()).collect() };
-        assert_eq!(children(&state), ["r/1", "r/10", "r/2"]);
-        transact(&mut state, 2, Transaction::new().delete("r/1").delete_prefix("r/1/"));
-        assert_eq!(children(&state), ["r/10", "r/2"]);
-        let view = View { state: &state };
-        assert_eq!(view.count("r/"), 3);
-        assert_eq!(view.scan("r/2").map(|(key, _)| key).collect::<Vec<_>>(), ["r/2", "r/2/s/a"]);
-    }
-
-    #[test]
     fn a_state_survives_being_frozen() {
         let mut state = State::default();
         transact(&mut state, 1, Transaction::new().put("a", "1"));
         state.apply(2, &Command::AllotNode { wanted: None, instance: 5 });
         let mut thawed = thaw(state.freeze());
-        assert_eq!(thawed.document("a"), state.document("a"));
+        assert_eq!(thawed.documents().get("a"), state.documents().get("a"));
         assert_eq!(transact(&mut thawed, 1, Transaction::new().put("a", "2")), Outcome::Committed { index: 1 });
         let again = |instance| Command::AllotNode { wanted: Some(1), instance };
         assert_eq!(thawed.apply(9, &again(5)).0, Outcome::Node(1));

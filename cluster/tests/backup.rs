@@ -24,7 +24,7 @@ async fn bytes_of(node: &Cluster) -> Vec<u8> {
 }
 
 fn documents(node: &Cluster) -> BTreeMap<String, Vec<u8>> {
-    node.read(|view| view.scan("").map(|(key, document)| (key.to_owned(), document.value.to_vec())).collect())
+    node.read(|view| view.scan("").map(|(key, document)| (key.to_string(), document.value.to_vec())).collect())
 }
 
 /// More than one transaction holds, and more than one frame.

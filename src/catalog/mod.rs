@@ -175,7 +175,7 @@ impl Documents<'_> {
         let stages = apis.iter().flat_map(|api| {
             let prefix = keys::stages(api);
             let stages = self.view.children(prefix.as_str());
-            stages.filter_map(|(key, _)| keys::parse_stage(key)).collect::<Vec<_>>()
+            stages.filter_map(|(key, _)| keys::parse_stage(&key)).collect::<Vec<_>>()
         });
         stages.collect()
     }
@@ -188,7 +188,7 @@ impl Documents<'_> {
         let stages = apis.iter().flat_map(|api| {
             let prefix = keys::api_stages(api);
             let stages = self.view.children(prefix.as_str());
-            stages.filter_map(|(key, _)| keys::parse_api_stage(key)).collect::<Vec<_>>()
+            stages.filter_map(|(key, _)| keys::parse_api_stage(&key)).collect::<Vec<_>>()
         });
         self.stage_keys().into_iter().chain(stages).collect()
     }
@@ -200,14 +200,14 @@ impl Documents<'_> {
 
     /// All documents directly under a prefix, in the order of their keys.
     pub fn list<T: Document>(&self, prefix: &Prefix<T>) -> Result<Vec<Stored<T>>, Error> {
-        self.view.children(prefix.as_str()).map(|(key, document)| Stored::read(key, document)).collect()
+        self.view.children(prefix.as_str()).map(|(key, document)| Stored::read(&key, &document)).collect()
     }
 
     /// As [`Documents::list`], but at most so many, those behind the one that has the name `after` under the prefix, and as
     /// bytes: a piece of a list that is too long to be read under the lock.
     pub fn piece<T: Document>(&self, prefix: &Prefix<T>, after: Option<&str>, limit: usize) -> Vec<Packed<T>> {
         let children = self.view.children_after(prefix.as_str(), after.unwrap_or_default());
-        children.take(limit).map(|(key, document)| Packed::new(key, document.clone())).collect()
+        children.take(limit).map(|(key, document)| Packed::new(&key, document)).collect()
     }
 
     /// How many documents there are under a prefix, however deep.

@@ -87,7 +87,7 @@ mod tests {
             state.apply(n + 1, &Command::Transact { id: n.into(), since: n, transaction });
         }
         let header = Header { cluster: 7, index: 5, documents: 5, made: 1_767_225_600, release: "test".to_owned() };
-        let pieces: Result<Vec<_>, _> = Backup::new(header.clone(), state.freeze_documents()).collect();
+        let pieces: Result<Vec<_>, _> = Backup::new(header.clone(), state.documents().freeze()).collect();
         (header, pieces.expect("written").concat())
     }
 
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_backup_of_nothing_is_one_as_well() {
         let header = Header { cluster: 7, index: 1, documents: 0, made: 0, release: String::new() };
-        let pieces: Result<Vec<_>, _> = Backup::new(header.clone(), Vec::new()).collect();
+        let pieces: Result<Vec<_>, _> = Backup::new(header.clone(), State::default().documents().freeze()).collect();
         assert_eq!(verify(&pieces.expect("written").concat()[..]).expect("whole").header, header);
     }
 

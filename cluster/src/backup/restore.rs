@@ -7,6 +7,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::iter::Peekable;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +18,8 @@ use crate::cluster::Cluster;
 use crate::disk::{self, File};
 use crate::frames::Stored;
 use crate::read::ReadError;
-use crate::state::View;
 use crate::transaction::{Change, Condition, TransactError, Transaction};
+use crate::view::View;
 
 /// The key of the document that is there while a restore goes on; nobody else may use it.
 pub(crate) const MARKER: &str = "cluster/restoring";
@@ -265,14 +266,14 @@ struct Ground {
 
 impl Ground {
     fn survey(view: &View<'_>, is_own: IsOwn) -> Result<Self, RestoreError> {
-        let is_foreign = |key: &&str| *key == MARKER || !(is_own(key) || key.starts_with(OWN));
+        let is_foreign = |key: &Arc<str>| **key == *MARKER || !(is_own(key) || key.starts_with(OWN));
         let foreign = || view.scan("").map(|(key, _)| key).filter(is_foreign);
         if view.get(MARKER).is_none()
             && let Some(example) = foreign().next()
         {
-            return Err(RestoreError::NotEmpty { documents: foreign().count() as u64, example: example.to_owned() });
+            return Err(RestoreError::NotEmpty { documents: foreign().count() as u64, example: example.to_string() });
         }
-        Ok(Self { at: view.index(), count: view.count(""), left: foreign().map(str::to_owned).collect() })
+        Ok(Self { at: view.index(), count: view.count(""), left: foreign().map(|key| key.to_string()).collect() })
     }
 
     /// That everything is as it was found.

@@ -1,20 +1,19 @@
 //! Making a backup: the documents are taken at one moment, and spelled out piece by piece while commits go on.
 
 use std::io;
-use std::sync::Arc;
 
 use super::{FORMAT, Header, MAGIC, MARKER, Part};
 use crate::cluster::Cluster;
+use crate::documents::Listing;
 use crate::frames;
 use crate::read::ReadError;
-use crate::state::Document;
 
 /// A backup in the making: yields the file's bytes, in pieces of about 256 KiB or one large document.
 ///
 /// It holds on to the documents as they were, shared with the node's own copy for as long as they are the same.
 pub struct Backup {
     header: Header,
-    documents: std::vec::IntoIter<(Arc<str>, Document)>,
+    documents: Listing,
     next: Next,
 }
 
@@ -46,8 +45,8 @@ impl Cluster {
             if view.get(MARKER).is_some() {
                 return Err(BackupError::Restoring);
             }
-            // Keys and values are shared, not copied, so that the lock is held briefly.
-            let documents = view.state.freeze_documents();
+            // Documents are shared, not copied, so that the lock is held briefly.
+            let documents = view.state.documents().freeze();
             let header = Header {
                 cluster,
                 index: view.index(),
@@ -61,8 +60,8 @@ impl Cluster {
 }
 
 impl Backup {
-    pub(super) fn new(header: Header, documents: Vec<(Arc<str>, Document)>) -> Self {
-        Self { header, documents: documents.into_iter(), next: Next::Header }
+    pub(super) fn new(header: Header, documents: Listing) -> Self {
+        Self { header, documents, next: Next::Header }
     }
 
     /// What it is of.

@@ -130,7 +130,7 @@ fn registered(id: BlobId) -> String {
 }
 
 fn all(inner: &Inner) -> Vec<BlobId> {
-    let view = crate::state::View { state: &inner.state.read() };
+    let view = crate::view::View { state: &inner.state.read() };
     view.scan(REGISTRY).filter_map(|(key, _)| key[REGISTRY.len()..].parse().ok()).collect()
 }
 

@@ -17,9 +17,10 @@ use serde_bytes::{ByteBuf, Bytes};
 use super::snapshots::Snapshots;
 use super::{keys, snapshots};
 use crate::disk::{self, Batch, Engine, File, Tree, damaged};
+use crate::documents::{self, Document};
 use crate::feed::{Changed, Feed};
 use crate::raft::{LogId, Membership, Outcome, RaftTypes, SnapshotMeta, StorageError};
-use crate::state::{Document, Effect, Frozen, Place, State};
+use crate::state::{Effect, Frozen, Place, State};
 use crate::{Index, NodeId};
 
 /// While a snapshot is put in place, so many bytes are written in one step.
@@ -154,9 +155,9 @@ impl Machine {
 /// Adds to a batch what applying one command did.
 fn write(batch: &mut Batch, state: &State, effect: &Effect) -> io::Result<()> {
     for changed in &effect.changed {
-        match state.document(&changed.key) {
+        match state.documents().get(&changed.key) {
             Some(Document { revision, value }) => {
-                batch.insert(keys::document(&changed.key), disk::pack(&(revision, Bytes::new(value)))?);
+                batch.insert(keys::document(&changed.key), disk::pack(&(revision, Bytes::new(&value)))?);
             }
             None => batch.remove(keys::document(&changed.key)),
         }
@@ -202,8 +203,8 @@ fn replace(engine: &dyn Engine, state: &State, position: &Position) -> io::Resul
         }
     }
     let frozen = state.freeze();
-    for (key, Document { revision, value }) in &frozen.documents {
-        steps.batch.insert(keys::document(key), disk::pack(&(revision, Bytes::new(value)))?);
+    for (key, Document { revision, value }) in frozen.documents {
+        steps.batch.insert(keys::document(&key), disk::pack(&(revision, Bytes::new(&value)))?);
         steps.step(STEP)?;
     }
     for group in frozen.recent.chunk_by(|((one, _), ..), ((next, _), ..)| one == next) {
@@ -234,13 +235,15 @@ impl Steps<'_> {
 
 fn load(engine: &dyn Engine, applied: Index) -> io::Result<State> {
     let mut state = State::default();
+    let mut documents = documents::Builder::default();
     let pairs = |kind: keys::Kind| engine.range(Tree::State, kind.0, kind.1);
     for pair in pairs(keys::DOCUMENTS) {
         let (key, value) = pair?;
         let key = std::str::from_utf8(&key[1..]).map_err(|_| damaged("a key in the store"))?;
         let (revision, value): (Index, ByteBuf) = disk::unpack(&value)?;
-        state.restore_document(Arc::from(key), revision, Arc::from(value.into_vec()));
+        documents.push((Arc::from(key), Document { revision, value: value.into_vec().into() }));
     }
+    state.restore_documents(documents.finish());
     for pair in pairs(keys::REMEMBERED) {
         let (key, value) = pair?;
         let index = keys::number(&key)?;
@@ -311,7 +314,7 @@ impl RaftStateMachine<RaftTypes> for Machine {
 
 /// A copy of state and position that belong together; `None` in the moment between the two being written.
 ///
-/// Keys and values are shared, not copied, so that the lock is held briefly.
+/// Documents are shared, not copied, so that the lock is held briefly.
 fn freeze(state: &RwLock<State>, position: &RwLock<Position>) -> Option<(Frozen, Position)> {
     let position = position.read().clone();
     let state = state.read();

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::NodeId;
 use crate::disk::{self, Disk, File, damaged};
+use crate::documents::{self, Document};
 use crate::frames::{self, FRAME, FrameError, Frames, Stored};
 use crate::raft::{LogId, Outcome, SnapshotMeta};
 use crate::state::{Frozen, Place, State};
@@ -44,7 +45,7 @@ pub(crate) fn write(file: &mut File, meta: &SnapshotMeta, frozen: Frozen) -> io:
     out.write_all(&FORMAT.to_le_bytes())?;
     frames::write(&mut out, meta)?;
     let count = frozen.documents.len() as u64;
-    let mut documents = frozen.documents.into_iter();
+    let mut documents = frozen.documents;
     while documents.len() > 0 {
         frames::write(&mut out, &Part::Documents(frames::group(&mut documents)))?;
     }
@@ -92,12 +93,12 @@ pub(crate) fn read(file: &mut File) -> io::Result<(SnapshotMeta, State)> {
     file.seek(SeekFrom::Start(0))?;
     let mut input = Frames::new(BufReader::new(&mut *file));
     let meta = begin(&mut input)?;
-    let mut state = State::default();
-    loop {
+    let (mut state, mut documents) = (State::default(), documents::Builder::default());
+    let documents = loop {
         match input.next().map_err(unreadable)? {
-            Part::Documents(documents) => {
-                for Stored { key, revision, value } in documents {
-                    state.restore_document(key, revision, Arc::from(value));
+            Part::Documents(stored) => {
+                for Stored { key, revision, value } in stored {
+                    documents.push((key, Document { revision, value: value.into() }));
                 }
             }
             Part::Recent(recent) => {
@@ -110,10 +111,16 @@ pub(crate) fn read(file: &mut File) -> io::Result<(SnapshotMeta, State)> {
                     state.restore_node(node, instance);
                 }
             }
-            Part::End { documents } if documents == state.documents() as u64 => break,
-            Part::End { .. } => return Err(damaged("the snapshot")),
+            Part::End { documents: count } => {
+                let documents = documents.finish();
+                if documents.len() as u64 != count {
+                    return Err(damaged("the snapshot"));
+                }
+                break documents;
+            }
         }
-    }
+    };
+    state.restore_documents(documents);
     input.end().map_err(unreadable)?;
     state.advance(meta.last_log_id.map_or(0, |id| id.index));
     file.seek(SeekFrom::Start(0))?;
