@@ -51,7 +51,6 @@ impl Document for RequestValidator {}
 impl Document for GatewayResponse {}
 impl Document for DocumentationPart {}
 impl Document for DocumentationPartId {}
-impl Document for ApiKey {}
 impl Document for ApiKeyId {}
 impl Document for Option<ApiKeyId> {}
 impl Document for UsagePlan {}
@@ -81,6 +80,25 @@ impl Document for http::Authorizer {}
 impl Document for http::Model {}
 impl Document for http::Deployment {}
 impl Document for http::Stage {}
+
+/// JSON, and behind it, after a zero, the sealed value: there may be very many keys, and as text it would be longer.
+impl Document for ApiKey {
+    fn encode(&self) -> std::io::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec(self)?;
+        bytes.push(0);
+        bytes.extend_from_slice(&self.value);
+        Ok(bytes)
+    }
+
+    fn decode(bytes: &[u8]) -> std::io::Result<Self> {
+        // No JSON has a zero in it.
+        let end = bytes.iter().position(|byte| *byte == 0);
+        let end =
+            end.ok_or_else(|| std::io::Error::other("an API key of a release before the first, without a value"))?;
+        let key: Self = serde_json::from_slice(&bytes[..end])?;
+        Ok(Self { value: bytes[end + 1..].to_vec(), ..key })
+    }
+}
 
 /// Compressed: a snapshot repeats itself, is written once, and is read when a stage is compiled.
 impl Document for Snapshot {
@@ -171,5 +189,15 @@ mod tests {
     fn a_damaged_document_is_an_error_and_not_a_panic() {
         assert!(Snapshot::decode(b"not deflate").is_err());
         assert!(Stage::decode(b"{}").is_err());
+        assert!(ApiKey::decode(b"{}\0").is_err());
+    }
+
+    #[test]
+    fn an_api_key_is_kept_with_its_sealed_value() {
+        let json = br#"{"id":"k","name":"a \u0000 zero","enabled":true,"created":1,"updated":2}"#;
+        let key = ApiKey::decode(&[&json[..], b"\0sealed\0\0"].concat()).expect("a key");
+        assert_eq!(key.value, b"sealed\0\0");
+        assert_eq!(ApiKey::decode(&key.encode().expect("encoded")).expect("a key"), key);
+        assert!(ApiKey::decode(json).expect_err("refused").to_string().contains("without a value"));
     }
 }

@@ -25,9 +25,7 @@
 //! | `restapis/{api}/snapshots/{deployment}` | what the deployment holds |
 //! | `restapis/{api}/stages/{stage}` | a stage |
 //! | `restapis/{api}/usageplans/{stage}:{plan}` | the id of a usage plan that opens the stage |
-//! | `apikeys/{key}` | an API key, without its value |
-//! | `apikeys/{key}/value` | the key's value, sealed |
-//! | `apikeys/{key}/plans/{plan}` | the id of a usage plan that the key was put into, and may have left |
+//! | `apikeys/{key}` | an API key, its value sealed |
 //! | `apikeyvalues/{fingerprint}` | the id of the API key that has this value, a claim |
 //! | `usageplans/{plan}` | a usage plan |
 //! | `usageplans/{plan}/joined` | the id of the API key that was put into the plan last |
@@ -317,24 +315,9 @@ pub fn api_key(key: &ApiKeyId) -> Key<ApiKey> {
     Key::new(format!("apikeys/{}", part(key)))
 }
 
-/// The value of an API key.
-pub fn api_key_value(key: &ApiKeyId) -> Key<Sealed> {
-    Key::new(format!("apikeys/{}/value", part(key)))
-}
-
 /// The claim of an API key's value, by the value's fingerprint.
 pub fn api_key_claim(fingerprint: &str) -> Key<ApiKeyId> {
     Key::new(format!("apikeyvalues/{}", part(fingerprint)))
-}
-
-/// The usage plans that an API key was put into. Whether it still is in one, [`usage_plan_key`] says.
-pub fn plans_of_key(key: &ApiKeyId) -> Prefix<UsagePlanId> {
-    Prefix::new(format!("apikeys/{}/plans/", part(key)))
-}
-
-/// An API key's having been put into a usage plan.
-pub fn plan_of_key(key: &ApiKeyId, plan: &UsagePlanId) -> Key<UsagePlanId> {
-    Key::new(format!("apikeys/{}/plans/{}", part(key), part(plan)))
 }
 
 /// All usage plans.
@@ -368,9 +351,9 @@ pub fn usage_of_plan(plan: &UsagePlanId) -> Key<Usage> {
     Key::new(format!("usage/{}", part(plan)))
 }
 
-/// The API key that a document with this key belongs to, if it belongs to one.
+/// The API key that has this key, if it is one.
 pub fn parse_api_key(key: &str) -> Option<ApiKeyId> {
-    let id = key.strip_prefix("apikeys/")?.split('/').next()?;
+    let id = key.strip_prefix("apikeys/")?;
     (!id.is_empty()).then(|| ApiKeyId::new(id))
 }
 

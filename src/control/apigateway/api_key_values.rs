@@ -3,9 +3,9 @@
 use rand::Rng;
 
 use super::Target;
-use crate::catalog::{Sealed, Stored, keys};
 use crate::control::wire::Error;
 use crate::model::id::ApiKeyId;
+use crate::model::rest::ApiKey;
 
 /// A value has at most so many characters.
 const MAX_VALUE: usize = 128;
@@ -14,11 +14,8 @@ const MADE_VALUE: usize = 40;
 
 impl Target<'_> {
     /// A key's value, if this cluster has sealed it.
-    pub(super) fn value(&self, key: &ApiKeyId) -> Result<Option<String>, Error> {
-        let sealed: Option<Stored<Sealed>> =
-            self.control.catalog.read(|documents| documents.get(&keys::api_key_value(key)))?;
-        let value = sealed.and_then(|sealed| self.control.catalog.unseal(&sealed.value));
-        Ok(value.and_then(|value| String::from_utf8(value).ok()))
+    pub(super) fn value(&self, key: &ApiKey) -> Option<String> {
+        self.control.catalog.unseal_value(&key.value)
     }
 }
 

@@ -29,7 +29,7 @@ impl Target<'_> {
         let now = self.control.clock.seconds();
         // Ids are never values any more: there is nothing to choose.
         body.boolean("generateDistinctId")?;
-        let key = ApiKey {
+        let mut key = ApiKey {
             id: ApiKeyId::random(),
             name: name(body.text("name")?)?,
             description: description(body.text("description")?)?,
@@ -40,11 +40,14 @@ impl Target<'_> {
             stage_keys: self.stage_keys()?,
             labels: Vec::new(),
             tags: super::tags(body)?,
+            plans: Vec::new(),
+            value: Vec::new(),
         };
         let value = match body.text("value")?.filter(|value| !value.is_empty()) {
             Some(value) => checked_value(value, MIN_VALUE)?,
             None => make_value(),
         };
+        key.value = self.control.catalog.seal_value(&value);
         let claim = keys::api_key_claim(&self.control.catalog.fingerprint(value.as_bytes()));
         let edit = self.control.catalog.read(|documents| {
             if documents.exists(&claim) {
@@ -52,10 +55,7 @@ impl Target<'_> {
             }
             key.stage_keys.iter().try_fold(Edit::new(), |edit, stage| self.require_stage(documents, stage, edit))
         })?;
-        let edit = edit
-            .create(&keys::api_key(&key.id), &key)
-            .create(&keys::api_key_value(&key.id), &self.control.catalog.seal(value.as_bytes()))
-            .create(&claim, &key.id);
+        let edit = edit.create(&keys::api_key(&key.id), &key).create(&claim, &key.id);
         self.control.catalog.commit(edit).await?;
         Ok(Answer::json(201, members(&key, Some(value), Shown::UnlessEmpty)))
     }
@@ -95,7 +95,7 @@ impl Target<'_> {
         let mut warnings = Vec::new();
         let mut items = Vec::with_capacity(found.len());
         for key in &found {
-            let value = if with_values { self.value(&key.id)? } else { None };
+            let value = if with_values { self.value(key) } else { None };
             if with_values && value.is_none() {
                 warnings.push(unreadable(&key.id));
             }
@@ -109,7 +109,7 @@ impl Target<'_> {
         let key = ApiKeyId::new(key);
         let found = self.control.catalog.read(|documents| find(documents, &key))?;
         let value = match self.call.parameter("includeValue").as_deref() {
-            Some("true") => Some(self.value(&key)?.ok_or_else(|| Error::conflict(unreadable(&key)))?),
+            Some("true") => Some(self.value(&found.value).ok_or_else(|| Error::conflict(unreadable(&key)))?),
             _ => None,
         };
         Ok(Answer::json(200, members(&found.value, value, Shown::Always)))
@@ -139,15 +139,10 @@ impl Target<'_> {
 
     pub(super) async fn delete_api_key(&self, key: &str) -> Result<Answer, Error> {
         let key = ApiKeyId::new(key);
-        let value = self.value(&key)?;
-        let edit = self.control.catalog.read(|documents| {
-            let found = find(documents, &key)?;
-            let document = keys::api_key(&key);
-            let edit = Edit::new().delete(&document, &found).discard_below(&document);
-            Ok::<_, Error>(plan_stages::leave_all(documents, &key, edit)?)
-        })?;
+        let found = self.control.catalog.read(|documents| find(documents, &key))?;
+        let edit = plan_stages::leave_all(&found.value, Edit::new().delete(&keys::api_key(&key), &found));
         // The claim of a value that another cluster has sealed can't be told. It is in nobody's way.
-        let edit = match value {
+        let edit = match self.value(&found.value) {
             Some(value) => edit.discard(&keys::api_key_claim(&self.control.catalog.fingerprint(value.as_bytes()))),
             None => edit,
         };
@@ -239,7 +234,7 @@ fn members(key: &ApiKey, value: Option<String>, tags: Shown) -> Members {
 }
 
 /// A key as an import finds it in a file.
-pub(super) fn new(name: String, description: Option<String>, enabled: bool, now: i64) -> ApiKey {
+pub(super) fn new(name: String, description: Option<String>, enabled: bool, now: i64, sealed: Vec<u8>) -> ApiKey {
     ApiKey {
         id: ApiKeyId::random(),
         name: Some(name),
@@ -251,6 +246,8 @@ pub(super) fn new(name: String, description: Option<String>, enabled: bool, now:
         stage_keys: Vec::new(),
         labels: Vec::new(),
         tags: Strings::new(),
+        plans: Vec::new(),
+        value: sealed,
     }
 }
 
@@ -273,7 +270,7 @@ mod tests {
 
     #[test]
     fn patches_change_what_aws_lets_them() {
-        let mut key = new("first".to_owned(), None, true, 0);
+        let mut key = new("first".to_owned(), None, true, 0, Vec::new());
         for (op, path, value) in [
             ("replace", "/name", "second"),
             ("replace", "/description", "d"),
@@ -297,7 +294,7 @@ mod tests {
 
     #[test]
     fn refusals_have_aws_words() {
-        let mut key = new("first".to_owned(), None, true, 0);
+        let mut key = new("first".to_owned(), None, true, 0, Vec::new());
         let long = "x".repeat(1025);
         for (op, path, value, expected) in [
             (

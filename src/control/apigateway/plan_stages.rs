@@ -11,7 +11,7 @@ use super::kinds::require_stage;
 use crate::catalog::{self, Documents, Edit, Prefix, keys};
 use crate::control::wire::Error;
 use crate::model::id::{ApiKeyId, UsagePlanId};
-use crate::model::rest::{ApiStage, UsagePlan, UsagePlanKey};
+use crate::model::rest::{ApiKey, ApiStage, UsagePlan, UsagePlanKey};
 
 /// A key is in at most so many plans.
 const MAX_PLANS: usize = 10;
@@ -103,60 +103,54 @@ fn shared(key: &ApiKeyId, plan: &UsagePlanId, stage: &ApiStage) -> Error {
     ))
 }
 
-/// Adds to an edit a key's joining a plan, if it may. `others` are plans that the same edit has it join already.
+/// Adds to an edit a key's joining a plan, if it may, and notes it in the key. `others` are plans that the same edit has it
+/// join already.
 ///
-/// The caller sees to it that plan and key exist at the commit.
+/// The caller sees to it that the plan is as it was at the commit, and writes the key, if that is as it was: so that it has
+/// joined no other plan meanwhile. Who joined last is written by [`joined`].
 pub(super) fn join(
     documents: &Documents<'_>,
     plan: &UsagePlan,
-    key: &ApiKeyId,
+    key: &mut ApiKey,
     others: &[UsagePlan],
     mut edit: Edit,
 ) -> Result<Edit, Error> {
-    let joined = keys::usage_plan_key(&plan.id, key);
+    let joined = keys::usage_plan_key(&plan.id, &key.id);
     if documents.exists(&joined) || others.iter().any(|other| other.id == plan.id) {
-        return Err(Error::conflict(format!("API Key {key} is already in Usage Plan {}", plan.id)));
+        return Err(Error::conflict(format!("API Key {} is already in Usage Plan {}", key.id, plan.id)));
     }
-    let mut count = others.len();
     if let Some((other, stage)) = others.iter().find_map(|other| Some((other, plan.shared_stage(other)?))) {
-        return Err(shared(key, &other.id, stage));
+        return Err(shared(&key.id, &other.id, stage));
     }
-    let prefix = keys::plans_of_key(key);
-    if others.is_empty() {
-        edit = edit.unchanged(documents, &prefix);
-    }
-    for id in documents.list(&prefix)? {
-        let id = id.value;
-        let found = match documents.exists(&keys::usage_plan_key(&id, key)) {
-            true => documents.get(&keys::usage_plan(&id))?,
-            false => None,
-        };
-        let Some(other) = found else {
+    let mut plans: Vec<UsagePlanId> = others.iter().map(|other| other.id.clone()).collect();
+    for id in key.plans.iter().filter(|id| others.iter().all(|other| other.id != **id)) {
+        if !documents.exists(&keys::usage_plan_key(id, &key.id)) {
             // It has left that plan, or the plan is gone.
-            edit = edit.discard(&keys::plan_of_key(key, &id));
             continue;
-        };
-        if let Some(stage) = plan.shared_stage(&other.value) {
-            return Err(shared(key, &id, stage));
         }
-        edit = edit.rely_on(&keys::usage_plan(&id), &other);
-        count += 1;
+        let Some(other) = documents.get(&keys::usage_plan(id))? else { continue };
+        if let Some(stage) = plan.shared_stage(&other.value) {
+            return Err(shared(&key.id, id, stage));
+        }
+        edit = edit.rely_on(&keys::usage_plan(id), &other);
+        plans.push(id.clone());
     }
-    if count >= MAX_PLANS {
+    if plans.len() >= MAX_PLANS {
         return Err(Error::limit_exceeded(format!("An API Key may be in at most {MAX_PLANS} Usage Plans")));
     }
-    Ok(edit
-        .create(&joined, &UsagePlanKey { key: key.clone() })
-        .put(&keys::plan_of_key(key, &plan.id), &plan.id)
-        .put(&keys::usage_plan_joined(&plan.id), &Some(key.clone())))
+    plans.push(plan.id.clone());
+    key.plans = plans;
+    Ok(edit.create(&joined, &UsagePlanKey { key: key.id.clone() }))
+}
+
+/// Adds to an edit that a key has joined a plan.
+pub(super) fn joined(plan: &UsagePlanId, key: &ApiKeyId, edit: Edit) -> Edit {
+    edit.put(&keys::usage_plan_joined(plan), &Some(key.clone()))
 }
 
 /// Adds to the deletion of a key that it leaves all of its plans.
-pub(super) fn leave_all(documents: &Documents<'_>, key: &ApiKeyId, edit: Edit) -> Result<Edit, catalog::Error> {
-    let prefix = keys::plans_of_key(key);
-    let edit = edit.unchanged(documents, &prefix);
-    let plans = documents.list(&prefix)?;
-    Ok(plans.iter().fold(edit, |edit, plan| edit.discard(&keys::usage_plan_key(&plan.value, key))))
+pub(super) fn leave_all(key: &ApiKey, edit: Edit) -> Edit {
+    key.plans.iter().fold(edit, |edit, plan| edit.discard(&keys::usage_plan_key(plan, &key.id)))
 }
 
 /// Adds to the deletion of a stage, or of an API with all of its stages, that no plan opens it any longer. As at AWS: it is

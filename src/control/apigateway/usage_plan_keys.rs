@@ -19,13 +19,15 @@ impl Target<'_> {
         let (found, edit) = self.control.catalog.read(|documents| {
             let plan = usage_plans::find(documents, &id)?;
             let found = api_keys::find(documents, &key)?;
-            let edit = Edit::new().rely_on(&keys::usage_plan(&id), &plan).require(&keys::api_key(&key));
-            let edit = plan_stages::join(documents, &plan.value, &key, &[], edit)?;
-            Ok::<_, Error>((found, edit))
+            let mut changed = found.value.clone();
+            let edit = Edit::new().rely_on(&keys::usage_plan(&id), &plan);
+            let edit = plan_stages::join(documents, &plan.value, &mut changed, &[], edit)?;
+            let edit = plan_stages::joined(&id, &key, edit.update(&keys::api_key(&key), &found, &changed));
+            Ok::<_, Error>((changed, edit))
         })?;
         let index = self.control.catalog.commit(edit).await?;
         self.control.settle(index).await?;
-        Ok(Answer::json(201, self.members(&found.value)?))
+        Ok(Answer::json(201, self.members(&found)))
     }
 
     /// The keys of a plan; of a plan that does not exist, as at AWS, none.
@@ -38,8 +40,7 @@ impl Target<'_> {
         };
         let prefix = keys::usage_plan_keys(&UsagePlanId::new(plan));
         let (found, position) = self.page(&prefix, |joined| joined.key.as_str(), pick).await?;
-        let items = found.iter().map(|key| Ok(self.members(key)?.into()));
-        Ok(Answer::list(items.collect::<Result<_, Error>>()?, position))
+        Ok(Answer::list(found.iter().map(|key| self.members(key).into()).collect(), position))
     }
 
     pub(super) fn get_usage_plan_key(&self, plan: &str, key: &str) -> Result<Answer, Error> {
@@ -51,28 +52,31 @@ impl Target<'_> {
             }
             api_keys::find(documents, &key)
         })?;
-        Ok(Answer::json(200, self.members(&found.value)?))
+        Ok(Answer::json(200, self.members(&found.value)))
     }
 
     pub(super) async fn delete_usage_plan_key(&self, plan: &str, key: &str) -> Result<Answer, Error> {
         let (plan, key) = (UsagePlanId::new(plan), ApiKeyId::new(key));
         let joined = keys::usage_plan_key(&plan, &key);
-        let found = self.control.catalog.read(|documents| {
+        let (found, document) = self.control.catalog.read(|documents| {
             usage_plans::find(documents, &plan)?;
-            documents.get(&joined)?.ok_or_else(|| Error::not_found(api_keys::MISSING))
+            let found = documents.get(&joined)?.ok_or_else(|| Error::not_found(api_keys::MISSING))?;
+            Ok::<_, Error>((found, api_keys::find(documents, &key)?))
         })?;
-        let edit = Edit::new().delete(&joined, &found).discard(&keys::plan_of_key(&key, &plan));
+        let mut changed = document.value.clone();
+        changed.plans.retain(|other| *other != plan);
+        let edit = Edit::new().delete(&joined, &found).update(&keys::api_key(&key), &document, &changed);
         let index = self.control.catalog.commit(edit).await?;
         self.control.settle(index).await?;
         Ok(Answer::empty(202))
     }
 
     /// A key in a plan, as it is shown; without its value where another cluster has sealed that.
-    fn members(&self, key: &ApiKey) -> Result<Members, Error> {
-        Ok(Members::new()
+    fn members(&self, key: &ApiKey) -> Members {
+        Members::new()
             .set("id", key.id.as_str())
             .set("type", API_KEY)
-            .some("value", self.value(&key.id)?)
-            .some("name", key.name.clone()))
+            .some("value", self.value(key))
+            .some("name", key.name.clone())
     }
 }

@@ -14,8 +14,6 @@ use crate::model::id::{ApiId, ApiKeyId, StageName, UsagePlanId};
 use crate::model::rest::{ApiStage, Quota, Throttle, UsagePlan};
 
 pub(super) const MISSING: &str = "Invalid Usage Plan ID specified";
-/// So many traces of a plan's keys are removed at once.
-const TRACES: usize = 1000;
 
 impl Target<'_> {
     pub(super) async fn create_usage_plan(&self) -> Result<Answer, Error> {
@@ -66,12 +64,11 @@ impl Target<'_> {
         };
         let key = ApiKeyId::new(key);
         let plans = self.control.catalog.read(|documents| {
-            api_keys::find(documents, &key)?;
+            let mut ids = api_keys::find(documents, &key)?.value.plans;
+            ids.sort();
             let mut plans = Vec::new();
-            for id in documents.list(&keys::plans_of_key(&key))? {
-                if documents.exists(&keys::usage_plan_key(&id.value, &key)) {
-                    plans.extend(documents.get(&keys::usage_plan(&id.value))?.map(|found| found.value));
-                }
+            for id in ids.iter().filter(|id| documents.exists(&keys::usage_plan_key(id, &key))) {
+                plans.extend(documents.get(&keys::usage_plan(id))?.map(|found| found.value));
             }
             Ok::<_, Error>(plans)
         })?;
@@ -110,23 +107,18 @@ impl Target<'_> {
     pub(super) async fn delete_usage_plan(&self, plan: &str) -> Result<Answer, Error> {
         let id = UsagePlanId::new(plan);
         let key = keys::usage_plan(&id);
-        // As of now: the keys that it has are gone with it, and their traces of it lead nowhere.
-        let (found, members) = self.control.catalog.read(|documents| {
+        let found = self.control.catalog.read(|documents| {
             let found = find(documents, &id)?;
             if let Some(ApiStage { api, stage, .. }) = found.value.api_stages.first() {
                 return Err(Error::bad_request(format!(
                     "Cannot delete Usage Plan {id} because there are API Stages associated with it, including {api}:{stage}"
                 )));
             }
-            Ok((found, documents.piece(&keys::usage_plan_keys(&id), None, usize::MAX)))
+            Ok(found)
         })?;
+        // The keys that were in it are left as they are: what they know of it leads nowhere.
         let edit = Edit::new().delete(&key, &found).discard_below(&key).discard_below(&keys::usage_of_plan(&id));
         let index = self.control.catalog.commit(edit).await?;
-        for piece in members.chunks(TRACES) {
-            let joined = piece.iter().map(|joined| joined.read().map(|joined| keys::plan_of_key(&joined.key, &id)));
-            let joined = joined.collect::<Result<Vec<_>, _>>()?;
-            self.control.catalog.commit(joined.iter().fold(Edit::new(), |edit, trace| edit.discard(trace))).await?;
-        }
         self.control.settle(index).await?;
         Ok(Answer::empty(202))
     }

@@ -1,11 +1,11 @@
-//! An API key: what tells one caller from another, without the value that the caller shows.
+//! An API key: what tells one caller from another.
 
 use serde::{Deserialize, Serialize};
 
 use super::Strings;
-use crate::model::id::ApiKeyId;
+use crate::model::id::{ApiKeyId, UsagePlanId};
 
-/// An API key. Its value is a document of its own, sealed: see the catalog's keys.
+/// An API key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApiKey {
     /// Its id.
@@ -34,4 +34,10 @@ pub struct ApiKey {
     /// Tags.
     #[serde(default, skip_serializing_if = "Strings::is_empty")]
     pub tags: Strings,
+    /// Usage plans that it was put into, and may have left: the catalog's documents of the plans say whether it has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plans: Vec<UsagePlanId>,
+    /// The value that callers show, sealed by the catalog.
+    #[serde(skip)]
+    pub value: Vec<u8>,
 }

@@ -110,14 +110,10 @@ impl Register {
         let claim = keys::api_key_claim(&catalog.fingerprint(value.as_bytes()));
         catalog.read(|documents| {
             let Some(key) = documents.get(&claim)?.map(|found| found.value) else { return Ok(None) };
-            if !documents.get(&keys::api_key(&key))?.is_some_and(|found| found.value.enabled) {
-                return Ok(None);
-            }
-            for plan in documents.list(&keys::plans_of_key(&key))? {
-                if !documents.exists(&keys::usage_plan_key(&plan.value, &key)) {
-                    continue;
-                }
-                let Some(plan) = documents.get(&keys::usage_plan(&plan.value))? else { continue };
+            let found = documents.get(&keys::api_key(&key))?.map(|found| found.value);
+            let Some(found) = found.filter(|found| found.enabled) else { return Ok(None) };
+            for plan in found.plans.iter().filter(|plan| documents.exists(&keys::usage_plan_key(plan, &key))) {
+                let Some(plan) = documents.get(&keys::usage_plan(plan))? else { continue };
                 if plan.value.api_stages.iter().any(|one| one.api == *api && one.stage == *stage) {
                     return Ok(Some(Found { key, plan: plan.value }));
                 }
