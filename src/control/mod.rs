@@ -100,7 +100,7 @@ impl Control {
     async fn run(&self, call: &Call) -> Result<Answer, Error> {
         if apigatewayv2::is_meant(call) {
             let found = apigatewayv2::find(call)?;
-            return repeated(async || apigatewayv2::perform(self, call, &found).await).await;
+            return repeated(async || apigatewayv2::perform(self, call, &found).await).await.map_err(Error::in_v2);
         }
         let operation = apigateway::route(call)?;
         repeated(async || apigateway::perform(self, call, &operation).await).await

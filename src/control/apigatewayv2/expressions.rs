@@ -4,7 +4,7 @@
 
 use crate::control::wire::Error;
 
-/// Where a parameter of an integration's request may come from: of the request's body, messages; the others, `$connect`.
+/// Where a parameter of an integration's request may come from, beside the body: all of it is `$connect`'s.
 const REQUEST_SOURCES: [&str; 4] = [
     "route.request.querystring.",
     "route.request.multivaluequerystring.",
@@ -32,7 +32,8 @@ pub(super) fn check_request(target: &str, source: &str) -> Result<(), Error> {
 
 /// A header of an answer, and what fills it.
 pub(super) fn check_response(target: &str, source: &str) -> Result<(), Error> {
-    check_name(target, &["integrationresponse.header."])?;
+    // Documentation has the first form, the service's answers have the second.
+    check_name(target, &["method.response.header.", "integrationresponse.header."])?;
     // An answer may also repeat what the message said.
     check_source(source, "integration.response.body", &RESPONSE_SOURCES)
         .or_else(|_| check_source(source, "route.request.body", &REQUEST_SOURCES))
@@ -114,7 +115,8 @@ mod tests {
             ("integrationresponse.header.turnpike-join", "integration.response.header.room", true),
             ("integrationresponse.header.turnpike-join", "route.request.body.room", true),
             ("integrationresponse.header.X", "integration.response.body.a", true),
-            ("method.response.header.X", "'x'", false),
+            ("method.response.header.X", "'x'", true),
+            ("method.response.body.X", "'x'", false),
         ] {
             assert_eq!(check_response(target, source).is_ok(), fine, "{target} {source}");
         }

@@ -125,12 +125,12 @@ pub(super) async fn perform(control: &Control, call: &Call, found: &Found) -> Re
         Operation::GetApiMapping => target.get_api_mapping(name(0), name(1)),
         Operation::UpdateApiMapping => target.update_api_mapping(name(0), name(1)).await,
         Operation::DeleteApiMapping => target.delete_api_mapping(name(0), name(1)).await,
-        Operation::GetTags => target.first().get_tags(name(0)),
+        Operation::GetTags => target.as_v1().get_tags(name(0)),
         Operation::TagResource => {
-            target.first().tag_resource(name(0)).await?;
+            target.as_v1().tag_resource(name(0)).await?;
             Ok(Answer::json(201, Members::new()))
         }
-        Operation::UntagResource => target.first().untag_resource(name(0)).await,
+        Operation::UntagResource => target.as_v1().untag_resource(name(0)).await,
     }
 }
 
@@ -142,8 +142,8 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// The same call, for the version whose words for it are the same.
-    fn first(&self) -> apigateway::Target<'_> {
+    /// The same call as one of V1, where the two differ in nothing but the status.
+    fn as_v1(&self) -> apigateway::Target<'_> {
         apigateway::Target { control: self.control, call: self.call, body: self.body }
     }
 
@@ -211,7 +211,7 @@ fn check_number<T: Document>(
 ) -> Result<(), Error> {
     match documents.piece(prefix, None, most).len() < most {
         true => Ok(()),
-        false => Err(Error::too_many_requests(format!("An API may have at most {most} {what}"))),
+        false => Err(Error::limit_exceeded(format!("An API may have at most {most} {what}"))),
     }
 }
 

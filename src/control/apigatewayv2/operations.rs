@@ -5,6 +5,10 @@
 
 use crate::control::wire::{Call, Error, find_operation, operation_table};
 
+/// What is said of what other releases serve.
+pub(super) const NOT_HERE: &str = "This release serves WebSocket APIs by API Gateway's V2, and REST APIs by V1: HTTP \
+                                   APIs, VPC links of V2, routing rules and portals are not supported.";
+
 /// A call that has found its operation.
 pub(crate) struct Found {
     /// What is to be done.
@@ -95,9 +99,6 @@ pub(in crate::control) fn find(call: &Call) -> Result<Found, Error> {
         None => Err(Error::unknown_operation(format!("There is no operation {} {}", call.method, call.path))),
     }
 }
-
-pub(super) const NOT_HERE: &str = "This release serves WebSocket APIs by API Gateway's V2, and REST APIs by V1: HTTP APIs, VPC links \
-                        of V2, routing rules and portals are not supported.";
 
 /// Whether AWS has an operation with such a path that this plane doesn't have.
 fn is_of_another_release(call: &Call) -> bool {

@@ -42,7 +42,7 @@ pub(super) fn apply(stage: &mut Stage, body: &Input) -> Result<(), Error> {
         }
     }
     match stage.route_settings.len() > MAX_SETTINGS {
-        true => Err(Error::too_many_requests(format!("A stage may have settings for at most {MAX_SETTINGS} routes"))),
+        true => Err(Error::limit_exceeded(format!("A stage may have settings for at most {MAX_SETTINGS} routes"))),
         false => Ok(()),
     }
 }

@@ -44,11 +44,6 @@ impl Error {
         Self::told(429, "LimitExceededException", message)
     }
 
-    /// There may be no more of these, in a plane that knows no other name for it.
-    pub fn too_many_requests(message: impl Into<String>) -> Self {
-        Self::told(429, "TooManyRequestsException", message)
-    }
-
     /// The body is over the limit.
     pub fn too_large() -> Self {
         Self::told(413, "RequestEntityTooLargeException", "Request Entity Too Large")
@@ -82,6 +77,15 @@ impl Error {
     /// No operation has this verb and path.
     pub fn unknown_operation(message: impl Into<String>) -> Self {
         Self::told(404, "UnknownOperationException", message)
+    }
+
+    /// The same in V2, which has one name for everything that there is too much of.
+    #[must_use]
+    pub fn in_v2(self) -> Self {
+        match self {
+            Self::Told { status: 429, message, .. } => Self::told(429, "TooManyRequestsException", message),
+            other => other,
+        }
     }
 
     /// The error's answer.
