@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import botocore.auth
 import botocore.awsrequest
@@ -224,6 +225,36 @@ def test_a_change_is_served_by_every_node_when_its_call_is_answered(client, thre
     client.delete_api(ApiId=api)
 
 
+def test_changes_at_the_same_time_are_all_deployed_and_a_key_is_taken_once(client, three):
+    api = make(three[0], {"$default": mock('{"route": "default"}')}, stage="auto")
+    place = {"ApiId": api}
+    client.update_stage(**place, StageName="auto", AutoDeploy=True)
+    target = client.get_routes(**place)["Items"][0]["Target"]
+    clients = [node.client("apigatewayv2") for node in three]
+
+    def add(number):
+        mine = clients[number % 3]
+        try:
+            # Each key is wanted by two.
+            route = mine.create_route(
+                **place, RouteKey=f"r{number // 2}", Target=target, RouteResponseSelectionExpression="$default"
+            )
+        except mine.exceptions.ConflictException as refusal:
+            assert refusal.response["Error"]["Message"].endswith("already exists for this API")
+            return 0
+        mine.create_route_response(**place, RouteId=route["RouteId"], RouteResponseKey="$default")
+        return 1
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(add, range(24))) == 12
+    assert len(client.get_routes(**place, MaxResults="500")["Items"]) == 13
+    with sockets(*[(node, api, "auto") for node in three]) as connections:
+        for connection in connections:
+            answers = [connection.ask({"action": f"r{number}"}) for number in range(12)]
+            assert answers == 12 * [{"route": "default"}]
+    client.delete_api(**place)
+
+
 def test_old_deployments_of_a_stage_that_deploys_itself_are_forgotten(client, api):
     client.create_route(**api, RouteKey="$default")
     kept = client.create_deployment(**api, Description="by hand")["DeploymentId"]
@@ -272,6 +303,31 @@ def test_what_is_used_is_not_deleted(client, api):
     client.delete_stage(**api, StageName="prod")
     for call, _, _ in calls:
         call()
+
+
+def test_what_stages_use_of_others_is_not_deleted(client, api, three):
+    first = three[0].client()
+    balancer = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/inside/0123456789abcdef"
+    certificate = first.generate_client_certificate()["clientCertificateId"]
+    link = first.create_vpc_link(name="inside", targetArns=[balancer])["id"]
+    integration = client.create_integration(**api, **HTTP, ConnectionType="VPC_LINK", ConnectionId=link)["IntegrationId"]
+    client.create_route(**api, RouteKey="$default", Target=f"integrations/{integration}")
+    stage = {**api, "StageName": "prod"}
+    client.create_stage(**stage, ClientCertificateId=certificate)
+    client.create_deployment(**stage)
+    refused(
+        lambda: first.delete_client_certificate(clientCertificateId=certificate), *BAD,
+        f"Client certificate '{certificate}' cannot be deleted, it is used by the stage 'prod' of the API '{api['ApiId']}'.",
+    )
+    refused(
+        lambda: first.delete_vpc_link(vpcLinkId=link), *BAD,
+        f"Cannot delete vpc link. Vpc link '{link}', is referenced in [$default:{integration}:prod] in format of "
+        "[Method:Resource:Stage].",
+    )
+    refused(lambda: client.update_stage(**stage, ClientCertificateId="none"), *BAD)
+    client.delete_stage(**stage)
+    first.delete_client_certificate(clientCertificateId=certificate)
+    first.delete_vpc_link(vpcLinkId=link)
 
 
 def test_refusals_have_words(client, api):
