@@ -1,7 +1,9 @@
 //! Parameter mapping at random: expressions, texts with variables, URIs and queries are what they look like.
 
+use super::document::Document;
 use super::parameters::{ResponseSource, Source, Target, in_body};
 use super::query::{Query, append, is_plain};
+use super::selection::{Selection, Variable};
 use super::substitution::Substitution;
 use super::uri::Uri;
 use crate::fuzz::{Dice, Target as Fuzzed};
@@ -44,6 +46,10 @@ const WORDS: &[&str] = &[
     "\"",
     "$.a[0]",
     "\0",
+    "\\$",
+    "$request.body.a",
+    "${request.body.",
+    "${integration.response.statuscode}",
 ];
 
 fn name(dice: &mut Dice) -> &'static str {
@@ -70,7 +76,17 @@ fn expression(dice: &mut Dice) -> String {
 
 /// An expression, a text, a URI or a query; behind the first end of a line a body.
 fn grammar(dice: &mut Dice) -> Vec<u8> {
-    let line = match dice.below(4) {
+    let line = match dice.below(5) {
+        4 => dice.several(5, "", |dice| {
+            let inner =
+                dice.word(&["request.body.a", "request.body", "request.header.X", "context.x", "response.statuscode"]);
+            match dice.below(4) {
+                0 => format!("${inner}"),
+                1 => format!("${{{inner}}}"),
+                2 => dice.word(&["\\$default", "$default", "/", "\\", "${", "}", "$request.body.b[*].c"]).to_owned(),
+                _ => dice.word(&["a", "é", "-", " ", ".", "[0]"]).to_owned(),
+            }
+        }),
         0 => expression(dice),
         1 => dice.several(6, "", |dice| match dice.below(3) {
             0 => dice.word(&["text", "$", ".", " ", "{\"message\":", "}", "é", "$$", "-"]).to_owned(),
@@ -121,6 +137,28 @@ fn check(bytes: &[u8]) {
     expressions(line, body);
     texts(line);
     queries(line);
+    selections(line, body);
+}
+
+fn selections(text: &str, body: &[u8]) {
+    let selection = Selection::compile(text, &Strings::new());
+    let nothing = selection.evaluate(|_| None);
+    assert!(is_shortened(&nothing, text), "{nothing} is made of it");
+    if !text.contains('$') {
+        assert_eq!(nothing, text, "there is nothing to be evaluated");
+    }
+    let document = Document::read(body);
+    let mut names_body = false;
+    let filled = selection.evaluate(|variable| match variable {
+        Variable::Request(Source::Body(path)) => {
+            names_body = true;
+            document.as_ref()?.text(path.as_ref()?)
+        }
+        _ => Some("$request.body.a".into()),
+    });
+    assert_eq!(names_body, selection.reads_body());
+    // What comes out is not read again.
+    assert!(text.contains('$') || filled == text);
 }
 
 fn expressions(text: &str, body: &[u8]) {

@@ -127,6 +127,13 @@ pub enum Line<'a> {
         /// The API's id.
         api: &'a str,
     },
+    /// A connection may be opened.
+    Connected {
+        /// The connection's id.
+        connection: &'a str,
+        /// The API's id.
+        api: &'a str,
+    },
     /// A message came.
     Sent {
         /// The connection's id.
@@ -314,6 +321,9 @@ impl Display for Line<'_> {
             Self::Connecting { agent, source, api } => {
                 write!(f, "Client [UserAgent: {agent}, SourceIp: {source}] is connecting to WebSocket API [{api}].")
             }
+            Self::Connected { connection, api } => {
+                write!(f, "Client [Connection Id: {connection}] connected to API [{api}] successfully.")
+            }
             Self::Sent { connection, api } => {
                 write!(f, "Client [Connection Id: {connection}] sent message to [{api}] WebSocket API.")
             }
@@ -452,6 +462,10 @@ mod tests {
             (
                 Line::Connecting { agent: "null", source: "192.0.2.1", api: "a" },
                 "Client [UserAgent: null, SourceIp: 192.0.2.1] is connecting to WebSocket API [a].",
+            ),
+            (
+                Line::Connected { connection: "c", api: "a" },
+                "Client [Connection Id: c] connected to API [a] successfully.",
             ),
             (Line::Sent { connection: "c", api: "a" }, "Client [Connection Id: c] sent message to [a] WebSocket API."),
             (Line::Disconnected { connection: "c", api: "a" }, "Client [Connection Id: c] disconnected from API [a]."),

@@ -11,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from access_logs import DESTINATION, accesses
 from conftest import eventually, fetch, nodes
+from functions import make as make_function
 from lambda_api import Lambda, Reply, uri
 from sockets import STATUS_200, Socket, make, mock
 from test_explain import explain
@@ -677,3 +678,53 @@ def test_events_are_counted_logged_and_told(node, functions):
     assert f"Client [Connection Id: {me}] sent message to [{api}] WebSocket API." in told["log"]
     assert told["phases"][1]["decision"] == '"x" selects route $default'
     assert explain(node, by_route["fails"][0]).returncode == 1
+
+
+def test_who_is_refused_is_told_by_which_id_to_ask(node):
+    api = make(node, {"$connect": mock("no") | {"replies": False, "ApiKeyRequired": True}})
+    form = "$context.requestId $context.eventType $context.status $context.error.responseType"
+    node.client("apigatewayv2").update_stage(
+        ApiId=api, StageName="prod", AccessLogSettings={"DestinationArn": DESTINATION, "Format": form},
+        DefaultRouteSettings={"LoggingLevel": "INFO"})
+    status, headers, _ = refused(node, api)
+    shown = headers["x-amzn-RequestId"]
+    assert (status, shown) == (403, headers["x-amz-apigw-id"]) and re.fullmatch(ID, shown)
+    told = json.loads(explain(node, shown, "--output", "json").stdout)["story"]
+    assert (told["verb"], told["path"], told["refusal"]["responseType"]) == ("CONNECT", "$connect", "INVALID_API_KEY")
+    needs = f"not authorized because route '$connect' requires API Key and API Key is not associated with a Usage Plan for API Stage {api}/prod"
+    assert any(needs in line for line in told["log"])
+    assert accesses(node, shown) == [f"{shown} CONNECT 403 INVALID_API_KEY"]
+
+
+# --- functions that the node runs itself ---
+
+ROOMS = {"app.py": """
+def handler(event, context):
+    asked = event["requestContext"]
+    if asked["eventType"] == "CONNECT":
+        name = event.get("queryStringParameters", {}).get("name")
+        return {"statusCode": 200 if name else 400, "headers": {"Turnpike-Join": "everybody"}}
+    return {"statusCode": 200, "body": asked["routeKey"] + " " + event["body"]}
+"""}
+
+
+def test_functions_of_the_node_itself_are_routes(tmp_path):
+    with nodes(tmp_path, 1, lambda number: {"environment": {"TURNPIKE_FUNCTIONS": "on"}}) as started:
+        node = started[0]
+        client = node.client("lambda")
+        made = make_function(client, "rooms", ROOMS)
+        # Nobody may call a function whose policy doesn't say so.
+        api = make(node, {"$connect": function("rooms", replies=False), "$default": function("rooms")})
+        assert refused(node, api, "?name=ada")[0] == 500
+        client.add_permission(
+            FunctionName="rooms", StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com",
+            SourceArn=f"arn:aws:execute-api:us-east-1:000000000000:{api}/*/$connect")
+        assert refused(node, api)[0] == 400
+        with Socket(node, api, query="?name=ada") as socket:
+            socket.say("hello")
+            assert re.fullmatch(error_frame("Internal server error"), socket.hear())
+            client.add_permission(
+                FunctionName=made["FunctionArn"], StatementId="all", Action="lambda:InvokeFunction",
+                Principal="apigateway.amazonaws.com", SourceArn=f"arn:aws:execute-api:us-east-1:000000000000:{api}/*")
+            socket.say("hello")
+            assert socket.hear() == "$default hello"

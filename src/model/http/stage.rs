@@ -87,3 +87,31 @@ spelled!(
         Info = "INFO",
     }
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_has_its_own_settings_and_of_the_rest_those_of_all() {
+        let settings = |rate, level| RouteSettings {
+            throttling_rate_limit: rate,
+            logging_level: level,
+            ..RouteSettings::default()
+        };
+        let stage: Stage = serde_json::from_value(serde_json::json!({
+            "name": "prod", "created": 0, "updated": 0, "auto_deploy": false, "variables": {}, "tags": {},
+            "default_route_settings": settings(Some(5.0), Some(LoggingLevel::Info)),
+            "route_settings": {"own": settings(Some(1.0), None), "quiet": settings(None, Some(LoggingLevel::Off))},
+        }))
+        .expect("a stage");
+        for (key, rate, level) in [
+            ("own", Some(1.0), Some(LoggingLevel::Info)),
+            ("quiet", Some(5.0), Some(LoggingLevel::Off)),
+            ("other", Some(5.0), Some(LoggingLevel::Info)),
+        ] {
+            assert_eq!(stage.settings_of(key), settings(rate, level), "{key}");
+        }
+        assert!(stage.settings_of("own").is_traced() && !stage.settings_of("quiet").is_traced());
+    }
+}

@@ -108,7 +108,9 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
     };
     let body = match template {
         Some((content_type, template)) => {
-            if mapped.last(&CONTENT_TYPE).is_none()
+            // A connection is sent texts, which have no types.
+            if facts.socket().is_none()
+                && mapped.last(&CONTENT_TYPE).is_none()
                 && let Ok(value) = HeaderValue::from_str(content_type)
             {
                 mapped.append(CONTENT_TYPE, value);

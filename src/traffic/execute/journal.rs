@@ -32,6 +32,9 @@ pub(super) fn request(outcome: &mut Outcome, routed: &Routed) {
 
 /// What happened on a connection.
 pub(super) fn event(outcome: &mut Outcome, routed: &Routed) {
+    if outcome.journal().is_none() {
+        return;
+    }
     let facts = outcome.facts().clone();
     let (Some(log), Some(event)) = (outcome.journal(), facts.socket()) else { return };
     let context = |name: &str| facts.context(name).unwrap_or_default();
@@ -49,6 +52,18 @@ pub(super) fn event(outcome: &mut Outcome, routed: &Routed) {
             log.write(&Line::Sent { connection, api });
             log.write(&Line::RequestBody(&text(&routed.request.body)));
         }
+    }
+}
+
+/// A connection may be opened.
+pub(super) fn connected(outcome: &mut Outcome) {
+    if outcome.journal().is_none() {
+        return;
+    }
+    let facts = outcome.facts().clone();
+    let context = |name: &str| facts.context(name).unwrap_or_default();
+    if let Some(log) = outcome.journal() {
+        log.write(&Line::Connected { connection: &context("connectionId"), api: &context("apiId") });
     }
 }
 

@@ -227,6 +227,9 @@ impl Outcome {
 
     /// Puts the headers on a reply that every reply has.
     pub(super) fn mark(&self, reply: &mut Reply) {
+        if self.facts.socket().is_some() {
+            return self.mark_event(reply);
+        }
         let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
         let head = self.facts.head();
         let id = head.id.as_hyphenated().encode_lower(&mut text);
@@ -241,6 +244,14 @@ impl Outcome {
         }
         if let Some(warning) = &self.warning {
             reply.headers.append(WARNING, warning.clone());
+        }
+    }
+
+    /// The same of somebody's wish to connect, whose request has one id.
+    fn mark_event(&self, reply: &mut Reply) {
+        if let Ok(id) = HeaderValue::from_str(&self.facts.request_id()) {
+            reply.headers.append(REQUEST_ID, id.clone());
+            reply.headers.append(EXTENDED_REQUEST_ID, id);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::traffic::execute::endpoint::{self, Located};
 use crate::traffic::execute::method_request::check_parameters;
 use crate::traffic::execute::outcome::Outcome;
 use crate::traffic::execute::route::Routed;
-use crate::traffic::execute::{Execute, api_key, gateway_response, method_response, quota, throttle};
+use crate::traffic::execute::{Execute, api_key, gateway_response, journal, method_response, quota, throttle};
 use crate::traffic::message::{Headers, Refusal, Reply, Request};
 use crate::traffic::stage::CONNECT;
 
@@ -71,6 +71,7 @@ impl Execute {
         record::connect(&outcome, refusal, status);
         let (mut reply, refusal) = match result {
             Ok(Ok(connected)) => {
+                journal::connected(&mut outcome);
                 self.explain.keep(&mut outcome, None, status);
                 return Ok(connected);
             }

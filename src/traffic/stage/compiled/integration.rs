@@ -316,6 +316,40 @@ fn compile_route_responses(responses: &[http::IntegrationResponse], variables: &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::id::IntegrationResponseId;
+
+    #[test]
+    fn keys_of_a_routes_responses_are_patterns_texts_or_the_default() {
+        let chosen = |keys: &[&str], text: &str| {
+            let response = |key: &&str| http::IntegrationResponse {
+                id: IntegrationResponseId::new(*key),
+                key: (*key).to_owned(),
+                content_handling: None,
+                response_parameters: None,
+                response_templates: None,
+                template_selection_expression: None,
+            };
+            let responses: Vec<_> = keys.iter().map(response).collect();
+            let compiled = compile_route_responses(&responses, &Strings::new());
+            let matching = compiled
+                .iter()
+                .position(|response| response.pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)));
+            matching
+                .or_else(|| compiled.iter().position(|response| response.pattern.is_none()))
+                .map(|at| keys[at].to_owned())
+        };
+        for (keys, text, expected) in [
+            (&["$default"][..], "200", Some("$default")),
+            (&["/2\\d\\d/", "$default"], "204", Some("/2\\d\\d/")),
+            (&["/2\\d\\d/", "$default"], "1204", Some("$default")),
+            (&["/.*timeout.*/"], "a timeout it was", Some("/.*timeout.*/")),
+            (&["404"], "404", Some("404")),
+            (&["4.4"], "404", None),
+            (&["/5\\d\\d/"], "200", None),
+        ] {
+            assert_eq!(chosen(keys, text).as_deref(), expected, "{keys:?} {text}");
+        }
+    }
 
     #[test]
     fn hosts_are_known_when_they_do_not_depend_on_the_request() {
