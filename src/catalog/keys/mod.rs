@@ -24,7 +24,7 @@
 //! | `restapis/{api}/deployments/{deployment}` | a deployment's card |
 //! | `restapis/{api}/snapshots/{deployment}` | what the deployment holds |
 //! | `restapis/{api}/stages/{stage}` | a stage |
-//! | `restapis/{api}/usageplans/{stage}:{plan}` | the id of a usage plan that opens the stage |
+//! | `restapis/{api}/usageplans/{stage}:{plan}` | the id of a usage plan that opens the stage, of whichever kind the API is |
 //! | `apikeys/{key}` | an API key, its value sealed |
 //! | `apikeyvalues/{fingerprint}` | the id of the API key that has this value, a claim |
 //! | `usageplans/{plan}` | a usage plan |

@@ -52,7 +52,10 @@ impl Target<'_> {
         })?;
         let edit = edit.require(&keys::api(api)).create(&key, &stage);
         let index = self.control.catalog.commit(edit).await?;
-        self.serve(api, &stage, index).await?;
+        match stage.auto_deploy {
+            true => self.deploy_by_itself(api).await?,
+            false => self.control.settle(index).await?,
+        }
         self.answer_stage(201, api, &stage.name)
     }
 
@@ -81,9 +84,11 @@ impl Target<'_> {
             changed.updated = self.control.clock.seconds();
             let edit = edit.update(&keys::api_stage(api, name), &found, &changed);
             let index = self.control.catalog.commit(edit).await?;
-            // What it did before it deploys by itself now, or did so already.
-            let begins = changed.auto_deploy && !found.value.auto_deploy;
-            self.serve(api, &Stage { auto_deploy: begins, ..changed }, index).await?;
+            match changed.auto_deploy && !found.value.auto_deploy {
+                // It begins with what the API is now.
+                true => self.deploy_by_itself(api).await?,
+                false => self.control.settle(index).await?,
+            }
         }
         self.answer_stage(200, api, name)
     }
@@ -128,14 +133,6 @@ impl Target<'_> {
         let edit = Edit::new().update(&keys::api_stage(api, &changed.name), found, &changed);
         let index = self.control.catalog.commit(edit).await?;
         self.control.settle(index).await
-    }
-
-    /// Waits until a stage that was written is served, with what the API is now if it deploys by itself.
-    async fn serve(&self, api: &ApiId, stage: &Stage, index: u64) -> Result<(), Error> {
-        match stage.auto_deploy {
-            true => self.deploy_by_itself(api).await,
-            false => self.control.settle(index).await,
-        }
     }
 
     fn answer_stage(&self, status: u16, api: &ApiId, name: &StageName) -> Result<Answer, Error> {
