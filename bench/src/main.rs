@@ -11,6 +11,7 @@ mod functions;
 mod idle;
 mod phases;
 mod proxy;
+mod websocket;
 
 mod gateway;
 mod kv;
@@ -60,6 +61,14 @@ enum Command {
     Commits(commits::Options),
     /// Memory, restart, snapshot and disk of a node of the cluster crate that holds many documents
     Documents(documents::Options),
+    /// Memory of idle WebSocket connections and CPU time of echoes, beside actix-web-actors and Node's ws
+    Websocket(websocket::Options),
+    /// WebSocket connections that idle or echo
+    #[command(hide = true)]
+    WebsocketLoad(websocket::LoadOptions),
+    /// A bare WebSocket server
+    #[command(hide = true)]
+    WebsocketYardstick(websocket::YardstickOptions),
     /// A node of the cluster crate alone, without a gateway
     #[command(hide = true)]
     Node(node::Options),
@@ -92,6 +101,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Failover(options) => Box::pin(failover::run(options)).await,
         Command::Commits(options) => Box::pin(commits::run(options)).await,
         Command::Documents(options) => Box::pin(documents::run(options)).await,
+        Command::Websocket(options) => Box::pin(websocket::run(options)).await,
+        Command::WebsocketLoad(options) => Box::pin(websocket::load(options)).await,
+        Command::WebsocketYardstick(options) => Box::pin(websocket::yardstick(options)).await,
         Command::Node(options) => Box::pin(node::run(options)).await,
         Command::Load(options) => load::run(options).await,
         Command::Upstream(options) => upstream::run(options).await,
