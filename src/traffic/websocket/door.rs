@@ -14,6 +14,7 @@ use super::limits::Limits;
 use super::places::{Lack, Place, Places};
 use super::registry::Registry;
 use crate::model::connection::ConnectionId;
+use crate::model::rest::GatewayResponseType;
 use crate::traffic::execute::Execute;
 use crate::traffic::execute::socket::Connected;
 use crate::traffic::message::{Refusal, Reply, Request};
@@ -66,6 +67,7 @@ impl Door {
         let place = self.places.take(&self.station.limits).map_err(|lack| match lack {
             Lack::Connections => unavailable("the node has as many connections as it may"),
             Lack::Pending => Refusal {
+                response: Some(GatewayResponseType::Throttled),
                 error_type: "TooManyRequestsException",
                 reason: Cow::Borrowed("too many connections are being opened"),
                 ..Refusal::bad_request(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests")
@@ -105,6 +107,7 @@ fn keep_alive(socket: &TcpStream) -> std::io::Result<()> {
 
 fn unavailable(reason: &'static str) -> Refusal {
     Refusal {
+        response: Some(GatewayResponseType::Default5xx),
         error_type: "ServiceUnavailableException",
         reason: Cow::Borrowed(reason),
         ..Refusal::bad_request(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
