@@ -80,6 +80,7 @@ async fn measure(options: &Options) -> anyhow::Result<Measured> {
         secret: turnpike::SECRET,
         cores: &everywhere,
         workers: 1,
+        root: None,
     };
     let node = launch.start().await?;
     let admin = Admin::new(node.addresses.admin)?;

@@ -78,6 +78,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
             secret: turnpike::SECRET,
             cores: &everywhere,
             workers: 1,
+            root: None,
         };
         let begin = Instant::now();
         let node = match options.way() {

@@ -80,6 +80,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         secret: turnpike::SECRET,
         cores: &cores.gateway,
         workers: 1,
+        root: None,
     };
     let node = launch.start_with(&["--functions", "on"]).await?;
     let admin = Admin::new(node.addresses.admin)?;
@@ -120,9 +121,9 @@ async fn invoke(
     let url = format!("http://{}/2015-03-31/functions/echo/invocations", node.addresses.admin);
     // Processes start in a turn that nobody measures.
     let warm = Load { connections, seconds: 1, rate: None };
-    warm.post(&url, Some(EVENT), None, &cores.load).await?;
+    warm.post(&url, Some(EVENT), &[], &cores.load).await?;
     let load = Load { connections, seconds: options.seconds, rate: None };
-    let found = load.post(&url, Some(EVENT), None, &cores.load).await?;
+    let found = load.post(&url, Some(EVENT), &[], &cores.load).await?;
     *failures += found.failures;
     Ok(found)
 }

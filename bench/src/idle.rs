@@ -71,6 +71,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         secret: turnpike::SECRET,
         cores: &everywhere,
         workers: options.workers,
+        root: None,
     };
     let node = launch.start().await?;
     let mut states = vec![state("fresh", &node, &options).await?];

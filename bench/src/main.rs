@@ -2,6 +2,7 @@
 
 mod output;
 
+mod broadcast;
 mod commits;
 mod control;
 mod deploys;
@@ -11,6 +12,7 @@ mod functions;
 mod idle;
 mod phases;
 mod proxy;
+mod push;
 mod websocket;
 
 mod gateway;
@@ -21,6 +23,7 @@ mod upstream;
 
 mod cores;
 mod process;
+mod sockets;
 mod system;
 mod table;
 mod values;
@@ -53,6 +56,10 @@ enum Command {
     Deploys(deploys::Options),
     /// The control plane's time for an API of many resources and for a large imported file
     Control(control::Options),
+    /// What a message for a WebSocket connection costs, by the node that has it and by another, beside a plain request
+    Push(push::Options),
+    /// How long a broadcast takes until the last of many connections on three nodes has it
+    Broadcast(broadcast::Options),
     /// What a call of a built-in function costs, beside asking its process directly
     Functions(functions::Options),
     /// How long writes wait when the leader of three nodes is killed
@@ -97,6 +104,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Idle(options) => Box::pin(idle::run(options)).await,
         Command::Deploys(options) => Box::pin(deploys::run(options)).await,
         Command::Control(options) => Box::pin(control::run(options)).await,
+        Command::Push(options) => Box::pin(push::run(options)).await,
+        Command::Broadcast(options) => Box::pin(broadcast::run(options)).await,
         Command::Functions(options) => Box::pin(functions::run(options)).await,
         Command::Failover(options) => Box::pin(failover::run(options)).await,
         Command::Commits(options) => Box::pin(commits::run(options)).await,

@@ -70,6 +70,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         secret: turnpike::SECRET,
         cores: &cores.gateway,
         workers: 1,
+        root: None,
     };
     let node = launch.start().await?;
     let admin = Admin::new(node.addresses.admin)?;
@@ -79,16 +80,16 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     admin.throttle(&api, 1_000_000).await?;
 
     let load = Load { connections: options.connections, seconds: options.seconds, rate: options.rate };
-    let key = format!("x-api-key: {}", admin.key(&api).await?);
+    let key = [format!("x-api-key: {}", admin.key(&api).await?)];
     let (mut plain, mut keyed, mut full) = (Series::default(), Series::default(), Series::default());
     let body = body();
     for _ in 0..options.rounds {
-        for (path, header, series) in
-            [("plain", None, &mut plain), ("keyed", Some(&key), &mut keyed), ("full", None, &mut full)]
+        for (path, headers, series) in
+            [("plain", &[][..], &mut plain), ("keyed", &key, &mut keyed), ("full", &[], &mut full)]
         {
             let url = api.url_of(node.addresses.gateway, &format!("{path}?id=it%27s"));
             let before = system::cpu_time(node.process.pid())?;
-            let found = load.post(&url, Some(&body), header.map(String::as_str), &cores.load).await?;
+            let found = load.post(&url, Some(&body), headers, &cores.load).await?;
             let cpu = system::cpu_time(node.process.pid())?.saturating_sub(before);
             series.cpu.push(cpu.as_secs_f64() * 1e6 / found.answers.max(1) as f64);
             series.rate.push(found.rate);

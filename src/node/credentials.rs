@@ -31,7 +31,7 @@ impl Root {
 
     /// Who may call for WebSocket connections.
     pub(super) fn callers(&self, config: &Config) -> Callers {
-        Callers { root: self.credentials.clone(), trust_loopback: !config.admin_auth }
+        Callers::new(self.credentials.clone(), !config.admin_auth)
     }
 }
 

@@ -43,7 +43,12 @@ impl Api {
 
     /// The URL of a path of the API on a gateway.
     pub(crate) fn url_of(&self, gateway: SocketAddr, path: &str) -> String {
-        format!("http://{gateway}/_aws/execute-api/{}/{STAGE}/{path}", self.id)
+        format!("http://{gateway}{}", self.path_of(path))
+    }
+
+    /// The path by which every gateway knows a path of the API.
+    pub(crate) fn path_of(&self, path: &str) -> String {
+        format!("/_aws/execute-api/{}/{STAGE}/{path}", self.id)
     }
 }
 
@@ -154,6 +159,24 @@ impl Admin {
         let members = status["members"].as_array().into_iter().flatten();
         let voting = members.filter(|member| member["role"] != "learner" && member["live"] == true).count();
         Ok(status["node"]["leader"].as_u64().filter(|_| voting == voters))
+    }
+
+    /// Creates and deploys a WebSocket API that takes every connection; gives its id.
+    pub(crate) async fn sockets(&self) -> anyhow::Result<String> {
+        let api = json!({
+            "name": "sockets",
+            "protocolType": "WEBSOCKET",
+            "routeSelectionExpression": "$request.body.action",
+        });
+        let id = text(&self.call(Method::POST, "/v2/apis", api).await?, "apiId")?;
+        let below = |part: &str| format!("/v2/apis/{id}/{part}");
+        let mock = json!({ "integrationType": "MOCK" });
+        let mock = text(&self.call(Method::POST, &below("integrations"), mock).await?, "integrationId")?;
+        let route = json!({ "routeKey": "$default", "target": format!("integrations/{mock}") });
+        self.call(Method::POST, &below("routes"), route).await?;
+        self.call(Method::POST, &below("stages"), json!({ "stageName": STAGE })).await?;
+        self.call(Method::POST, &below("deployments"), json!({ "stageName": STAGE })).await?;
+        Ok(id)
     }
 
     /// Imports an API from a description; gives its id.

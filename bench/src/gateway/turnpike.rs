@@ -52,6 +52,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) cores: &'a str,
     /// How many threads serve callers.
     pub(crate) workers: u32,
+    /// The root credentials, if they matter: a key and its secret.
+    pub(crate) root: Option<(&'a str, &'a str)>,
 }
 
 /// A node that is ready.
@@ -90,6 +92,9 @@ impl Launch<'_> {
         };
         command.args(arguments);
         command.env("TURNPIKE_ADMIN_AUTH", "off").env("TURNPIKE_CLUSTER_SECRET", self.secret);
+        if let Some((key, secret)) = self.root {
+            command.env("TURNPIKE_ROOT_ACCESS_KEY_ID", key).env("TURNPIKE_ROOT_SECRET_ACCESS_KEY", secret);
+        }
         let begin = Instant::now();
         let mut process = Process::spawn(command, &log)?;
         let line = process.announced("ready ", PATIENCE).await;
@@ -112,6 +117,7 @@ pub(crate) async fn proxy(program: &Path, upstream: SocketAddr, cores: &str) -> 
         secret: SECRET,
         cores,
         workers: 1,
+        root: None,
     };
     let node = launch.start().await?;
     let admin = Admin::new(node.addresses.admin)?;
@@ -124,6 +130,16 @@ pub(crate) async fn proxy(program: &Path, upstream: SocketAddr, cores: &str) -> 
 
 /// Starts three nodes of one cluster, each with one worker.
 pub(crate) async fn three_nodes(program: &Path, directory: &Path, cores: &str) -> anyhow::Result<Vec<Node>> {
+    three_nodes_of(program, directory, cores, None).await
+}
+
+/// The same, with these root credentials.
+pub(crate) async fn three_nodes_of(
+    program: &Path,
+    directory: &Path,
+    cores: &str,
+    root: Option<(&str, &str)>,
+) -> anyhow::Result<Vec<Node>> {
     let mut nodes: Vec<Node> = Vec::new();
     for number in 1..=3 {
         let launch = Launch {
@@ -134,6 +150,7 @@ pub(crate) async fn three_nodes(program: &Path, directory: &Path, cores: &str) -
             secret: SECRET,
             cores,
             workers: 1,
+            root,
         };
         nodes.push(launch.start().await.with_context(|| format!("node {number}"))?);
     }

@@ -103,15 +103,15 @@ pub(crate) struct Load {
 impl Load {
     /// Runs a load generator in a process of its own on these cores.
     pub(crate) async fn send(self, url: &str, cores: &str) -> anyhow::Result<Found> {
-        self.post(url, None, None, cores).await
+        self.post(url, None, &[], cores).await
     }
 
-    /// The same, with a body that is posted with each request, and a header.
+    /// The same, with a body that is posted with each request, and header fields.
     pub(crate) async fn post(
         self,
         url: &str,
         body: Option<&str>,
-        header: Option<&str>,
+        headers: &[String],
         cores: &str,
     ) -> anyhow::Result<Found> {
         let program = std::env::current_exe().context("cannot find this program")?;
@@ -120,7 +120,7 @@ impl Load {
         command.args(["--connections", &self.connections.to_string(), "--seconds", &self.seconds.to_string()]);
         command.args(self.rate.iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
         command.args(body.iter().flat_map(|body| ["--body", body]));
-        command.args(header.iter().flat_map(|header| ["--header", header]));
+        command.args(headers.iter().flat_map(|header| ["--header", header]));
         command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
         let output = command.output().await.context("cannot run the load generator")?;
         anyhow::ensure!(output.status.success(), "the load generator failed: {}", output.status);

@@ -253,11 +253,28 @@ impl Claim {
 
     /// Checks the signature against the request and the key's secret.
     pub fn check(&self, request: &Request<'_>, secret: &str) -> Result<(), Refusal> {
+        self.check_by(request, &self.signing_key(secret))
+    }
+
+    /// The key that made the signature, if it was made with this secret. It is the same for all of a day's requests to a
+    /// service in a region.
+    pub fn signing_key(&self, secret: &str) -> SigningKey {
+        SigningKey::of_scope(secret, self.scope())
+    }
+
+    /// Checks the signature against the request and a signing key, which is of no use unless it is for the claim's day,
+    /// region and service: see [`Claim::is_of`].
+    pub fn check_by(&self, request: &Request<'_>, key: &SigningKey) -> Result<(), Refusal> {
         let hash = hex_sha256(request.body);
         match header(request, PAYLOAD_HASH) {
             Some(stated) if stated != hash => Err(Refusal::Invalid(MISMATCH.to_owned())),
-            _ => self.check_payload(request, &hash, secret),
+            _ => self.check_payload(request, &hash, key),
         }
+    }
+
+    /// Whether a signing key is for the claim's day, region and service.
+    pub fn is_of(&self, key: &SigningKey) -> bool {
+        key.has_scope(&[&self.date, &self.region, &self.service])
     }
 
     /// Checks the signature before the body is read; answers with the hash that the body must have, in hexadecimal.
@@ -265,11 +282,11 @@ impl Claim {
         let stated = header(request, PAYLOAD_HASH);
         let hash = stated.filter(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let hash = hash.ok_or_else(|| Refusal::Invalid(format!("'{PAYLOAD_HASH}' must be the body's SHA-256.")))?;
-        self.check_payload(request, hash, secret)?;
+        self.check_payload(request, hash, &self.signing_key(secret))?;
         Ok(hash)
     }
 
-    fn check_payload(&self, request: &Request<'_>, hash: &str, secret: &str) -> Result<(), Refusal> {
+    fn check_payload(&self, request: &Request<'_>, hash: &str, key: &SigningKey) -> Result<(), Refusal> {
         let invalid = |message: String| Err(Refusal::Invalid(message));
         let is_signed = |name: &str| self.signed_headers.iter().any(|known| known == name);
         let unsigned = request.headers.iter().map(|(name, _)| name.to_ascii_lowercase());
@@ -281,7 +298,7 @@ impl Claim {
             return invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."));
         }
         let canonical = canonical(request, &self.signed_headers, hash, Paths::Normalized);
-        let expected = signature(&SigningKey::of_scope(secret, self.scope()), &self.stamp, &canonical);
+        let expected = signature(key, &self.stamp, &canonical);
         if !bool::from(expected.as_bytes().ct_eq(self.signature.as_bytes())) {
             return invalid(MISMATCH.to_owned());
         }

@@ -24,6 +24,11 @@ impl SigningKey {
         parts.next() == Some(region) && parts.next() == Some(service) && stamp_of(now).starts_with(day)
     }
 
+    /// Whether its scope has these parts in front of the last, which is always the same.
+    pub(super) fn has_scope(&self, parts: &[&str; 3]) -> bool {
+        self.scope.split('/').take(3).eq(parts.iter().copied())
+    }
+
     pub(super) fn of_scope(secret: &str, scope: String) -> Self {
         let mut key = hmac::Key::new(hmac::HMAC_SHA256, format!("AWS4{secret}").as_bytes());
         for part in scope.split('/') {

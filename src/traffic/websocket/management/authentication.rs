@@ -5,9 +5,13 @@
 //! on this machine need none here either; those who come from elsewhere, or by a proxy on this machine that says for
 //! whom it asks, must sign all the same: APIs are served to everybody, and pushing to their clients is not.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
 use super::answers::Refusal;
 use super::target::Target;
-use crate::identity::sigv4::{self, Claim, Credentials, Service};
+use crate::identity::sigv4::{self, Claim, Credentials, Service, SigningKey};
 use crate::model::arn;
 use crate::traffic::execute::Owner;
 use crate::traffic::message::{Peer, Request};
@@ -17,16 +21,24 @@ const ACTION: &str = "execute-api:ManageConnections";
 /// Header fields by which proxies say for whom they ask.
 const FORWARDED: [&str; 2] = ["x-forwarded-for", "forwarded"];
 
-/// Who may call.
+/// Who may call. Cheap to clone.
 #[derive(Clone)]
 pub struct Callers {
     /// Whose signature is good.
-    pub root: Credentials,
+    root: Credentials,
     /// Whether callers on this machine need none.
-    pub trust_loopback: bool,
+    trust_loopback: bool,
+    /// The key that made the last good signature: most calls are of one day to one region, and to make it costs more than
+    /// to check a signature by it.
+    last: Arc<ArcSwapOption<SigningKey>>,
 }
 
 impl Callers {
+    /// Those who sign with these credentials; and if `trust_loopback` says so, those on this machine.
+    pub fn new(root: Credentials, trust_loopback: bool) -> Self {
+        Self { root, trust_loopback, last: Arc::default() }
+    }
+
     /// What a caller's signature claims, as far as it can be checked without the body; nothing, where none is needed.
     pub(super) fn claim(&self, request: &Request, now: i64) -> Result<Option<Claim>, Refusal> {
         if self.trust_loopback && is_local(request) {
@@ -54,7 +66,15 @@ impl Callers {
         let Some(claim) = claim else { return Ok(()) };
         let headers = pairs(request);
         let signed = signed(request, &headers, body);
-        claim.check(&signed, &self.root.secret_access_key).map_err(|refusal| Refusal::unsigned(&refusal))
+        let (key, is_new) = match self.last.load_full().filter(|key| claim.is_of(key)) {
+            Some(key) => (key, false),
+            None => (Arc::new(claim.signing_key(&self.root.secret_access_key)), true),
+        };
+        claim.check_by(&signed, &key).map_err(|refusal| Refusal::unsigned(&refusal))?;
+        if is_new {
+            self.last.store(Some(key));
+        }
+        Ok(())
     }
 }
 
@@ -134,7 +154,7 @@ mod tests {
     /// The path is canonicalized as it was received: clients and proxies may spell it in all these ways.
     #[test]
     fn signatures_cover_the_path_as_it_was_received() {
-        let callers = Callers { root: root(), trust_loopback: false };
+        let callers = Callers::new(root(), false);
         for path in ["/prod/@connections/R0oX%3D", "/prod/%40connections/R0oX%3D", "/prod/@connections/R0oX="] {
             let headers = [("host", "abc.execute-api.localhost")];
             let plain = sigv4::Request { method: "POST", path, query: "", headers: &headers, body: b"hello" };
@@ -171,7 +191,7 @@ mod tests {
             (true, "127.0.0.1", &[("forwarded", "for=192.0.2.1")], false),
             (false, "127.0.0.1", &[], false),
         ] {
-            let callers = Callers { root: root(), trust_loopback };
+            let callers = Callers::new(root(), trust_loopback);
             let request = request("/prod/@connections/x", from, fields);
             let claimed = callers.claim(&request, NOW);
             assert_eq!(claimed.is_ok(), expected, "{from} {fields:?}");
