@@ -202,8 +202,10 @@ impl Node {
         self.cluster.hand_over().await;
         self.servers.set_ready(false);
         self.connections.drain(self.websocket_drain).await;
-        self.departures.told().await;
         self.servers.stop().await;
+        // Those whose `$connect` has agreed since.
+        self.connections.drain(Duration::ZERO).await;
+        self.departures.told().await;
         self.register.close().await;
         if let Some(functions) = &self.functions {
             functions.stop().await;

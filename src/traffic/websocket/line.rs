@@ -54,6 +54,13 @@ impl Message for Shut {
     type Result = ();
 }
 
+impl Shut {
+    /// The connection has to go, for reasons of the gateway's.
+    pub(super) fn going_away() -> Self {
+        Self { code: 1001, reason: "Going away".into(), quietly: false }
+    }
+}
+
 /// Show your card.
 #[derive(Clone, Copy, Debug)]
 pub struct Show;

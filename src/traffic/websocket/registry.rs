@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use super::departures::Journal;
-use super::line::Line;
+use super::line::{Line, Shut};
 use super::roll::{Entry, Roll};
 use crate::model::connection::ConnectionId;
 use crate::model::id::{ApiId, StageName};
@@ -31,16 +30,10 @@ struct Inner {
     /// Held while a stage is added.
     adding: Mutex<()>,
     is_draining: AtomicBool,
-    living: Living,
+    /// Connections whose actors have not ended.
+    living: AtomicUsize,
     /// What the node's witness is told.
     journal: Journal,
-}
-
-/// How many connections there are whose actors have not ended.
-#[derive(Default)]
-struct Living {
-    count: AtomicUsize,
-    fell: Notify,
 }
 
 /// What a connection says of itself when it enters.
@@ -67,15 +60,19 @@ pub struct Presence {
 }
 
 impl Registry {
-    /// Enters a connection: from now on it is found, until it leaves.
+    /// Enters a connection: from now on it is found, until it leaves. Runs in the actix arbiter of its actor.
     pub fn enter(&self, entrant: &Entrant<'_>, line: impl Line) -> Presence {
         let roll = self.open(entrant.api, entrant.stage);
-        self.inner.living.count.fetch_add(1, Ordering::AcqRel);
+        self.inner.living.fetch_add(1, Ordering::AcqRel);
         roll.enter(entrant.id, Entry::new(line), entrant.principal);
         for group in entrant.groups {
             roll.join(&entrant.id, group);
         }
         self.inner.journal.came(entrant.id, &roll);
+        // Its `$connect` has taken its time, and the node is about to end meanwhile.
+        if let Some(line) = self.is_draining().then(|| roll.leave(&entrant.id)).flatten() {
+            actix_web::rt::spawn(async move { line.shut(Shut::going_away()).await });
+        }
         Presence { registry: self.clone(), roll, id: entrant.id, is_told: Cell::new(false) }
     }
 
@@ -86,7 +83,7 @@ impl Registry {
 
     /// How many connections there are whose actors have not ended.
     pub fn living(&self) -> usize {
-        self.inner.living.count.load(Ordering::Acquire)
+        self.inner.living.load(Ordering::Acquire)
     }
 
     /// The connections of a stage; nothing, if it has never had one.
@@ -107,19 +104,6 @@ impl Registry {
     /// No new connections from now on.
     pub(super) fn begin_draining(&self) {
         self.inner.is_draining.store(true, Ordering::Release);
-    }
-
-    /// Waits until the actors of all connections have ended.
-    pub(super) async fn empty(&self) {
-        loop {
-            let fell = self.inner.living.fell.notified();
-            tokio::pin!(fell);
-            fell.as_mut().enable();
-            if self.living() == 0 {
-                return;
-            }
-            fell.await;
-        }
     }
 
     fn open(&self, api: &ApiId, stage: &StageName) -> Arc<Roll> {
@@ -159,10 +143,7 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         self.leave();
-        let living = &self.registry.inner.living;
-        if living.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            living.fell.notify_waiters();
-        }
+        self.registry.inner.living.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -188,25 +169,5 @@ mod tests {
         assert_eq!(registry.living(), 1, "its actor has not ended");
         drop(presence);
         assert_eq!((registry.living(), roll.count(&Audience::All)), (0, 0));
-    }
-
-    #[tokio::test]
-    async fn who_waits_for_the_last_connection_learns_that_it_ended() {
-        let registry = Registry::default();
-        let (api, stage) = (ApiId::new("a"), StageName::new("s"));
-        let enter = || {
-            let id = ConnectionId::random(1);
-            registry.enter(&Entrant { id, api: &api, stage: &stage, principal: None, groups: &[] }, Silent)
-        };
-        let (first, second) = (enter(), enter());
-        let waiting = tokio::spawn({
-            let registry = registry.clone();
-            async move { registry.empty().await }
-        });
-        drop(first);
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        drop(second);
-        waiting.await.expect("no panic");
     }
 }

@@ -40,13 +40,17 @@ impl Notes {
     fn count(&self) -> usize {
         self.came.len() + self.left.len()
     }
+
+    fn show(&self) {
+        metrics::level(metrics::WEBSOCKET_UNTOLD).set(self.count() as f64);
+    }
 }
 
 impl Journal {
     pub(in super::super) fn came(&self, id: ConnectionId, roll: &Arc<Roll>) {
         let mut notes = self.notes.lock();
         notes.came.insert(id, Arc::clone(roll));
-        metrics::level(metrics::WEBSOCKET_UNTOLD).increment(1);
+        notes.show();
         drop(notes);
         self.written.notify_one();
     }
@@ -54,14 +58,14 @@ impl Journal {
     pub(in super::super) fn left(&self, id: ConnectionId) {
         let mut notes = self.notes.lock();
         if notes.came.remove(&id).is_some() {
-            return;
+            return notes.show();
         }
-        metrics::level(metrics::WEBSOCKET_UNTOLD).increment(1);
         if notes.left.len() < LEFT {
             notes.left.push(id);
         } else {
             notes.has_gaps = true;
         }
+        notes.show();
         drop(notes);
         self.written.notify_one();
     }
@@ -76,7 +80,7 @@ impl Journal {
     pub(super) fn tell(&self) {
         let mut notes = self.notes.lock();
         notes.is_in_hand = false;
-        metrics::level(metrics::WEBSOCKET_UNTOLD).set(notes.count() as f64);
+        notes.show();
         drop(notes);
         self.told.notify_waiters();
     }

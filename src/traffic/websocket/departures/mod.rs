@@ -150,7 +150,7 @@ fn shut(roll: &Arc<Roll>, quietly: bool) {
     let lines: Vec<_> = ids.iter().filter_map(|id| roll.leave(id)).collect();
     let closing = async move {
         for line in lines {
-            line.shut(Shut { code: 1001, reason: "Going away".into(), quietly }).await;
+            line.shut(Shut { quietly, ..Shut::going_away() }).await;
         }
     };
     actix_web::rt::spawn(closing);
