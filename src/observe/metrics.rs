@@ -82,6 +82,13 @@ pub const WEBSOCKET_EVENTS: Metric = metric(
     "Events of WebSocket APIs, by API, stage and route, under the names that CloudWatch has for them: ConnectCount, \
      MessageCount, ClientError, ExecutionError, IntegrationError.",
 );
+/// Bytes of messages.
+pub const WEBSOCKET_BYTES: Metric = metric(
+    "turnpike_websocket_message_bytes_total",
+    Kind::Counter,
+    &["api", "stage", "route", "direction"],
+    "Bytes of messages that routes of WebSocket APIs were sent (in), and of their answers (out).",
+);
 /// Time that integrations of WebSocket APIs took.
 pub const WEBSOCKET_INTEGRATION_LATENCY: Metric = metric(
     "turnpike_websocket_integration_duration_seconds",
@@ -265,6 +272,7 @@ pub const ALL: &[Metric] = &[
     CACHE_HITS,
     CACHE_MISSES,
     WEBSOCKET_EVENTS,
+    WEBSOCKET_BYTES,
     WEBSOCKET_INTEGRATION_LATENCY,
     WEBSOCKET_CONNECTIONS,
     WEBSOCKET_UNTOLD,
@@ -432,6 +440,8 @@ pub struct RouteMetrics(OnceLock<Box<RouteSeries>>);
 
 struct RouteSeries {
     counts: [Counter; 5],
+    bytes_in: Counter,
+    bytes_out: Counter,
     integration_latency: Histogram,
 }
 
@@ -439,6 +449,13 @@ impl RouteMetrics {
     /// Counts something of a route: which API's, stage's and route's, by their names.
     pub fn count(&self, place: [&str; 3], what: SocketCount) {
         self.series(place).counts[what as usize].increment(1);
+    }
+
+    /// Counts the bytes of a message, and of its answer.
+    pub fn message(&self, place: [&str; 3], bytes_in: u64, bytes_out: u64) {
+        let series = self.series(place);
+        series.bytes_in.increment(bytes_in);
+        series.bytes_out.increment(bytes_out);
     }
 
     /// Records how long a route's integration took.
@@ -454,8 +471,13 @@ impl RouteMetrics {
                 let metric = metrics::Label::new("metric", what.name());
                 counter!(WEBSOCKET_EVENTS.name, labels.iter().cloned().chain([metric]).collect::<Vec<_>>())
             });
+            let bytes = |direction| {
+                let direction = metrics::Label::new("direction", direction);
+                counter!(WEBSOCKET_BYTES.name, labels.iter().cloned().chain([direction]).collect::<Vec<_>>())
+            };
+            let (bytes_in, bytes_out) = (bytes("in"), bytes("out"));
             let integration_latency = histogram!(WEBSOCKET_INTEGRATION_LATENCY.name, labels);
-            Box::new(RouteSeries { counts, integration_latency })
+            Box::new(RouteSeries { counts, bytes_in, bytes_out, integration_latency })
         })
     }
 }

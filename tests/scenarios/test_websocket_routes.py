@@ -3,11 +3,13 @@
 import base64
 import json
 import re
+import socket as socket_module
 import threading
 
 import boto3
 import pytest
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from access_logs import DESTINATION, accesses
 from conftest import eventually, fetch, nodes
@@ -15,6 +17,7 @@ from functions import make as make_function
 from lambda_api import Lambda, Reply, uri
 from sockets import STATUS_200, Socket, make, mock
 from test_explain import explain
+from test_operations import CERTIFICATE
 
 ID = r"[A-Za-z0-9_-]{15}="
 ROLE = "arn:aws:iam::123456789012:role/gateway"
@@ -667,6 +670,9 @@ def test_events_are_counted_logged_and_told(node, functions):
         f'turnpike_websocket_events_total{{api="{api}",stage="prod",route="{route}",metric="{metric}"}}', "0")
     assert count("$connect", "ConnectCount") == "1"
     assert (count("$default", "MessageCount"), count("$default", "ExecutionError")) == ("2", "0")
+    bytes_of = lambda direction: figures[
+        f'turnpike_websocket_message_bytes_total{{api="{api}",stage="prod",route="$default",direction="{direction}"}}']
+    assert (bytes_of("in"), bytes_of("out")) == (str(len('{"action": "x"}')), str(len('{"route": "$default"}')))
     assert (count("fails", "IntegrationError"), count("broken", "ExecutionError")) == ("1", "1")
     # The story of what failed is told, without the data that nobody wanted to be seen.
     told = json.loads(explain(node, broken["requestId"], "--output", "json").stdout)["story"]
@@ -694,6 +700,43 @@ def test_who_is_refused_is_told_by_which_id_to_ask(node):
     needs = f"not authorized because route '$connect' requires API Key and API Key is not associated with a Usage Plan for API Stage {api}/prod"
     assert any(needs in line for line in told["log"])
     assert accesses(node, shown) == [f"{shown} CONNECT 403 INVALID_API_KEY"]
+
+
+# --- by other names ---
+
+
+def at_host(node, target):
+    """A connection to a host that the node goes by; `target` is host and path."""
+    there = socket_module.create_connection((node.host, node.ports["gateway"]))
+    return connect(f"ws://{target}", sock=there, open_timeout=20, close_timeout=5)
+
+
+def test_a_connection_is_made_by_host_and_by_domain_name(node, functions):
+    functions.functions["where"] = lambda event: {"statusCode": 200, "body": event["requestContext"]["domainName"]}
+    api = make(node, {"$default": function("where")})
+    client = node.client("apigatewayv2")
+    name = "sockets.example.com"
+    client.create_domain_name(DomainName=name, DomainNameConfigurations=[
+        {"CertificateArn": CERTIFICATE, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}])
+    client.create_api_mapping(DomainName=name, ApiId=api, Stage="prod", ApiMappingKey="chat")
+    host = f"{api}.execute-api.localhost"
+    for target, domain in [(f"{host}/prod", host), (f"{host}/prod/?a=b", host), (f"{name}/chat", name), (f"{name}/chat?a=b", name)]:
+        with at_host(node, target) as socket:
+            socket.send("hello")
+            assert socket.recv(timeout=20) == domain, target
+    for target in (f"{name}/other", f"{name}/chat/below", f"{host}/other"):
+        with pytest.raises(InvalidStatus) as caught:
+            at_host(node, target)
+        assert caught.value.response.status_code == 403, target
+    # Only the domain name is left.
+    client.update_api(ApiId=api, DisableExecuteApiEndpoint=True)
+    client.create_deployment(ApiId=api, StageName="prod")
+    with pytest.raises(InvalidStatus) as caught:
+        at_host(node, f"{host}/prod")
+    assert (caught.value.response.status_code, caught.value.response.body) == (403, b'{"message":"Forbidden"}')
+    with at_host(node, f"{name}/chat") as socket:
+        socket.send("hello")
+        assert socket.recv(timeout=20) == name
 
 
 # --- functions that the node runs itself ---
