@@ -17,7 +17,7 @@ use super::remote::Remote;
 /// show a pass: see --allow. The last hundred of each stage are kept, on the node that answered; any node finds them.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The request's id, which its answer has in x-amzn-RequestId.
+    /// The request's id, which its answer has in x-amzn-RequestId, and a frame of a WebSocket connection in requestId.
     #[arg(required_unless_present = "allow", conflicts_with = "allow")]
     request: Option<String>,
     /// Print a header instead, with which callers of a stage have their requests' stories kept: API/STAGE, the API by id

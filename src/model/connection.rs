@@ -21,7 +21,12 @@ pub struct ConnectionId([u8; BYTES]);
 impl ConnectionId {
     /// Makes one for a connection of a node.
     pub fn random(node: u32) -> Self {
-        Self::of(node, rand::random())
+        loop {
+            let id = Self::of(node, rand::random());
+            if !starts_like_a_flag(id.0[0]) {
+                return id;
+            }
+        }
     }
 
     fn of(node: u32, nonce: [u8; BYTES - NODE]) -> Self {
@@ -58,6 +63,12 @@ pub struct Claim {
     pub by: u64,
 }
 
+/// Whether an id of which this is the first byte begins with a `-`: command lines would take it for a flag.
+pub fn starts_like_a_flag(first: u8) -> bool {
+    const DASH: u8 = 62;
+    first >> 2 == DASH
+}
+
 /// What the node's bytes are mixed with.
 fn mixer(nonce: &[u8]) -> u32 {
     // FNV-1a: any function would do.
@@ -81,6 +92,10 @@ mod tests {
             let text = id.to_string();
             assert_eq!((text.len(), text.ends_with('='), id.node()), (16, true, node), "{text}");
             assert_eq!(ConnectionId::parse(&text), Some(id));
+        }
+        for first in 0..=u8::MAX {
+            let id = ConnectionId([first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            assert_eq!(starts_like_a_flag(first), id.to_string().starts_with('-'));
         }
     }
 

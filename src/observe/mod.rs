@@ -5,4 +5,5 @@ pub mod clock;
 pub mod execution_log;
 pub mod metrics;
 pub mod process;
+pub mod route_metrics;
 pub mod stories;

@@ -16,6 +16,7 @@ use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use uuid::Uuid;
 
+use crate::model::connection::starts_like_a_flag;
 use crate::model::rest::GatewayResponseType;
 
 /// Header fields in order, duplicates kept.
@@ -258,6 +259,9 @@ impl Head {
     pub fn new_extended() -> [u8; 11] {
         let mut bytes = [0; 11];
         bytes.copy_from_slice(&Uuid::new_v4().as_bytes()[..11]);
+        if starts_like_a_flag(bytes[0]) {
+            bytes[0] = 0;
+        }
         bytes
     }
 

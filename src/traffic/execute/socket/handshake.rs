@@ -34,6 +34,13 @@ pub struct Connected {
     pub groups: Vec<Box<str>>,
 }
 
+/// What becomes of somebody's wish to connect.
+enum Decision {
+    Opened(Connected),
+    /// What the integration answers instead.
+    Answered(Reply),
+}
+
 impl Execute {
     /// Whether a connection may be opened that a request to upgrade asks for; it gets this id. `handshake` says what is
     /// wrong with the request as a handshake, if anything is. If it may not: the answer, which is also what a request gets
@@ -60,36 +67,29 @@ impl Execute {
             Ok(()) => Box::pin(self.decide(located, id, &mut outcome)).await,
             Err(refusal) => Err(refusal),
         };
-        let (status, refusal) = match &result {
-            Ok(Ok(_)) => (StatusCode::SWITCHING_PROTOCOLS, None),
-            Ok(Err(reply)) => (reply.status, None),
-            Err(refusal) => (refusal.status, Some(refusal)),
-        };
-        if let Some(refusal) = refusal {
-            outcome.refused(refusal);
-        }
-        record::connect(&outcome, refusal, status);
-        let (mut reply, refusal) = match result {
-            Ok(Ok(connected)) => {
+        let (decided, refusal) = match result {
+            Ok(Decision::Opened(connected)) => {
                 journal::connected(&mut outcome);
-                self.explain.keep(&mut outcome, None, status);
-                return Ok(connected);
+                (Ok(connected), None)
             }
-            Ok(Err(reply)) => (reply, None),
-            Err(refusal) => (gateway_response::render(&refusal, outcome.facts()), Some(refusal)),
+            Ok(Decision::Answered(reply)) => (Err(reply), None),
+            Err(refusal) => {
+                outcome.refused(&refusal);
+                (Err(gateway_response::render(&refusal, outcome.facts())), Some(refusal))
+            }
         };
-        outcome.mark(&mut reply);
+        let status = decided.as_ref().map_or_else(|reply| reply.status, |_| StatusCode::SWITCHING_PROTOCOLS);
+        record::connect(&outcome, refusal.as_ref(), status);
+        let decided = decided.map_err(|mut reply| {
+            outcome.mark(&mut reply);
+            reply
+        });
         self.explain.keep(&mut outcome, refusal.as_ref(), status);
-        Err(reply)
+        decided
     }
 
-    /// The checks, and the integration: what it says is either that the connection may be opened, or an answer.
-    async fn decide(
-        &self,
-        located: Located,
-        id: ConnectionId,
-        outcome: &mut Outcome,
-    ) -> Result<Result<Connected, Reply>, Refusal> {
+    /// The checks, and the integration.
+    async fn decide(&self, located: Located, id: ConnectionId, outcome: &mut Outcome) -> Result<Decision, Refusal> {
         let Located { request, stage, path, .. } = located;
         if request.uri.path_and_query().map_or(0, |text| text.as_str().len()) > MAX_URL {
             return Err(Refusal::bad_request(StatusCode::URI_TOO_LONG, "Request URI too long"));
@@ -102,12 +102,13 @@ impl Execute {
             let authorized = outcome.facts().authorization();
             let seat = outcome.facts().seat().map(Arc::clone);
             let connection = Connection::asked_for(id, &stage.api, &stage.name, &head);
-            Connected { connection: Rc::new(Connection { authorized, seat, ..connection }), headers, groups }
+            let connection = Rc::new(Connection { authorized, seat, ..connection });
+            Ok(Decision::Opened(Connected { connection, headers, groups }))
         };
         let Some(route) = stage.base.routes.as_ref().and_then(|routes| routes.of_connection(CONNECT)).map(Arc::clone)
         else {
             outcome.decided("route", |_| "there is no $connect: whoever asks may connect".to_owned());
-            return Ok(Ok(connected(outcome, Headers::default(), Vec::new())));
+            return connected(outcome, Headers::default(), Vec::new());
         };
         outcome.routed_event(&route);
         throttle::pass_stage(&route.method, outcome)?;
@@ -120,16 +121,17 @@ impl Execute {
         let Admitted(routed) = quota::spend(keyed, outcome).await?;
         if !route.has_target {
             outcome.decided("integration", |_| "$connect has none: the connection is opened".to_owned());
-            return Ok(Ok(connected(outcome, Headers::default(), Vec::new())));
+            return connected(outcome, Headers::default(), Vec::new());
         }
         let mut mapped = perform(routed.request, Arc::clone(&stage), (&route, true), &self.backends, outcome).await?;
         let groups = groups::take(&mut mapped.headers);
         outcome.decided("connection", |_| format!("the integration's status is {}", mapped.status.as_u16()));
         if !mapped.status.is_success() {
-            return Ok(Err(method_response::finish(mapped, outcome)));
+            return Ok(Decision::Answered(method_response::finish(mapped, outcome)));
         }
-        let headers = passed(mapped.headers);
-        Ok(Ok(connected(outcome, headers, groups.join)))
+        // Taken whole, so that its connection is used again.
+        let _ = mapped.body.whole(self.backends.limits.answer).await;
+        connected(outcome, passed(mapped.headers), groups.join)
     }
 }
 

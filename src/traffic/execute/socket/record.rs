@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::observe::metrics::{RouteMetrics, SocketCount};
+use crate::observe::route_metrics::{RouteMetrics, SocketCount};
 use crate::traffic::execute::accesses::{self, Ending};
 use crate::traffic::execute::outcome::Outcome;
 use crate::traffic::message::Refusal;

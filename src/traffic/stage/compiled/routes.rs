@@ -12,7 +12,7 @@ use crate::mapping::selection::Selection;
 use crate::model::http::{self, AuthorizationType, LoggingLevel, Route, RouteSettings, Snapshot, SnapshotRoute};
 use crate::model::id::{AuthorizerId, ResourceId};
 use crate::model::rest::{self, Strings, Verb};
-use crate::observe::metrics::RouteMetrics;
+use crate::observe::route_metrics::RouteMetrics;
 use crate::traffic::integration::Kinds;
 
 /// The route that is asked whether a connection may be opened.
