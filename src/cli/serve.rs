@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     #[arg(long, env = "TURNPIKE_DATA", default_value = "turnpike-data")]
     data: PathBuf,
     /// The node's number; without it the first node is 1 and others are given a free one.
-    #[arg(long, env = "TURNPIKE_NODE_ID")]
+    #[arg(long, env = "TURNPIKE_NODE_ID", value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX)))]
     node_id: Option<u64>,
     /// Address that APIs are served on.
     #[arg(long, env = "TURNPIKE_GATEWAY", value_parser = address, default_value = "0.0.0.0:8080")]

@@ -73,3 +73,14 @@ def test_the_control_plane_reads_and_imports_large_apis():
 def test_functions_are_called_directly_and_through_their_node():
     report = measure("functions", "--rounds", "1", "--seconds", "1")
     assert report["failures"] == 0 and report["calls_per_second"] > 0 and report["direct_p50_ms"]["median"] > 0
+
+
+def test_messages_are_pushed_by_their_own_node_and_by_another():
+    requests = measure("push", "--rounds", "1", "--seconds", "1", "--connections", "4")["requests"]
+    assert [request["request"] for request in requests] == ["HTTP_PROXY", "MOCK", "push, own node", "push, another node"]
+    assert all(request["failures"] == 0 and request["cpu_us"] > 0 for request in requests)
+
+
+def test_broadcasts_reach_everybody():
+    report = measure("broadcast", "--connections", "30", "--rounds", "2")
+    assert report["connections"] == 30 and report["last_ms"]["median"] > 0

@@ -80,6 +80,7 @@ impl Servers<'_> {
             secret: turnpike::SECRET,
             cores: self.cores,
             workers: 1,
+            root: None,
         };
         // What is measured are echoes, not what a route may be called at most.
         let node = launch.start_with(&["--websocket-connections", "1000000"]).await?;
