@@ -771,3 +771,15 @@ def test_functions_of_the_node_itself_are_routes(tmp_path):
                 Principal="apigateway.amazonaws.com", SourceArn=f"arn:aws:execute-api:us-east-1:000000000000:{api}/*")
             socket.say("hello")
             assert socket.hear() == "$default hello"
+
+
+def test_a_node_that_starts_again_serves_what_it_served(tmp_path):
+    with nodes(tmp_path, 1) as started:
+        node = started[0]
+        api = make(node, {"$default": NAMED})
+        assert node.stop() == 0
+        node.start().wait_ready()
+        with Socket(node, api) as socket:
+            assert socket.ask("hello") == {"route": "$default"}
+        node.client("apigatewayv2").delete_stage(ApiId=api, StageName="prod")
+        assert refused(node, api)[0] == 403
