@@ -41,7 +41,7 @@ const OPERATOR_IDLE: Duration = Duration::from_secs(60);
 const DISCONNECT: Duration = Duration::from_secs(1);
 /// A connection without a request is kept for so long; a little under AWS's 310 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(300);
-/// Connections of one worker.
+/// Connections of one worker. WebSocket connections are among them only while they are being opened.
 const CONNECTIONS: usize = 25_000;
 
 /// Where a node listens.

@@ -4,6 +4,7 @@ mod admin;
 mod backups;
 mod config;
 mod credentials;
+mod files;
 mod functions;
 mod listeners;
 mod shutdown;
@@ -103,6 +104,7 @@ pub enum Error {
 impl Node {
     /// Starts a node. Runs in an actix system, and returns when the node serves.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        files::raise();
         let recorder = metrics::install()?;
         let clock = Clock::system();
         // Ports first: one that is taken is found before anything is made.

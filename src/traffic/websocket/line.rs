@@ -22,13 +22,9 @@ pub struct Deliver {
     pub frames: Bytes,
 }
 
-/// The connection's send queue has no room: its client reads too slowly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
-
 impl Message for Deliver {
     /// `Ok` when the frames are in the connection's send queue.
-    type Result = Result<(), Full>;
+    type Result = Result<(), Undelivered>;
 }
 
 /// Tell of yourself.
@@ -95,9 +91,9 @@ pub struct Description {
 /// Why a message is not in a connection's send queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undelivered {
-    /// There is no room in it.
+    /// There is no room in it: the client reads too slowly.
     Full,
-    /// There is no connection any more.
+    /// There is no connection any more, or it is being closed.
     Gone,
 }
 
@@ -123,14 +119,7 @@ where
 {
     fn deliver(&self, frames: Bytes) -> BoxFuture<'static, Result<(), Undelivered>> {
         let sent = self.send(Deliver { frames });
-        async move {
-            match sent.await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(Full)) => Err(Undelivered::Full),
-                Err(_) => Err(Undelivered::Gone),
-            }
-        }
-        .boxed()
+        async move { sent.await.unwrap_or(Err(Undelivered::Gone)) }.boxed()
     }
 
     fn describe(&self) -> BoxFuture<'static, Option<Description>> {

@@ -26,7 +26,7 @@ use futures_util::future::join3;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::line::{Deliver, Describe, Description, Full, Show, Shut};
+use super::line::{Deliver, Describe, Description, Show, Shut, Undelivered};
 use super::places::Place;
 use super::registry::{Entrant, Registry};
 use crate::traffic::execute::socket::Connection;
@@ -147,11 +147,11 @@ impl ActorFuture<ConnectionActor> for Drive {
 }
 
 impl Handler<Deliver> for ConnectionActor {
-    type Result = Result<(), Full>;
+    type Result = Result<(), Undelivered>;
 
-    fn handle(&mut self, Deliver { frames }: Deliver, _: &mut Context<Self>) -> Result<(), Full> {
-        let live = self.live.as_mut().ok_or(Full)?;
-        if live.session.deliver(frames, &self.station.limits, Instant::now()) { Ok(()) } else { Err(Full) }
+    fn handle(&mut self, Deliver { frames }: Deliver, _: &mut Context<Self>) -> Result<(), Undelivered> {
+        let live = self.live.as_mut().ok_or(Undelivered::Gone)?;
+        live.session.deliver(frames, &self.station.limits, Instant::now())
     }
 }
 

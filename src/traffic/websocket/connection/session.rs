@@ -19,6 +19,7 @@ use super::activity::Activity;
 use super::pace::Pace;
 use super::queue::{Queue, TOGETHER};
 use crate::traffic::websocket::limits::Limits;
+use crate::traffic::websocket::line::Undelivered;
 use crate::traffic::websocket::wire::{self, Close, Event, Failure, Message, Reader};
 
 /// A client that reads nothing for so long while something waits for it is cut off.
@@ -143,13 +144,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.phase == Phase::Over { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Puts the frames of a message into the queue; whether there was room.
-    pub(super) fn deliver(&mut self, frames: Bytes, limits: &Limits, now: Instant) -> bool {
-        let has_room = self.phase == Phase::Open && self.queue.has_room(frames.len(), limits.queue);
-        if has_room {
-            self.send(frames, now);
+    /// Puts the frames of a message into the queue.
+    pub(super) fn deliver(&mut self, frames: Bytes, limits: &Limits, now: Instant) -> Result<(), Undelivered> {
+        if !self.is_open() {
+            return Err(Undelivered::Gone);
         }
-        has_room
+        if !self.queue.has_room(frames.len(), limits.queue) {
+            return Err(Undelivered::Full);
+        }
+        self.send(frames, now);
+        Ok(())
     }
 
     /// Sends the answer to a message of the client's. For these there is always room: while there is none, no further

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::session::{End, Inbox, Session};
 use crate::traffic::websocket::limits::Limits;
+use crate::traffic::websocket::line::Undelivered;
 use crate::traffic::websocket::wire::{self, Message};
 
 /// Bytes that the socket in memory holds in each direction.
@@ -53,6 +54,10 @@ impl Polled {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.session.poll(context, &mut self.buffer, &self.limits, Instant::now(), &mut self.inbox)
+    }
+
+    fn deliver(&mut self, frames: Bytes) -> Result<(), Undelivered> {
+        self.session.deliver(frames, &self.limits, Instant::now())
     }
 
     /// Polls until nothing is left to do, or the session is over; whether it is.
@@ -205,23 +210,24 @@ async fn a_slow_reader_gets_all_that_was_taken_for_it_and_the_sender_is_told_whe
     let (mut polled, mut client) = Polled::new(Limits { queue: 100_000, ..Limits::default() });
     let text = |number: usize| wire::text(format!("{number:010000}").as_bytes());
     let mut taken = 0;
-    while polled.session.deliver(text(taken), &polled.limits, Instant::now()) {
+    while polled.deliver(text(taken)).is_ok() {
         taken += 1;
         polled.settle().await;
         assert!(taken < 100, "the queue has no end");
     }
+    assert_eq!(polled.deliver(text(taken)), Err(Undelivered::Full));
     assert!(taken * 10_004 > SOCKET, "what fits into the socket does not wait");
     for number in 0..taken {
         polled.settle().await;
         assert_eq!(got(&mut client, 10_004).await, text(number), "in order, and once");
     }
-    assert!(polled.session.deliver(text(0), &polled.limits, Instant::now()), "there is room again");
+    assert_eq!(polled.deliver(text(0)), Ok(()), "there is room again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_stops_reading_is_cut_off() {
     let (mut polled, mut client) = Polled::new(Limits { queue: 1 << 20, ..Limits::default() });
-    assert!(polled.session.deliver(Bytes::from(vec![0; SOCKET + 100]), &polled.limits, Instant::now()));
+    assert_eq!(polled.deliver(Bytes::from(vec![0; SOCKET + 100])), Ok(()));
     polled.settle().await;
     tokio::time::sleep(Duration::from_secs(29)).await;
     // Something is read: it may take its time again.
@@ -292,7 +298,7 @@ async fn a_flood_of_pings_is_answered_so_many_a_second() {
 async fn after_our_close_frame_nothing_else_is_taken_or_sent() {
     let (mut polled, mut client) = Polled::new(Limits::default());
     polled.session.shut(End { code: 1000, reason: "".into() }, Instant::now());
-    assert!(!polled.session.deliver(wire::text(b"late"), &polled.limits, Instant::now()));
+    assert_eq!(polled.deliver(wire::text(b"late")), Err(Undelivered::Gone));
     client.write_all(&frame(0x81, b"late")).await.expect("there is room");
     assert!(!polled.settle().await);
     client.write_all(&frame(0x88, b"\x03\xe8")).await.expect("there is room");
