@@ -679,6 +679,7 @@ def test_events_are_counted_logged_and_told(node, functions):
     assert (told["verb"], told["path"], told["status"]) == ("MESSAGE", "broken", 500)
     assert "WebSocket Request Route: [broken]" in told["log"]
     assert not any("body" in line for line in told["log"])
+    assert {step["phase"]: step["decision"] for step in told["phases"]}["route"] == "route broken"
     told = json.loads(explain(node, by_route["$default"][0], "--output", "json").stdout)["story"]
     assert 'Method request body before transformations: {"action": "x"}' in told["log"]
     assert f"Client [Connection Id: {me}] sent message to [{api}] WebSocket API." in told["log"]

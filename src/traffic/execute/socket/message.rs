@@ -113,7 +113,11 @@ fn select(routes: Option<&Routes>, outcome: &mut Outcome) -> Result<Arc<Compiled
         return Err(Refusal::forbidden("no route is for the message, and there is no $default"));
     };
     outcome.routed_event(&route);
-    outcome.decided("route", |_| format!("{:?} selects route {}", key.unwrap_or_default(), route.method.resource_path));
+    outcome.decided("route", |_| match (&route.method.resource_path, key) {
+        // The key is a part of the message.
+        (route_key, Some(key)) if !route.hides_data => format!("{key:?} selects route {route_key}"),
+        (route_key, _) => format!("route {route_key}"),
+    });
     Ok(route)
 }
 
