@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use crate::cores::Cores;
 use crate::gateway::admin::{self, Admin, Api, Integration};
+use crate::gateway::keys::Catalog;
 use crate::gateway::turnpike::{self, Addresses, Launch, Node};
 use crate::output::{self, Format};
 use crate::system;
@@ -34,6 +35,8 @@ pub(crate) struct Options {
     /// What the APIs do with a call
     #[arg(long, value_enum, default_value = "http-proxy")]
     integration: Kind,
+    #[command(flatten)]
+    catalog: Catalog,
     /// How often to start on existing data
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     starts: u32,
@@ -75,14 +78,15 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     };
     let node = launch.start().await?;
     let mut states = vec![state("fresh", &node, &options).await?];
-    if options.apis > 0 {
+    if options.apis > 0 || options.catalog.keys > 0 {
         let upstream = Upstream::start(&everywhere, directory.path()).await?;
         let integration = match options.integration {
             Kind::HttpProxy => Integration::HttpProxy(format!("http://{}/", upstream.address)),
             Kind::Mock => Integration::Mock,
         };
+        options.catalog.fill(&Admin::new(node.addresses.admin)?).await?;
         let apis = create(&node, &options, &integration).await?;
-        states.push(state("just deployed", &node, &options).await?);
+        states.push(state("just filled", &node, &options).await?);
         // The same command again, ports included, as an operator would.
         launch.listen = node.addresses;
         node.process.stop(PATIENCE).await?;
@@ -162,9 +166,11 @@ fn report(options: &Options, states: &[State]) -> String {
         })
         .collect();
     format!(
-        "{} APIs of {} methods, {} workers, memory after {} s of idleness; {}\n\n{}",
+        "{} APIs of {} methods, {} API keys in {} usage plans, {} workers, memory after {} s of idleness; {}\n\n{}",
         options.apis,
         options.methods,
+        options.catalog.keys,
+        options.catalog.plans,
         options.workers,
         options.seconds,
         system::machine(),
@@ -184,6 +190,7 @@ fn document(options: &Options, states: &[State]) -> Value {
         "machine": system::machine(),
         "apis": options.apis,
         "methods": options.methods,
+        "keys": options.catalog.keys,
         "workers": options.workers,
         "states": states.collect::<Vec<_>>(),
     })

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cores::Cores;
 use crate::gateway::admin::{Admin, Api};
+use crate::gateway::keys::Catalog;
 use crate::gateway::turnpike::{self, Addresses, Launch};
 use crate::load::Load;
 use crate::output::{self, Format};
@@ -41,6 +42,8 @@ pub(crate) struct Options {
     /// Requests per second, the same of both methods; left out: as fast as answers come
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
+    #[command(flatten)]
+    catalog: Catalog,
     /// How to write the result
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
@@ -74,6 +77,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     };
     let node = launch.start().await?;
     let admin = Admin::new(node.addresses.admin)?;
+    options.catalog.fill(&admin).await?;
     let api =
         Api { id: admin.import(description(&format!("http://{}/", upstream.address))).await?, resource: String::new() };
     admin.deploy(&api).await?;

@@ -185,6 +185,11 @@ impl Admin {
         text(&serde_json::from_str(&answer).context("the answer is not JSON")?, "id")
     }
 
+    /// Imports API keys from a file.
+    pub(crate) async fn import_keys(&self, file: String) -> anyhow::Result<()> {
+        self.send(Method::POST, "/apikeys?mode=import&format=csv", file).await.map(drop)
+    }
+
     /// All resources of an API with their methods, as they were answered.
     pub(crate) async fn resources(&self, api: &str) -> anyhow::Result<String> {
         self.send(Method::GET, &format!("/restapis/{api}/resources?embed=methods&limit=500"), String::new()).await

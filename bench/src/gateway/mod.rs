@@ -1,6 +1,7 @@
 //! The measured gateways, each started the same way: pinned to one core, in front of the same upstream.
 
 pub(crate) mod admin;
+pub(crate) mod keys;
 pub(crate) mod nginx;
 pub(crate) mod turnpike;
 
