@@ -24,6 +24,8 @@ mod membership;
 mod proposal;
 mod read;
 mod repair;
+#[cfg(feature = "test-util")]
+mod replica;
 mod space;
 mod standing;
 mod start;
@@ -54,6 +56,8 @@ pub use membership::{MemberStatus, MembershipError, Metrics, Role, Settled};
 pub use network::{Message, SendError};
 pub use read::ReadError;
 pub use repair::{RepairError, Repaired, repair};
+#[cfg(feature = "test-util")]
+pub use replica::Replica;
 pub use space::NoSpace;
 pub use start_error::StartError;
 pub use token::{JoinToken, JoinTokenError, MAX_VALIDITY};

@@ -10,6 +10,8 @@ mod follower;
 mod held;
 pub mod keys;
 mod sealed;
+#[cfg(test)]
+mod trial;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub use follower::Follower;
 pub use held::Held;
 pub use keys::{Key, Prefix};
 pub use sealed::Sealed;
+#[cfg(test)]
+pub use trial::{Proposal, Trial};
 
 use crate::model::id::{ApiId, StageName};
 
@@ -67,6 +71,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What it means for an edit that its transaction was not made.
+    fn of(error: TransactError) -> Self {
+        match error {
+            TransactError::Conflict { key, .. } => Self::Conflict { key },
+            TransactError::NoSpace(why) => Self::NoSpace(why),
+            error @ (TransactError::TooLarge { .. } | TransactError::NoPrefix) => Self::TooLarge(Arc::new(error)),
+            error @ TransactError::Restoring => Self::Restoring(Arc::new(error)),
+            error @ TransactError::Unknown { .. } => Self::Unknown(Arc::new(error)),
+            error @ (TransactError::Unavailable { .. } | TransactError::Stopped) => Self::Unavailable(Arc::new(error)),
+        }
+    }
+}
+
 /// A consistent look at the documents, all as of one commit.
 pub struct Documents<'a> {
     view: &'a View<'a>,
@@ -91,19 +109,7 @@ impl Catalog {
     /// Makes all of an edit's changes, or none; answers with the commit's index.
     pub async fn commit(&self, edit: Edit) -> Result<u64, Error> {
         let transaction = edit.into_transaction()?;
-        match self.cluster.transact(transaction).await {
-            Ok(committed) => Ok(committed.index),
-            Err(TransactError::Conflict { key, .. }) => Err(Error::Conflict { key }),
-            Err(error @ (TransactError::TooLarge { .. } | TransactError::NoPrefix)) => {
-                Err(Error::TooLarge(Arc::new(error)))
-            }
-            Err(error @ TransactError::Restoring) => Err(Error::Restoring(Arc::new(error))),
-            Err(TransactError::NoSpace(why)) => Err(Error::NoSpace(why)),
-            Err(error @ TransactError::Unknown { .. }) => Err(Error::Unknown(Arc::new(error))),
-            Err(error @ (TransactError::Unavailable { .. } | TransactError::Stopped)) => {
-                Err(Error::Unavailable(Arc::new(error)))
-            }
-        }
+        self.cluster.transact(transaction).await.map(|committed| committed.index).map_err(Error::of)
     }
 
     /// Waits until every live node has dealt with all changes up to `index`.

@@ -144,6 +144,8 @@ async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
         ("GET", ["functions", name, "log"]) => functions::log(shared, name).await,
         ("GET", ["functions", name, "code", version]) => shared.control.package(name, version).await,
         ("POST", ["explain"]) => stories::allow(&shared.explain, &call.body),
+        // What this node holds of the quotas of plans that are in use here.
+        ("GET", ["usage"]) => Ok(Answer::json(200, json!({"plans": shared.register.observe().await}))),
         ("GET", ["usage", plan]) => shared.control.usage_report(call, plan).await,
         ("POST", ["templates", "eval"]) => try_template(&call.body),
         // Whether a backup would be taken: asked before all of it is sent.

@@ -161,6 +161,27 @@ pub const QUOTA_WAITS: Metric = metric(
     &["plan"],
     "Requests that had to wait for a lease of quota tokens, or to learn that there is none, by usage plan.",
 );
+/// Tokens that crashes have cost.
+pub const QUOTA_STRANDED: Metric = metric(
+    "turnpike_quota_stranded_total",
+    Kind::Counter,
+    &["plan"],
+    "Tokens of quotas that this node held when it crashed, at the most, as it finds when it takes their keys' next leases; by usage plan.",
+);
+/// Whether leases can be had.
+pub const PLAN_CUT_OFF: Metric = metric(
+    "turnpike_plan_cut_off",
+    Kind::Gauge,
+    &["plan"],
+    "1 while this node can take no leases of a usage plan's quotas, because it reaches no majority of the nodes; else 0.",
+);
+/// How wrong the clock is.
+pub const CLOCK_OFFSET: Metric = metric(
+    "turnpike_clock_offset_seconds",
+    Kind::Gauge,
+    &[],
+    "How far this node's clock is behind those of most nodes, as last compared. Quotas go by those of most nodes.",
+);
 /// Quotas that are nearly used, or wholly.
 pub const QUOTA_CROSSED: Metric = metric(
     "turnpike_quota_crossed_total",
@@ -284,6 +305,9 @@ pub const ALL: &[Metric] = &[
     LEASES,
     QUOTA_WAITS,
     QUOTA_CROSSED,
+    QUOTA_STRANDED,
+    PLAN_CUT_OFF,
+    CLOCK_OFFSET,
     FUNCTION_INVOCATIONS,
     FUNCTION_ERRORS,
     FUNCTION_THROTTLES,
@@ -473,6 +497,7 @@ pub struct PlanMetrics {
     refused: Counter,
     leases: Counter,
     waits: Counter,
+    stranded: Counter,
 }
 
 impl PlanMetrics {
@@ -486,6 +511,7 @@ impl PlanMetrics {
             refused: of("refused"),
             leases: counter!(LEASES.name, "plan" => plan.to_owned()),
             waits: counter!(QUOTA_WAITS.name, "plan" => plan.to_owned()),
+            stranded: counter!(QUOTA_STRANDED.name, "plan" => plan.to_owned()),
         }
     }
 
@@ -514,10 +540,25 @@ impl PlanMetrics {
         self.waits.increment(1);
     }
 
+    /// So many tokens were lost by a crash, at the most.
+    pub fn stranded(&self, tokens: u64) {
+        self.stranded.increment(tokens);
+    }
+
     /// A key has used so much of its quota, in percent.
     pub fn crossed(&self, percent: u64) {
         counter!(QUOTA_CROSSED.name, "plan" => self.plan.clone(), "percent" => percent.to_string()).increment(1);
     }
+}
+
+/// Whether leases of a plan can't be had now.
+pub fn record_cut_off(plan: &str, is_cut_off: bool) {
+    gauge!(PLAN_CUT_OFF.name, "plan" => plan.to_owned()).set(if is_cut_off { 1.0 } else { 0.0 });
+}
+
+/// How far this node's clock is behind those of most nodes, in nanoseconds.
+pub fn record_clock(behind: i64) {
+    gauge!(CLOCK_OFFSET.name).set(behind as f64 / 1e9);
 }
 
 /// Counts a request that was refused before its method was known.

@@ -21,6 +21,9 @@ pub struct Usage {
     /// The same of leases.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leased: BTreeMap<u64, u64>,
+    /// What each node held after its last lease or return: the most that is lost if it has crashed since.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held: BTreeMap<u64, u64>,
 }
 
 /// A day of usage.

@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 use super::calendar::Calendar;
 use super::door::Door;
-use super::limits::{Limits, Pace};
+use super::holding::Holding;
+use super::limits::Pace;
 use super::pacer::{Allotment, Pacer};
-use super::purse::{Day, Purse, Taken};
-use crate::model::id::{ApiId, ApiKeyId, StageName, UsagePlanId};
+use super::purse::{Day, Taken};
+use crate::model::id::{ApiId, StageName, UsagePlanId};
 use crate::model::rest::Verb;
 
 /// A request waits at most so long for a token that its quota may still have.
@@ -27,20 +27,10 @@ const MAX_WAITING: usize = 10_000;
 
 /// A key in a plan, as long as it is in use on this node.
 pub(super) struct Account {
-    pub(super) key: ApiKeyId,
-    pub(super) limits: ArcSwap<Limits>,
-    pub(super) purse: Purse,
-    /// Requests that were let through without a token, not yet written down.
-    pub(super) tally: Tally,
-    /// Whether the actor knows that there should be more tokens.
-    pub(super) wanted: AtomicBool,
-    /// The day on which the quota was seen to have nothing left, and one; zero if it was not.
-    exhausted: AtomicU64,
+    pub(super) holding: Arc<Holding>,
     waiting: AtomicUsize,
     /// Until when there is no use in waiting for tokens, as the calendar counts.
     blind: AtomicU64,
-    /// Told when waiting is over, one way or the other.
-    settled: tokio::sync::Notify,
     /// What this node has of the key's rates, by the method that they are for, or none.
     allotments: Mutex<HashMap<Option<Place>, Arc<Allotment>>>,
     seats: Mutex<Vec<Weak<Seat>>>,
@@ -92,17 +82,11 @@ pub enum Denied {
 }
 
 impl Account {
-    pub(super) fn new(key: ApiKeyId, limits: Arc<Limits>, door: Door, calendar: Arc<Calendar>, pacer: Pacer) -> Self {
+    pub(super) fn new(holding: Holding, door: Door, calendar: Arc<Calendar>, pacer: Pacer) -> Self {
         Self {
-            key,
-            limits: ArcSwap::new(limits),
-            purse: Purse::default(),
-            tally: Tally::default(),
-            wanted: AtomicBool::new(false),
-            exhausted: AtomicU64::new(0),
+            holding: Arc::new(holding),
             waiting: AtomicUsize::new(0),
             blind: AtomicU64::new(0),
-            settled: tokio::sync::Notify::new(),
             allotments: Mutex::default(),
             seats: Mutex::default(),
             door,
@@ -113,11 +97,12 @@ impl Account {
 
     /// A seat at a stage. What was drawn for rates that are as before stays.
     pub(super) fn seat(self: &Arc<Self>, value: &str, api: &ApiId, stage: &StageName) -> Arc<Seat> {
-        let limits = self.limits.load_full();
+        let limits = self.holding.limits.load_full();
         let mut allotments = self.allotments.lock();
         let mut allotment = |place: Option<Place>, pace: Pace| {
             let of_method = place.as_ref().map_or_else(String::new, |place| place.to_string());
-            let fresh = || Arc::new(Allotment::new(format!("{}/{}/{of_method}", limits.plan.id, self.key), pace));
+            let fresh =
+                || Arc::new(Allotment::new(format!("{}/{}/{of_method}", limits.plan.id, self.holding.key), pace));
             let known = allotments.entry(place).or_insert_with(fresh);
             if known.pace() != pace {
                 *known = fresh();
@@ -152,35 +137,18 @@ impl Account {
     }
 
     pub(super) fn plan(&self) -> UsagePlanId {
-        self.limits.load().plan.id.clone()
+        self.holding.limits.load().plan.id.clone()
     }
 
-    /// The quota may have something left again.
-    pub(super) fn reopen(&self) {
-        self.exhausted.store(0, Ordering::Release);
-    }
-
-    /// The quota has nothing left on this day.
-    pub(super) fn exhaust(&self, day: Day) {
-        self.exhausted.store(u64::from(day) + 1, Ordering::Release);
-        self.release();
-    }
-
-    /// Lets those who wait look again.
-    pub(super) fn release(&self) {
-        self.wanted.store(false, Ordering::Release);
-        self.settled.notify_waiters();
-    }
-
-    fn want(self: &Arc<Self>) {
-        if !self.wanted.swap(true, Ordering::AcqRel) {
-            self.door.want(self);
+    fn want(&self) {
+        if !self.holding.wanted.swap(true, Ordering::AcqRel) {
+            self.door.want(&self.holding);
         }
     }
 
     /// Takes a token of today's, if one is there; whether.
-    fn take(self: &Arc<Self>, today: Day) -> bool {
-        match self.purse.take(today) {
+    fn take(&self, today: Day) -> bool {
+        match self.holding.purse.take(today) {
             Taken::Token => true,
             Taken::Last => {
                 self.want();
@@ -191,11 +159,11 @@ impl Account {
     }
 
     /// Counts a request against the quota.
-    async fn spend(self: &Arc<Self>) -> Result<(), Denied> {
+    async fn spend(&self) -> Result<(), Denied> {
         let today = self.calendar.today();
-        let limits = self.limits.load();
+        let limits = self.holding.limits.load();
         if limits.plan.quota.is_none() {
-            self.tally.add(today);
+            self.holding.tally.add(today);
             return Ok(());
         }
         if self.take(today) {
@@ -203,31 +171,33 @@ impl Account {
         }
         let serves_anyway = limits.prefers_serving();
         if serves_anyway && self.calendar.now() < self.blind.load(Ordering::Relaxed) {
-            self.tally.add(today);
+            self.holding.tally.add(today);
             return Ok(());
         }
         limits.metrics.waited();
-        let result = self.wait(today).await;
+        let result = self.wait().await;
         if result == Err(Denied::Unknown) && serves_anyway {
             self.blind.store(self.calendar.now().saturating_add(BLIND), Ordering::Relaxed);
-            self.tally.add(today);
+            self.holding.tally.add(today);
             return Ok(());
         }
         result
     }
 
-    async fn wait(self: &Arc<Self>, today: Day) -> Result<(), Denied> {
+    async fn wait(&self) -> Result<(), Denied> {
         let _place = Waiting::among(&self.waiting).ok_or(Denied::Unknown)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let settled = self.settled.notified();
+            let settled = self.holding.settled.notified();
             tokio::pin!(settled);
             // From here on it is told of, whatever happens between the look and the wait.
             settled.as_mut().enable();
+            // It may be another one than before: midnight passes, and a clock that was wrong is put right.
+            let today = self.calendar.today();
             if self.take(today) {
                 return Ok(());
             }
-            if self.exhausted.load(Ordering::Acquire) == u64::from(today) + 1 {
+            if self.holding.is_exhausted(today) {
                 return Err(Denied::Quota);
             }
             self.want();
@@ -239,7 +209,7 @@ impl Account {
 impl Seat {
     /// The id of the key.
     pub fn key(&self) -> &str {
-        self.account.key.as_str()
+        self.account.holding.key.as_str()
     }
 
     /// The key's value, as its holder showed it.
@@ -270,7 +240,7 @@ impl Seat {
         if self.account.pacer.take(allotment).await {
             return Ok(());
         }
-        self.account.limits.load().metrics.throttled();
+        self.account.holding.limits.load().metrics.throttled();
         let (rate, burst) = allotment.pace();
         Err(Exceeded { rate, burst })
     }
@@ -279,7 +249,7 @@ impl Seat {
     /// it has anything left.
     pub async fn spend(&self) -> Result<(), Denied> {
         let result = self.account.spend().await;
-        let limits = self.account.limits.load();
+        let limits = self.account.holding.limits.load();
         match &result {
             Ok(()) => limits.metrics.allowed(),
             Err(_) => limits.metrics.refused(),
@@ -301,39 +271,5 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Requests of some days that are counted after they were let through.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    today: Purse,
-    before: Mutex<Vec<(Day, u64)>>,
-}
-
-impl Tally {
-    fn add(&self, day: Day) {
-        if let Some(past) = self.today.put(day, 1, 0) {
-            self.before.lock().push(past);
-        }
-    }
-
-    /// Whether something is counted that is not written down.
-    pub(super) fn is_running(&self) -> bool {
-        self.today.held().1 > 0
-    }
-
-    /// Takes out what was counted.
-    pub(super) fn drain(&self) -> Vec<(Day, u64)> {
-        let mut all = std::mem::take(&mut *self.before.lock());
-        all.extend(Some(self.today.empty(0)).filter(|(_, count)| *count > 0));
-        all
-    }
-
-    /// What is counted and not written down.
-    pub(super) fn counted(&self) -> Vec<(Day, u64)> {
-        let mut all = self.before.lock().clone();
-        all.extend(Some(self.today.held()).filter(|(_, count)| *count > 0));
-        all
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! A node whose clock is set while it runs must not open tomorrow's quota today, or today's a second time. So the time of
 //! day is read once, and from then on it passes as the processor counts it; small corrections are followed, as a time
-//! service makes them, and large ones only when they last.
+//! service makes them, and large ones only when they last. What the time is at first, a majority of the nodes says
+//! ([`clocks`](super::clocks)).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::clocks::{Offset, TOLERANCE};
 use super::purse::Day;
 use crate::observe::clock::Clock;
 
@@ -25,6 +27,8 @@ pub(super) struct Calendar {
     started: Instant,
     /// The time of day at the start, in nanoseconds since 1970, as it is seen now.
     origin: AtomicU64,
+    /// Whether it was compared with the clocks of a majority.
+    is_sure: AtomicBool,
     /// Since when the clock has been elsewhere.
     elsewhere: Mutex<Option<Instant>>,
 }
@@ -32,7 +36,7 @@ pub(super) struct Calendar {
 impl Calendar {
     pub(super) fn new(clock: Clock) -> Self {
         let origin = AtomicU64::new(nanos(clock.since_epoch()));
-        Self { clock, started: Instant::now(), origin, elsewhere: Mutex::new(None) }
+        Self { clock, started: Instant::now(), origin, is_sure: AtomicBool::new(false), elsewhere: Mutex::new(None) }
     }
 
     /// The time of day, in nanoseconds since 1970.
@@ -40,11 +44,29 @@ impl Calendar {
         self.origin.load(Ordering::Relaxed).saturating_add(nanos(self.started.elapsed()))
     }
 
-    /// Compares with the clock; done several times a minute.
-    pub(super) fn follow(&self) {
-        let (own, clock) = (self.now(), nanos(self.clock.since_epoch()));
+    /// What the machine's clock says, in nanoseconds since 1970.
+    pub(super) fn clock(&self) -> u64 {
+        nanos(self.clock.since_epoch())
+    }
+
+    /// Whether it was compared with the clocks of a majority.
+    pub(super) fn is_sure(&self) -> bool {
+        self.is_sure.load(Ordering::Acquire)
+    }
+
+    /// Follows the right time, which is so far ahead of the machine's clock; done several times a minute.
+    pub(super) fn follow(&self, ahead: Offset) {
+        let (own, clock) = (self.now(), self.clock().saturating_add_signed(ahead));
         let mut elsewhere = self.elsewhere.lock();
-        if own.abs_diff(clock) > nanos(SMALL) {
+        if !self.is_sure() {
+            if ahead.unsigned_abs() > nanos(TOLERANCE) {
+                let seconds = ahead / 1_000_000_000;
+                tracing::warn!(
+                    %seconds,
+                    "this node's clock differs from those of most nodes; quotas go by theirs, which are so far ahead"
+                );
+            }
+        } else if own.abs_diff(clock) > nanos(SMALL) {
             let since = *elsewhere.get_or_insert_with(|| {
                 let seconds = (i128::from(clock) - i128::from(own)) / 1_000_000_000;
                 tracing::warn!(
@@ -59,6 +81,7 @@ impl Calendar {
         }
         *elsewhere = None;
         self.origin.store(clock.saturating_sub(nanos(self.started.elapsed())), Ordering::Relaxed);
+        self.is_sure.store(true, Ordering::Release);
     }
 
     /// The day, in universal time.
@@ -85,26 +108,39 @@ mod tests {
         let read = Arc::clone(&seconds);
         let clock = Clock::told_by(move || UNIX_EPOCH + Duration::from_secs(read.load(Ordering::Relaxed)));
         let calendar = Calendar::new(clock);
+        calendar.follow(0);
         for jump in [3600_i64, -3600, -3600, 7200] {
             seconds.store(seconds.load(Ordering::Relaxed).saturating_add_signed(jump), Ordering::Relaxed);
-            calendar.follow();
+            calendar.follow(0);
             assert_eq!(calendar.today(), 20_000, "{jump}");
         }
         // The jumps add up to an hour. Time passes, as the processor counts it.
         tokio::time::advance(Duration::from_secs(14 * 60)).await;
         seconds.fetch_add(14 * 60, Ordering::Relaxed);
-        calendar.follow();
+        calendar.follow(0);
         assert_eq!(calendar.today(), 20_000);
         tokio::time::advance(Duration::from_secs(60)).await;
         seconds.fetch_add(60, Ordering::Relaxed);
-        calendar.follow();
+        calendar.follow(0);
         assert_eq!(calendar.today(), 20_001, "what has lasted is the time");
         // A small correction is followed at once.
         seconds.store(20_002 * SECONDS_OF_DAY - 1, Ordering::Relaxed);
         tokio::time::advance(Duration::from_secs(84_601)).await;
-        calendar.follow();
+        calendar.follow(0);
         seconds.fetch_add(1, Ordering::Relaxed);
-        calendar.follow();
+        calendar.follow(0);
         assert_eq!(calendar.today(), 20_002);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_wrong_at_the_start_is_put_right_at_once() {
+        let day = i64::try_from(SECONDS_OF_DAY).expect("small") * 1_000_000_000;
+        let calendar = Calendar::new(Clock::fixed(20_001 * SECONDS_OF_DAY + 5));
+        assert!(!calendar.is_sure());
+        calendar.follow(-day);
+        assert_eq!((calendar.today(), calendar.is_sure()), (20_000, true));
+        // From then on it does not jump.
+        calendar.follow(0);
+        assert_eq!(calendar.today(), 20_000);
     }
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actix::Addr;
 use parking_lot::Mutex;
 
-use super::account::Account;
 use super::actor::{PlanActor, Wake};
+use super::holding::Holding;
 
 /// The way to a plan's actor. Cheap to clone.
 #[derive(Clone)]
@@ -19,22 +19,22 @@ pub(super) struct Door {
 /// What the actor finds when it looks, which it does with every message.
 #[derive(Default)]
 pub(super) struct Letters {
-    opened: Mutex<Vec<Arc<Account>>>,
-    wanting: Mutex<Vec<Arc<Account>>>,
+    opened: Mutex<Vec<Arc<Holding>>>,
+    wanting: Mutex<Vec<Arc<Holding>>>,
     is_changed: AtomicBool,
     is_gone: AtomicBool,
 }
 
 impl Door {
-    /// An account is in use.
-    pub(super) fn open(&self, account: &Arc<Account>) {
-        self.letters.opened.lock().push(Arc::clone(account));
+    /// A key is in use.
+    pub(super) fn open(&self, holding: &Arc<Holding>) {
+        self.letters.opened.lock().push(Arc::clone(holding));
         self.knock();
     }
 
-    /// An account wants tokens.
-    pub(super) fn want(&self, account: &Arc<Account>) {
-        self.letters.wanting.lock().push(Arc::clone(account));
+    /// A key wants tokens.
+    pub(super) fn want(&self, holding: &Arc<Holding>) {
+        self.letters.wanting.lock().push(Arc::clone(holding));
         self.knock();
     }
 
@@ -57,11 +57,11 @@ impl Door {
 }
 
 impl Letters {
-    pub(super) fn opened(&self) -> Vec<Arc<Account>> {
+    pub(super) fn opened(&self) -> Vec<Arc<Holding>> {
         std::mem::take(&mut *self.opened.lock())
     }
 
-    pub(super) fn wanting(&self) -> Vec<Arc<Account>> {
+    pub(super) fn wanting(&self) -> Vec<Arc<Holding>> {
         std::mem::take(&mut *self.wanting.lock())
     }
 

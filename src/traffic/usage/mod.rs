@@ -9,16 +9,23 @@
 
 mod account;
 mod actor;
+mod books;
 mod calendar;
+mod clocks;
 mod desk;
 mod door;
 mod exchange;
+mod holding;
 mod lease;
+mod leases;
 mod limits;
 mod pacer;
 mod purse;
 mod register;
 mod renewal;
+mod round;
+#[cfg(test)]
+mod simulation;
 mod till;
 
 pub use account::{Denied, Exceeded, Seat};

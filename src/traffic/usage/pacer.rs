@@ -14,6 +14,8 @@ use turnpike_cluster::{Cluster, Message};
 use super::limits::Pace;
 use super::till::{Draw, LIFE, Till};
 
+/// A node that was silent for so long is taken for dead; nodes hear of each other twice a second.
+const DEAD: Duration = Duration::from_millis(1500);
 /// A node that keeps a till and does not answer within this time is taken for cut off.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// A node draws for so much time ahead, in seconds.
@@ -96,10 +98,11 @@ impl Pacer {
         pacer
     }
 
-    /// Sees who is there.
-    pub(super) async fn look(&self) {
-        let members = self.0.cluster.members().await;
-        let mut live: Vec<u64> = members.iter().filter(|member| member.live).map(|member| member.id).collect();
+    /// Sees who is there. Nobody is asked.
+    pub(super) fn look(&self) {
+        let members = self.0.cluster.member_ids();
+        let is_live = |node: &u64| self.0.cluster.silence(*node).is_some_and(|silence| silence < DEAD);
+        let mut live: Vec<u64> = members.iter().copied().filter(is_live).collect();
         let own = self.0.cluster.id();
         if !live.contains(&own) {
             live.push(own);

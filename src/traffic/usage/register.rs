@@ -8,24 +8,29 @@ use std::time::Duration;
 use actix::{Actor, Addr, ArbiterHandle};
 use futures_util::future::join_all;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use turnpike_cluster::Cluster;
 
 use super::account::{Account, Seat};
 use super::actor::{Close, Observe, Observed, PlanActor, Recall};
+use super::books::Books;
 use super::calendar::Calendar;
 use super::door::{Door, Letters};
 use super::exchange;
+use super::holding::Holding;
 use super::limits::Limits;
 use super::pacer::Pacer;
 use super::purse::Day;
-use super::renewal::Ledger;
-use crate::catalog::{self, Catalog, Follower, Held, keys};
+use crate::catalog::{self, Catalog, Documents, Edit, Follower, Held, keys};
 use crate::model::id::{ApiId, ApiKeyId, StageName, UsagePlanId};
 use crate::model::rest::UsagePlan;
 use crate::observe::clock::Clock;
+use crate::observe::metrics;
 
-/// The clock and the members are looked at so often.
-const LOOK: Duration = Duration::from_secs(1);
+/// The members are looked at so often.
+const LOOK: Duration = Duration::from_millis(250);
+/// Clocks are compared so often while a plan is in use; until they were once, with each look.
+const COMPARE: Duration = Duration::from_secs(10);
 
 /// What is held is given back within this time when the node ends.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -86,7 +91,7 @@ impl Register {
             plans: Mutex::default(),
         });
         let register = Self { shared };
-        exchange::answer(register.shared.cluster(), &register);
+        exchange::answer(register.shared.cluster(), &register, &register.shared.calendar);
         let told = register.clone();
         register.shared.catalog().tell_held(move |plan, keys| told.held(plan, keys));
         actix_web::rt::spawn(upkeep(Arc::downgrade(&register.shared)));
@@ -134,19 +139,23 @@ impl Register {
             Plan { door: Door { actor, letters }, accounts: HashMap::new() }
         });
         if let Some(account) = known.accounts.get(&key) {
-            if account.limits.load().plan != plan {
-                account.limits.store(Arc::new(Limits::new(plan)));
+            if account.holding.limits.load().plan != plan {
+                account.holding.limits.store(Arc::new(Limits::new(plan)));
             }
             return Arc::clone(account);
         }
         // The plan's limits are one for all of its keys, as far as it has not changed.
-        let limits = known.accounts.values().next().map(|account| account.limits.load_full());
+        let limits = known.accounts.values().next().map(|account| account.holding.limits.load_full());
         let limits = limits.filter(|limits| limits.plan == plan).unwrap_or_else(|| Arc::new(Limits::new(plan)));
         let calendar = Arc::clone(&self.shared.calendar);
-        let account =
-            Arc::new(Account::new(key.clone(), limits, known.door.clone(), calendar, self.shared.pacer.clone()));
+        let account = Arc::new(Account::new(
+            Holding::new(key.clone(), limits),
+            known.door.clone(),
+            calendar,
+            self.shared.pacer.clone(),
+        ));
         known.accounts.insert(key, Arc::clone(&account));
-        known.door.open(&account);
+        known.door.open(&account.holding);
         account
     }
 
@@ -156,6 +165,7 @@ impl Register {
         let Some(plan) = plans.get(plan) else { return Vec::new() };
         let accounts = keys.iter().filter_map(|key| plan.accounts.get(key));
         let held = accounts.flat_map(|account| {
+            let account = &account.holding;
             let (day, tokens) = account.purse.held();
             let spared =
                 (tokens > 0).then(|| Held { key: account.key.to_string(), day, unspent: tokens, uncounted: 0 });
@@ -204,7 +214,7 @@ impl Follower for Register {
         for plan in self.shared.plans.lock().values() {
             plan.accounts.values().for_each(|account| {
                 account.clear();
-                account.reopen();
+                account.holding.reopen();
             });
             plan.door.changed();
         }
@@ -220,48 +230,38 @@ impl Shared {
         &self.settings.cluster
     }
 
-    /// How many nodes the cluster has.
-    pub(super) fn nodes(&self) -> u64 {
-        self.pacer.nodes()
-    }
-
-    /// Where a plan's leases are written down.
-    pub(super) fn ledger<'a>(&'a self, plan: &'a UsagePlanId) -> Ledger<'a> {
-        let node = self.cluster().id();
-        Ledger { catalog: self.catalog(), plan, node, nodes: self.nodes(), numbers: &self.numbers }
-    }
-
-    /// A number that this node has given to nothing else.
-    pub(super) fn number(&self) -> u64 {
-        self.numbers.fetch_add(1, Ordering::Relaxed)
-    }
-
     pub(super) fn today(&self) -> Day {
         self.calendar.today()
+    }
+
+    /// Whether it is known which day it is: before, no lease is taken.
+    pub(super) fn is_sure_of_today(&self) -> bool {
+        self.calendar.is_sure()
     }
 
     fn actors(&self) -> Vec<Addr<PlanActor>> {
         self.plans.lock().values().map(|plan| plan.door.actor.clone()).collect()
     }
 
-    /// Forgets an account that nobody has but its actor and this register; whether it did.
+    /// Forgets an account that neither a worker nor a request has a seat of; whether it did.
     pub(super) fn forget(&self, plan: &UsagePlanId, key: &ApiKeyId) -> bool {
         let mut plans = self.plans.lock();
         let Some(plan) = plans.get_mut(plan) else { return true };
-        match plan.accounts.get(key) {
-            Some(account) if Arc::strong_count(account) > 2 => false,
-            _ => {
-                plan.accounts.remove(key);
-                true
+        if let Some(account) = plan.accounts.get(key) {
+            account.clear();
+            if Arc::strong_count(account) > 1 {
+                return false;
             }
         }
+        plan.accounts.remove(key);
+        true
     }
 
     fn changed(&self, key: &str) {
         if let Some((plan, key)) = keys::parse_usage(key) {
             let plans = self.plans.lock();
             if let Some(account) = plans.get(&plan).and_then(|plan| plan.accounts.get(&key)) {
-                account.reopen();
+                account.holding.reopen();
             }
         } else if let Some(key) = keys::parse_api_key(key) {
             self.changes.fetch_add(1, Ordering::AcqRel);
@@ -283,7 +283,7 @@ impl Shared {
         }
         for account in plan.accounts.values() {
             account.clear();
-            account.reopen();
+            account.holding.reopen();
         }
         if self.catalog().read(|documents| documents.exists(&keys::usage_plan(id))) {
             plan.door.changed();
@@ -293,11 +293,51 @@ impl Shared {
     }
 }
 
-/// Keeps what is known of clock and members fresh.
+impl Books for Shared {
+    fn node(&self) -> u64 {
+        self.cluster().id()
+    }
+
+    fn nodes(&self) -> u64 {
+        self.pacer.nodes()
+    }
+
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Documents<'_>) -> T) -> T {
+        self.catalog().read(look)
+    }
+
+    async fn fresh(&self) -> Result<(), catalog::Error> {
+        self.catalog().fresh().await
+    }
+
+    async fn commit(&self, edit: Edit) -> Result<u64, catalog::Error> {
+        self.catalog().commit(edit).await
+    }
+
+    async fn recall(&self, plan: &UsagePlanId, keys: &[&ApiKeyId]) -> bool {
+        exchange::recall(self.cluster(), plan, keys).await
+    }
+}
+
+/// Keeps what is known of clocks and members fresh. Others are asked only while plans are in use.
 async fn upkeep(shared: Weak<Shared>) {
+    let mut compared: Option<Instant> = None;
     while let Some(shared) = shared.upgrade() {
-        shared.calendar.follow();
-        shared.pacer.look().await;
+        shared.pacer.look();
+        let is_due = compared.is_none_or(|last| last.elapsed() >= COMPARE) || !shared.calendar.is_sure();
+        let is_used = !shared.plans.lock().is_empty();
+        if is_due
+            && is_used
+            && let Some(ahead) = exchange::compare_clocks(shared.cluster(), &shared.calendar).await
+        {
+            shared.calendar.follow(ahead);
+            metrics::record_clock(ahead);
+            compared = Some(Instant::now());
+        }
         drop(shared);
         tokio::time::sleep(LOOK).await;
     }

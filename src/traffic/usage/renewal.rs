@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use time::Date;
 
-use super::account::Account;
+use super::books::Books;
+use super::holding::Holding;
 use super::lease::Need;
 use super::purse::Day;
-use crate::catalog::{self, Catalog, Documents, Edit, Stored, keys};
+use crate::catalog::{self, Documents, Edit, Stored, keys};
 use crate::model::id::{ApiKeyId, UsagePlanId};
 use crate::model::rest::usage::{Record, Window, month};
 use crate::model::rest::{Usage, UsagePlan};
@@ -27,20 +28,14 @@ const OLDEST: u32 = 12;
 const EPOCH: i32 = 2_440_588;
 
 /// Where a plan's leases are written down.
-pub(super) struct Ledger<'a> {
-    pub(super) catalog: &'a Catalog,
+pub(super) struct Ledger<'a, B> {
+    pub(super) books: &'a B,
     pub(super) plan: &'a UsagePlanId,
-    /// This node's number.
-    pub(super) node: u64,
-    /// How many nodes there are.
-    pub(super) nodes: u64,
-    /// Numbers that were not given to anything yet.
-    pub(super) numbers: &'a AtomicU64,
 }
 
 /// An account that wants tokens.
 pub(super) struct Request {
-    pub(super) account: Arc<Account>,
+    pub(super) holding: Arc<Holding>,
     /// Tokens that are spent in a second, where that is known.
     pub(super) demand: Option<f64>,
 }
@@ -56,7 +51,7 @@ pub(super) enum Renewed {
 
 /// A change of what is written down as used: leases that are given back, requests that were counted afterwards.
 pub(super) struct Posting {
-    pub(super) account: Arc<Account>,
+    pub(super) holding: Arc<Holding>,
     pub(super) day: Day,
     pub(super) change: i64,
 }
@@ -71,7 +66,7 @@ pub(super) struct Batch {
 /// What changes of one key's month.
 #[derive(Clone)]
 struct Page {
-    account: Arc<Account>,
+    holding: Arc<Holding>,
     month: Date,
     /// By the days of the month.
     days: BTreeMap<u8, i64>,
@@ -81,10 +76,10 @@ impl Batch {
     /// A batch with this number, which no other of the node has.
     pub(super) fn new(number: u64, postings: Vec<Posting>) -> Self {
         let mut pages: BTreeMap<(ApiKeyId, Date), Page> = BTreeMap::new();
-        for Posting { account, day, change } in postings {
+        for Posting { holding, day, change } in postings {
             let Some(day) = date(day) else { continue };
-            let place = (account.key.clone(), month(day));
-            let page = pages.entry(place).or_insert_with(|| Page { account, month: month(day), days: BTreeMap::new() });
+            let place = (holding.key.clone(), month(day));
+            let page = pages.entry(place).or_insert_with(|| Page { holding, month: month(day), days: BTreeMap::new() });
             *page.days.entry(day.day()).or_default() += change;
         }
         Self { number, pages: pages.into_values().collect() }
@@ -98,9 +93,11 @@ struct Draft {
     low: u64,
     /// A share of the quota that is used with it, and was not before.
     crossed: Option<u64>,
+    /// What a process of this node that crashed has held at the most.
+    stranded: u64,
 }
 
-impl Ledger<'_> {
+impl<B: Books> Ledger<'_, B> {
     /// Takes leases for all of these accounts in one commit, or, where others come between, in one each.
     pub(super) async fn renew(&self, requests: &[Request], day: Day) -> Result<Vec<Renewed>, catalog::Error> {
         match self.lease(requests, day).await {
@@ -127,8 +124,8 @@ impl Ledger<'_> {
 
     async fn lease(&self, requests: &[Request], day: Day) -> Result<Vec<Renewed>, catalog::Error> {
         let Some(today) = date(day) else { return Ok(Vec::new()) };
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let drafts = self.catalog.read(|documents| {
+        let number = self.books.number();
+        let drafts = self.books.read(|documents| {
             let Some(plan) = documents.get(&keys::usage_plan(self.plan))? else { return Ok(Vec::new()) };
             requests.iter().map(|request| self.draft(documents, &plan, request, (today, day), number)).collect()
         });
@@ -138,34 +135,36 @@ impl Ledger<'_> {
         for draft in drafts {
             leases.push(draft.map(|draft| {
                 edit = std::mem::take(&mut edit).and(draft.edit);
-                (draft.lease, draft.low, draft.crossed)
+                (draft.lease, draft.low, draft.crossed, draft.stranded)
             }));
         }
         let taken = leases.iter().position(|lease| lease.is_some_and(|(lease, ..)| lease > 0));
         if let Some(first) = taken.and_then(|first| requests.get(first)) {
-            match self.catalog.commit(edit).await {
-                Err(catalog::Error::Unknown(_)) if self.was_taken(&first.account, today, number).await => {}
+            match self.books.commit(edit).await {
+                Err(catalog::Error::Unknown(_)) if self.was_taken(&first.holding, today, number).await => {}
                 result => {
                     result?;
                 }
             }
         }
         let mut renewed = Vec::with_capacity(requests.len());
-        for (index, Request { account, .. }) in requests.iter().enumerate() {
-            let Some(Some((lease, low, crossed))) = leases.get(index) else {
+        for (index, Request { holding, .. }) in requests.iter().enumerate() {
+            let Some(Some((lease, low, crossed, stranded))) = leases.get(index) else {
                 renewed.push(Renewed::Filled);
                 continue;
             };
             if *lease > 0 {
                 // What was of another day was given back before.
-                let _ = account.purse.put(day, *lease, *low);
-                account.limits.load().metrics.leased();
+                let _ = holding.purse.put(day, *lease, *low);
+                holding.is_known.store(true, Ordering::Release);
+                holding.limits.load().metrics.leased();
+                holding.limits.load().metrics.stranded(*stranded);
             }
             if let Some(percent) = crossed {
-                tracing::warn!(plan = %self.plan, key = %account.key, percent, "a key has used so much of its quota");
-                account.limits.load().metrics.crossed(*percent);
+                tracing::warn!(plan = %self.plan, key = %holding.key, percent, "a key has used so much of its quota");
+                holding.limits.load().metrics.crossed(*percent);
             }
-            let has_any = account.purse.held().1 > 0 || *lease > 0;
+            let has_any = holding.purse.held().1 > 0 || *lease > 0;
             renewed.push(if has_any { Renewed::Filled } else { Renewed::Nothing });
         }
         Ok(renewed)
@@ -176,18 +175,18 @@ impl Ledger<'_> {
         &self,
         documents: &Documents<'_>,
         plan: &Stored<UsagePlan>,
-        Request { account, demand }: &Request,
+        Request { holding, demand }: &Request,
         (today, day): (Date, Day),
         number: u64,
     ) -> Result<Option<Draft>, catalog::Error> {
         let Some(quota) = plan.value.quota else { return Ok(None) };
         let window = quota.period.window(today);
-        let place = keys::usage(self.plan, &account.key, today);
+        let place = keys::usage(self.plan, &holding.key, today);
         let mut edit = Edit::new().rely_on(&keys::usage_plan(self.plan), plan);
         let mut months = Vec::new();
         let mut found: Option<Stored<Usage>> = None;
         for first in (Window { last: today, ..window }).months() {
-            let key = keys::usage(self.plan, &account.key, first);
+            let key = keys::usage(self.plan, &holding.key, first);
             let Some(stored) = documents.get(&key)? else { continue };
             months.push((first, stored.value.clone()));
             if first == month(today) {
@@ -198,17 +197,19 @@ impl Ledger<'_> {
         }
         let record = Record::new(months);
         let remaining = quota.remaining(&record, today);
-        let (of, held) = account.purse.held();
+        let (of, held) = holding.purse.held();
         let held = if of == day { held } else { 0 };
-        let need = Need { limit: quota.allowance(window), remaining, held, demand: *demand, nodes: self.nodes };
+        let need = Need { limit: quota.allowance(window), remaining, held, demand: *demand, nodes: self.books.nodes() };
         let lease = need.lease();
         let mut usage = found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
         usage.days.entry(today.day()).or_default().used += lease;
-        usage.leased.insert(self.node, number);
+        usage.leased.insert(self.books.node(), number);
+        let before = usage.held.insert(self.books.node(), held + lease).unwrap_or_default();
+        let stranded = if holding.is_known.load(Ordering::Acquire) { 0 } else { before };
         if lease > 0 {
             edit = match &found {
                 Some(found) => edit.update(&place, found, &usage),
-                None => self.without_old(edit.create(&place, &usage), &account.key, today),
+                None => self.without_old(edit.create(&place, &usage), &holding.key, today),
             };
         }
         let percent = |left: u64| {
@@ -217,7 +218,7 @@ impl Ledger<'_> {
         };
         let (before, after) = (percent(remaining), percent(remaining - lease));
         let crossed = MARKS.into_iter().rev().find(|mark| before < *mark && *mark <= after);
-        Ok(Some(Draft { edit, lease, low: need.low(lease), crossed }))
+        Ok(Some(Draft { edit, lease, low: need.low(lease), crossed, stranded }))
     }
 
     /// Where a month begins, those go that nobody is told of any more.
@@ -267,44 +268,49 @@ impl Ledger<'_> {
     }
 
     async fn write(&self, pages: &[Page], number: u64) -> Result<(), catalog::Error> {
-        let edit = self.catalog.read(|documents| {
+        let edit = self.books.read(|documents| {
             // Usage that nobody can ask for any more is not written.
             let Some(plan) = documents.get(&keys::usage_plan(self.plan))? else { return Ok(None) };
             let mut edit = Edit::new().rely_on(&keys::usage_plan(self.plan), &plan);
             let mut is_empty = true;
-            for Page { account, month, days } in pages {
-                let key = keys::usage(self.plan, &account.key, *month);
+            for Page { holding, month, days } in pages {
+                let key = keys::usage(self.plan, &holding.key, *month);
                 let found: Option<Stored<Usage>> = documents.get(&key)?;
                 let mut usage = found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
-                if usage.posted.insert(self.node, number) == Some(number) {
+                if usage.posted.insert(self.books.node(), number) == Some(number) {
                     continue;
                 }
                 is_empty = false;
+                match holding.purse.held().1 {
+                    0 => usage.held.remove(&self.books.node()),
+                    held => usage.held.insert(self.books.node(), held),
+                };
                 for (day, change) in days {
                     let used = &mut usage.days.entry(*day).or_default().used;
                     *used = used.saturating_add_signed(*change);
                 }
                 edit = match &found {
                     Some(found) => edit.update(&key, found, &usage),
-                    None => self.without_old(edit.create(&key, &usage), &account.key, *month),
+                    None => self.without_old(edit.create(&key, &usage), &holding.key, *month),
                 };
             }
             Ok::<_, catalog::Error>((!is_empty).then_some(edit))
         })?;
         match edit {
-            Some(edit) => self.catalog.commit(edit).await.map(|_| ()),
+            Some(edit) => self.books.commit(edit).await.map(|_| ()),
             None => Ok(()),
         }
     }
 
     /// Whether a lease was taken of which that could not be learned at first.
-    async fn was_taken(&self, account: &Account, today: Date, number: u64) -> bool {
+    async fn was_taken(&self, holding: &Holding, today: Date, number: u64) -> bool {
         for attempt in 2..=TRIES {
             if self.rest(attempt).await.is_ok() {
-                let place = keys::usage(self.plan, &account.key, today);
-                let found: Result<Option<Stored<Usage>>, _> = self.catalog.read(|documents| documents.get(&place));
-                return found
-                    .is_ok_and(|found| found.is_some_and(|found| found.value.leased.get(&self.node) == Some(&number)));
+                let place = keys::usage(self.plan, &holding.key, today);
+                let found: Result<Option<Stored<Usage>>, _> = self.books.read(|documents| documents.get(&place));
+                return found.is_ok_and(|found| {
+                    found.is_some_and(|found| found.value.leased.get(&self.books.node()) == Some(&number))
+                });
             }
         }
         false
@@ -313,9 +319,11 @@ impl Ledger<'_> {
     /// Before another try: what others have written must be here, and whoever met once should not meet again.
     async fn rest(&self, attempt: u32) -> Result<(), catalog::Error> {
         if attempt > 1 {
-            let pause = rand::random_range(0..=3 * u64::from(attempt));
+            // A number of this node's alone, scattered.
+            let scattered = self.books.number().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            let pause = scattered % (3 * u64::from(attempt) + 1);
             tokio::time::sleep(Duration::from_millis(pause)).await;
-            self.catalog.fresh().await?;
+            self.books.fresh().await?;
         }
         Ok(())
     }
