@@ -73,7 +73,10 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 
 async fn connect(address: SocketAddr, source: Ipv4Addr, path: String) -> anyhow::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::new(IpAddr::V4(source), 0)).context("no port is free")?;
+    // Whoever binds takes a port from all; whoever does not shares it with those that are connected to elsewhere.
+    if source != Ipv4Addr::LOCALHOST {
+        socket.bind(SocketAddr::new(IpAddr::V4(source), 0)).context("no port is free")?;
+    }
     let mut stream = socket.connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
     stream.set_nodelay(true)?;
     let request = format!(
