@@ -37,7 +37,13 @@ def test_writes_go_on_after_a_leader_is_killed():
 
 def test_a_node_starts_on_what_it_had():
     states = measure("idle", "--apis", "5", "--starts", "1", "--seconds", "0")["states"]
-    assert [state["node"] for state in states] == ["fresh", "just deployed", "started on existing data"]
+    assert [state["node"] for state in states] == ["fresh", "just filled", "started on existing data"]
+
+
+def test_connections_idle_and_echo_beside_a_yardstick():
+    servers = measure("websocket", "--connections", "50", "--rounds", "1", "--seconds", "1")["servers"]
+    assert [server["server"] for server in servers] == ["actix-web-actors", "Turnpike"]
+    assert all(server["echoes"] > 0 for server in servers)
 
 
 def test_turnpike_and_nginx_answer_every_request():
