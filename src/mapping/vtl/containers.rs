@@ -227,6 +227,11 @@ impl Map {
         Self { content: Content::waiting(origin, place), style }
     }
 
+    /// Whether nobody has looked into it, so that it is as its origin has it.
+    pub fn is_untouched(&self) -> bool {
+        self.content.borrow().waiting.as_ref().is_some_and(|waiting| waiting.given.is_empty())
+    }
+
     /// The entries.
     pub fn entries(&self) -> Ref<'_, Entries> {
         Content::make(&self.content, Waiting::entries);

@@ -11,7 +11,7 @@ use crate::mapping::document::Document;
 use crate::mapping::input::Input;
 use crate::mapping::template::Template;
 use crate::mapping::util::Util;
-use crate::mapping::vtl::{Map, Object, Style, Value};
+use crate::mapping::vtl::{Entries, Found, Map, Object, Origin, Style, Value};
 use crate::traffic::message::Headers;
 
 /// What `$context.identity` has, whoever calls.
@@ -29,11 +29,35 @@ pub(super) struct Overrides {
 
 impl Default for Overrides {
     fn default() -> Self {
-        let maps = |names: &[&str]| {
-            let empty = || Value::Map(Map::new([], Style::Silent));
-            Map::new(names.iter().map(|name| ((*name).into(), empty())), Style::Silent)
-        };
+        let maps = |names| Map::waiting(Rc::new(Parts(names)), WHOLE, Style::Silent);
         Self { request: maps(&["header", "querystring", "path"]), response: maps(&["header"]) }
+    }
+}
+
+/// What an override has before anybody writes: an empty map under each of these names. Most templates write nothing, and
+/// none of it is made for them.
+struct Parts(&'static [&'static str]);
+
+/// The place of the override itself; its maps have those behind it.
+const WHOLE: u32 = 0;
+
+impl Origin for Parts {
+    fn size(&self, place: u32) -> usize {
+        if place == WHOLE { self.0.len() } else { 0 }
+    }
+
+    fn entries(self: Rc<Self>, place: u32) -> Entries {
+        if place != WHOLE {
+            return Entries::new();
+        }
+        let parts = (WHOLE + 1..).zip(self.0);
+        let empty = |place| Value::Map(Map::waiting(Rc::clone(&self) as Rc<dyn Origin>, place, Style::Silent));
+        parts.map(|(place, name)| ((*name).into(), empty(place))).collect()
+    }
+
+    fn get(&self, place: u32, key: &str) -> Found {
+        let known = (WHOLE + 1..).zip(self.0).find(|(_, name)| place == WHOLE && **name == key);
+        known.map_or(Found::Value(Value::Null), |(part, _)| Found::Map(part, Style::Silent))
     }
 }
 
@@ -50,6 +74,9 @@ impl Overrides {
 
     /// The status that is written over the answer's, if it is one.
     pub(super) fn status(&self) -> Option<http::StatusCode> {
+        if self.response.is_untouched() {
+            return None;
+        }
         let text = self.response.get("status").text();
         let code = text.trim().parse().ok().filter(|code| (100..600).contains(code))?;
         http::StatusCode::from_u16(code).ok()
@@ -58,6 +85,9 @@ impl Overrides {
 
 /// Names and values of one part of an override; a list is several values.
 fn entries(overrides: &Map, place: &str) -> Vec<(String, Vec<String>)> {
+    if overrides.is_untouched() {
+        return Vec::new();
+    }
     let Value::Map(map) = overrides.get(place) else { return Vec::new() };
     let texts = |value: &Value| match value {
         Value::List(list) => list.items().iter().map(|item| item.text().to_string()).collect(),

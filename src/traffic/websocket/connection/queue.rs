@@ -33,6 +33,11 @@ impl Queue {
         self.entries.push_back(frames);
     }
 
+    /// The entry that waits, if it is the only one.
+    pub(super) fn only(&self) -> Option<&Bytes> {
+        self.entries.front().filter(|_| self.entries.len() == 1)
+    }
+
     /// What is to be written next, in as many slices as there are entries, or as there is place for.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; TOGETHER]) -> usize {
         let count = self.entries.len().min(TOGETHER);

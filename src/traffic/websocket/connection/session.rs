@@ -377,9 +377,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn write(&mut self, context: &mut Context<'_>, now: Instant) {
         while !self.queue.is_empty() {
-            let mut slices = [IoSlice::new(&[]); TOGETHER];
-            let count = self.queue.slices(&mut slices);
-            match Pin::new(&mut self.socket).poll_write_vectored(context, &slices[..count]) {
+            let socket = Pin::new(&mut self.socket);
+            let polled = match self.queue.only() {
+                // Most often there is one answer, and to write it alone costs the kernel less.
+                Some(frames) => socket.poll_write(context, frames),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); TOGETHER];
+                    let count = self.queue.slices(&mut slices);
+                    socket.poll_write_vectored(context, &slices[..count])
+                }
+            };
+            match polled {
                 Poll::Ready(Ok(written)) if written > 0 => {
                     self.queue.written(written);
                     self.blocked = None;
