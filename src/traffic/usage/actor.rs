@@ -20,7 +20,7 @@ use super::register::Shared;
 use super::renewal::{Batch, Ledger, Posting};
 use super::round;
 use crate::model::id::{ApiKeyId, UsagePlanId};
-use crate::observe::metrics;
+use crate::observe::plan_metrics;
 
 /// There is so much time between two commits of leases, for each node of the cluster: together they make fewer than
 /// twenty in a second.
@@ -126,7 +126,7 @@ impl PlanActor {
         let plan = self.plan.clone();
         let renewal = async move { round::renew(&*shared, &plan, requests, today).await };
         context.spawn(renewal.into_actor(self).map(|is_open, actor, context| {
-            metrics::record_cut_off(actor.plan.as_str(), !is_open);
+            plan_metrics::record_cut_off(actor.plan.as_str(), !is_open);
             actor.leases.renewed();
             actor.is_renewing = false;
             actor.plan_renewal(context);

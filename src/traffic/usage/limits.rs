@@ -2,7 +2,7 @@
 
 use crate::model::id::{ApiId, StageName};
 use crate::model::rest::{Throttle, UsagePlan, Verb};
-use crate::observe::metrics::PlanMetrics;
+use crate::observe::plan_metrics::PlanMetrics;
 
 /// A plan as its keys' holders meet it; one for all of them.
 pub(super) struct Limits {

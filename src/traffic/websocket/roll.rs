@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::line::{Line, Undelivered};
 use crate::model::connection::ConnectionId;
 use crate::model::id::{ApiId, StageName};
-use crate::observe::metrics::ConnectionMetrics;
+use crate::observe::connection_metrics::ConnectionMetrics;
 
 /// A stage's connections are spread over so many shards, each with a lock of its own.
 const SHARDS: usize = 16;
