@@ -1,4 +1,4 @@
-"""A chat of three functions and a table, in the shape of AWS's public sample, with clients on three nodes; and a browser's WebSocket.
+"""A chat of functions and a table, in the shape of AWS's public sample, with clients on three nodes: programs, and a page in a browser.
 
 The functions know nothing of Turnpike: they push to `https://{domainName}/{stage}`, as they would at AWS. What a deployment
 has, the test stands in for: names that lead to a load balancer with TLS in front of the nodes (a proxy here, which takes
@@ -6,66 +6,35 @@ each call to another node), and a table (moto's DynamoDB).
 """
 
 import contextlib
+import functools
 import http.server
 import itertools
 import json
+import pathlib
 import shutil
 import socket
 import ssl
 import subprocess
 import sysconfig
 import threading
+import urllib.parse
 
 import boto3
 import pytest
 from websockets.sync.client import connect
 
+import browser as browsers
 from conftest import KEY, SECRET, eventually, nodes
 from functions import make as make_function
 from lambda_api import uri
-from sockets import make
+from sockets import JOIN, make
+from test_connections import broadcast
 
 DOMAIN = "execute-api.us-east-1.amazonaws.com"
 
-# The functions, as somebody would write them for AWS.
-CONNECT = """
-import os
-import boto3
-
-table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
-
-def handler(event, context):
-    table.put_item(Item={"connectionId": event["requestContext"]["connectionId"]})
-    return {"statusCode": 200, "body": "Connected."}
-"""
-DISCONNECT = """
-import os
-import boto3
-
-table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
-
-def handler(event, context):
-    table.delete_item(Key={"connectionId": event["requestContext"]["connectionId"]})
-    return {"statusCode": 200, "body": "Disconnected."}
-"""
-SEND = """
-import json
-import os
-import boto3
-
-table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
-
-def handler(event, context):
-    where = event["requestContext"]
-    push = boto3.client("apigatewaymanagementapi", endpoint_url=f"https://{where['domainName']}/{where['stage']}")
-    data = json.loads(event["body"])["data"].encode()
-    for item in table.scan(ProjectionExpression="connectionId")["Items"]:
-        try:
-            push.post_to_connection(ConnectionId=item["connectionId"], Data=data)
-        except push.exceptions.GoneException:
-            table.delete_item(Key=item)
-    return {"statusCode": 200, "body": "Data sent."}
-"""
+# The functions, as somebody would write them for AWS, and the page.
+CHAT = pathlib.Path(__file__).parent / "chat"
+ROUTES = {"$connect": "connect", "$disconnect": "disconnect", "sendmessage": "send", "$default": "default"}
 
 
 class Balancer(http.server.ThreadingHTTPServer):
@@ -122,7 +91,9 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    place = lambda number: {"environment": {"TURNPIKE_FUNCTIONS": "on"}}
+    # One of them passes binary messages on.
+    binary = lambda number: {"TURNPIKE_WEBSOCKET_BINARY": "base64"} if number == 3 else {}
+    place = lambda number: {"environment": {"TURNPIKE_FUNCTIONS": "on", **binary(number)}}
     with nodes(tmp_path_factory.mktemp("chat"), 3, place) as started:
         yield started
 
@@ -135,28 +106,42 @@ def table(moto):
         TableName="chat", BillingMode="PAY_PER_REQUEST", KeySchema=[{**key, "KeyType": "HASH"}],
         AttributeDefinitions=[{**key, "AttributeType": "S"}],
     )
-    return lambda: {item["connectionId"]["S"] for item in database.scan(TableName="chat")["Items"]}
+    return lambda: {item["connectionId"]["S"]: item["origin"]["S"] for item in database.scan(TableName="chat")["Items"]}
 
 
 @pytest.fixture(scope="module")
-def chat(cluster, moto, certificate, table, tmp_path_factory):
+def site():
+    """Where the page is served: its origin."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=CHAT))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def chat(cluster, moto, certificate, table, site, tmp_path_factory):
     """The chat, deployed; gives its API's id and the load balancer."""
     balancer = Balancer([("127.0.0.1", node.ports["gateway"]) for node in cluster], *certificate)
     credentials = tmp_path_factory.mktemp("credentials") / "credentials"
     credentials.write_text(f"[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")
     environment = {
-        "TABLE_NAME": "chat", "AWS_ENDPOINT_URL_DYNAMODB": moto, "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+        "TABLE_NAME": "chat", "ORIGIN": site, "AWS_ENDPOINT_URL_DYNAMODB": moto, "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
         "HTTPS_PROXY": balancer.url, "AWS_CA_BUNDLE": str(certificate[0]), "PYTHONPATH": sysconfig.get_path("purelib"),
     }
     client = cluster[0].client("lambda")
     targets = {}
-    for key, name, code in [
-        ("$connect", "onconnect", CONNECT), ("$disconnect", "ondisconnect", DISCONNECT), ("sendmessage", "sendmessage", SEND),
-    ]:
-        make_function(client, name, {"app.py": code}, Timeout=25, MemorySize=256, Environment={"Variables": environment})
+    for key, name in ROUTES.items():
+        code = {"app.py": (CHAT / f"{name}.py").read_text()}
+        make_function(client, name, code, Timeout=25, MemorySize=256, Environment={"Variables": environment})
         client.add_permission(
             FunctionName=name, StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com")
-        targets[key] = {"integration": {"IntegrationType": "AWS_PROXY", "IntegrationUri": uri(name)}}
+        targets[key] = {"integration": {"IntegrationType": "AWS_PROXY", "IntegrationUri": uri(name)}, "replies": key == "$default"}
     return make(cluster[0], targets), balancer
 
 
@@ -182,7 +167,7 @@ def test_everybody_hears_everybody_on_three_nodes(cluster, chat, table):
     eventually(lambda: not table(), what="the table to be empty")
 
 
-PAGE = """
+SCRIPT = """
 const [first, second] = process.argv.slice(2);
 const talk = (url) => new Promise((resolve, reject) => {
   const socket = new WebSocket(url);
@@ -205,7 +190,7 @@ main();
 
 
 def test_a_browsers_websocket_talks_to_it(cluster, chat, tmp_path):
-    """Node.js has the WebSocket of browsers: the page's script runs in it, and the API's host is looked up here."""
+    """Node.js has the WebSocket of browsers: a script of theirs runs in it, and the API's host is looked up here."""
     node = shutil.which("node")
     if not node:
         pytest.skip("node is not installed")
@@ -213,7 +198,7 @@ def test_a_browsers_websocket_talks_to_it(cluster, chat, tmp_path):
     if version < 20:
         pytest.skip("this Node.js has no WebSocket: 20 or later has")
     api, _ = chat
-    (tmp_path / "page.cjs").write_text(PAGE)
+    (tmp_path / "script.cjs").write_text(SCRIPT)
     urls = [f"ws://{api}.{DOMAIN}:{each.ports['gateway']}/prod" for each in cluster[:2]]
     (tmp_path / "names.cjs").write_text(
         "const dns = require('dns');\n"
@@ -222,8 +207,111 @@ def test_a_browsers_websocket_talks_to_it(cluster, chat, tmp_path):
     )
     flags = ["--experimental-websocket"] if version < 22 else []
     done = subprocess.run(
-        [node, *flags, "--require", str(tmp_path / "names.cjs"), str(tmp_path / "page.cjs"), *urls],
+        [node, *flags, "--require", str(tmp_path / "names.cjs"), str(tmp_path / "script.cjs"), *urls],
         capture_output=True, text=True, timeout=120, check=False,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"data": "from a page", "code": 4000, "reason": "enough", "wasClean": True}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if not browsers.program():
+        pytest.skip("there is no browser here (Debian: chromium)")
+    with browsers.Browser(tmp_path_factory.mktemp("browser")) as started:
+        yield started
+
+
+def visit(browser, site, node, api, name, protocol=""):
+    """The chat's page, filled in for a node, and sent off."""
+    address = f"ws://{api}.{DOMAIN}:{node.ports['gateway']}/prod"
+    page = browser.open(f"{site}/page.html?" + urllib.parse.urlencode({"address": address, "name": name, "protocol": protocol}))
+    page.click("#switch")
+    return page
+
+
+def says(page, status):
+    eventually(lambda: page.text("#status") == status, what=f"the page to say {status}, not {page.text('#status')}")
+
+
+def hears(page, *texts):
+    eventually(lambda: page.texts("#messages li") == list(texts), what=f"{texts}, not {page.texts('#messages li')}")
+
+
+def test_two_pages_of_a_browser_and_a_program_chat_across_nodes(cluster, chat, table, site, browser):
+    api, _ = chat
+    ann = visit(browser, site, cluster[0], api, "ann", "chat")
+    bob = visit(browser, site, cluster[1], api, "bob")
+    says(ann, "Connected as ann, speaking chat.")
+    says(bob, "Connected as bob.")
+    with join(cluster[2], api) as program:
+        assert sorted(table().values()) == sorted([site, site, "none"]), "$connect has seen where the pages are from"
+        ann.type("#text", "hello, <b>everybody</b>")
+        hears(bob, "ann: hello, <b>everybody</b>")
+        bob.type("#text", "grüß dich 👋")
+        program.send(json.dumps({"action": "sendmessage", "data": "program: beep"}))
+        everything = ["ann: hello, <b>everybody</b>", "bob: grüß dich 👋", "program: beep"]
+        heard = lambda page: sorted(page.texts("#messages li"))
+        for page in (ann, bob):
+            eventually(lambda page=page: heard(page) == everything, what="all three messages")
+        assert sorted(program.recv(timeout=60) for _ in everything) == everything
+        bob.click("#switch")
+        says(bob, "Closed: 1000 left.")
+        ann.type("#text", "who is left?")
+        assert program.recv(timeout=60) == "ann: who is left?"
+        eventually(lambda: heard(ann) == sorted([*everything, "ann: who is left?"]), what="her own message")
+    assert heard(bob) == everything
+    ann.click("#switch")
+    says(ann, "Closed: 1000 left.")
+    eventually(lambda: not table(), what="the table to be empty")
+
+
+def test_a_page_from_elsewhere_is_not_let_in(cluster, chat, table, site, browser):
+    """Its browser says where it is from, and $connect does not like it."""
+    api, _ = chat
+    elsewhere = site.replace("127.0.0.1", "localhost")
+    says(visit(browser, elsewhere, cluster[0], api, "eve"), "Not let in, or nobody is there.")
+    assert not table()
+
+
+def test_a_page_sends_files_where_binary_messages_are_taken(cluster, chat, site, browser, tmp_path):
+    api, _ = chat
+    (tmp_path / "file").write_bytes(bytes(range(256)) * 4)
+    page = visit(browser, site, cluster[2], api, "ann")
+    says(page, "Connected as ann.")
+    page.evaluate("void (heard = new Promise((back) => socket.addEventListener('message', ({ data }) => back([...new Uint8Array(data)]))))")
+    page.choose("#file", tmp_path / "file")
+    hears(page, "[a binary message of 1024 bytes]")
+    assert bytes(page.evaluate("heard")) == (tmp_path / "file").read_bytes()
+    page.click("#switch")
+    says(page, "Closed: 1000 left.")
+    # As AWS does it.
+    page = visit(browser, site, cluster[0], api, "ann")
+    says(page, "Connected as ann.")
+    page.choose("#file", tmp_path / "file")
+    says(page, "Closed: 1003 Binary messages are not supported.")
+
+
+def test_the_page_works_as_a_file_with_any_api(cluster, browser):
+    """As a reader of the README opens it: what begins with { is sent as it is."""
+    api = make(cluster[0], {"join": JOIN})
+    page = browser.open(f"{(CHAT / 'page.html').as_uri()}?address={cluster[1].url(api, 'prod').replace('http', 'ws')}&name=ann")
+    page.click("#switch")
+    says(page, "Connected as ann.")
+    page.type("#text", '{"action": "join", "room": "blue"}')
+    hears(page, '{"joined": true}')
+    assert broadcast(cluster[2], api, "/@groups/blue", "to the room")[str(cluster[1].number)]["delivered"] == 1
+    hears(page, '{"joined": true}', "to the room")
+
+
+def test_a_page_is_told_that_its_node_goes_away_and_joins_another(cluster, chat, table, site, browser):
+    """The last of these: it stops a node."""
+    api, _ = chat
+    page = visit(browser, site, cluster[1], api, "ann")
+    says(page, "Connected as ann.")
+    cluster[1].process.terminate()
+    says(page, "Closed: 1001 Going away.")
+    eventually(lambda: not table(), what="$disconnect")
+    page = visit(browser, site, cluster[2], api, "ann")
+    says(page, "Connected as ann.")
+    assert cluster[1].process.wait(60) == 0
