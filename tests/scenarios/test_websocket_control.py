@@ -509,6 +509,14 @@ def test_names_are_taken_once(client, api):
         refused(lambda: getattr(client, operation)(**members), *error)
 
 
+def test_keys_of_routes_that_look_alike_are_others(client, api):
+    keys = ["a/b", "a%2Fb", "a%252Fb", "a%2fb", "A/b"]
+    for key in keys:
+        client.create_route(**api, RouteKey=key)
+        refused(lambda: client.create_route(**api, RouteKey=key), *CONFLICT, f"Route with key {key} already exists for this API")
+    assert sorted(route["RouteKey"] for route in client.get_routes(**api)["Items"]) == sorted(keys)
+
+
 def test_an_api_has_limits(client, api):
     authorizer = {"AuthorizerType": "REQUEST", "AuthorizerUri": FUNCTION, "IdentitySource": []}
     for operation, members, most in [

@@ -103,15 +103,24 @@ pub struct Prefix<T> {
     kind: PhantomData<fn() -> T>,
 }
 
-/// A component of a key: what a caller named, without a slash that would make two of it.
+/// A component of a key: what a caller named, without a slash that would make two of it. No two names are written alike.
 struct Part<'a>(&'a str);
 
 impl fmt::Display for Part<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.contains('/') {
-            true => f.write_str(&self.0.replace('/', "%2F")),
-            false => f.write_str(self.0),
+        let mut rest = self.0;
+        while let Some(at) = rest.find(['/', '%']) {
+            let (before, from) = rest.split_at(at);
+            f.write_str(before)?;
+            // A percent sign stays as it is, unless it would be read as one that stands for something.
+            f.write_str(match from {
+                _ if from.starts_with('/') => "%2F",
+                _ if from.starts_with("%2F") || from.starts_with("%25") => "%25",
+                _ => "%",
+            })?;
+            rest = &from[1..];
         }
+        f.write_str(rest)
     }
 }
 
@@ -401,6 +410,21 @@ pub fn access_association(arn: &str) -> Key<AccessAssociation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_names_have_the_same_key() {
+        for (name, expected) in [
+            ("a", "a"),
+            ("a/b", "a%2Fb"),
+            ("a%2Fb", "a%252Fb"),
+            ("a%252Fb", "a%25252Fb"),
+            ("a%2fb 5%", "a%2fb 5%"),
+            ("%/%%2F%", "%%2F%%252F%"),
+            ("é/é", "é%2Fé"),
+        ] {
+            assert_eq!(part(name).to_string(), expected);
+        }
+    }
 
     #[test]
     fn a_stage_key_is_read_back_and_no_other_is() {
