@@ -40,14 +40,14 @@ def frame(opcode, payload=b"", last=True, reserved=0, masked=True, length=None, 
 class Client:
     """A WebSocket connection, or the answer that it was refused with."""
 
-    def __init__(self, address, path, fields=None, more=(), timeout=20, source=None):
+    def __init__(self, address, path, fields=None, more=(), timeout=20, source=None, version="1.1"):
         """`fields` replaces those of the handshake; `more` is lines that come with it."""
         host, port = address.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=timeout, source_address=source)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.fields = connection_fields() if fields is None else fields
-        lines = [f"GET {path} HTTP/1.1", f"Host: {address}"]
+        lines = [f"GET {path} HTTP/{version}", f"Host: {address}"]
         lines += [f"{name}: {value}" for name, value in self.fields.items()]
         self.socket.sendall("\r\n".join([*lines, *more, "", ""]).encode())
         head = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")

@@ -44,6 +44,10 @@ def test_a_connection_is_opened_and_its_messages_are_answered(place):
         ({"Connection": "keep-alive"}, 400),
         ({"Upgrade": None}, 426),
         ({"Upgrade": "h2c"}, 426),
+        ({"Upgrade": "h2c, websocket"}, 101),
+        ({"Upgrade": "websocket/13"}, 426),
+        ({"Sec-WebSocket-Version": "13, 8"}, 426),
+        ({"Sec-WebSocket-Protocol": "a, b"}, 101),
     ],
 )
 def test_handshakes_are_checked(place, changed, status):
@@ -59,6 +63,28 @@ def test_handshakes_are_checked(place, changed, status):
             assert client.text() == "hello"
         else:
             assert client.headers.get("sec-websocket-version") == ("13" if status == 426 else None)
+
+
+@pytest.mark.parametrize(
+    "version, more, status",
+    [
+        ("1.0", [], 426),
+        ("1.1", ["Content-Length: 0"], 101),
+        ("1.1", ["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: b"], 101),
+        ("1.1", ["Upgrade: h2c"], 101),
+        ("1.1", ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="], 400),
+        ("1.1", ["Sec-WebSocket-Version: 13"], 426),
+        # A handshake has no body.
+        ("1.1", ["Content-Length: 5"], 400),
+        ("1.1", ["Transfer-Encoding: chunked"], 400),
+    ],
+)
+def test_a_handshake_says_nothing_twice_and_has_no_body(place, version, more, status):
+    with Client(*place, more=more, version=version) as client:
+        assert client.status == status
+        if status == 101:
+            client.send("hello")
+            assert client.text() == "hello"
 
 
 def test_an_upgrade_of_what_is_no_websocket_api_is_answered_as_ever(one, backend):

@@ -249,7 +249,8 @@ impl Head {
         let (name, value) = (&line[..colon], &line[colon + 1..]);
         match name.len() {
             7 if name.eq_ignore_ascii_case(b"upgrade") => {
-                self.is_websocket |= value.trim_ascii().eq_ignore_ascii_case(b"websocket");
+                let mut protocols = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                self.is_websocket |= protocols.any(|name| name.eq_ignore_ascii_case(b"websocket"));
             }
             10 if name.eq_ignore_ascii_case(b"connection") => {
                 for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
@@ -277,15 +278,15 @@ impl Head {
 
     /// What follows the head (RFC 9112, 6.3); nothing if it says two things.
     fn body(&mut self) -> Option<At> {
-        if self.chunked {
-            return (self.length.is_none() && !self.is_old).then_some(At::Chunk(Chunk::Size(0, 0)));
-        }
         let length = self.length.unwrap_or(0);
         if self.is_websocket {
             // The server takes all that follows for the body, whatever the length says. A handshake has none
             // (RFC 6455, 4.1), and nothing follows it here.
             self.closes = true;
-            return (length == 0).then_some(At::End);
+            return (length == 0 && !self.chunked).then_some(At::End);
+        }
+        if self.chunked {
+            return (self.length.is_none() && !self.is_old).then_some(At::Chunk(Chunk::Size(0, 0)));
         }
         Some(if length == 0 { At::End } else { At::Length(length) })
     }
@@ -371,6 +372,8 @@ mod tests {
             post("Content-Length:"),
             post("Content-Length: 99999999999999999999"),
             post("Content-Length: 4\r\nUpgrade: websocket"),
+            post("Content-Length: 4\r\nUpgrade: h2c, WebSocket"),
+            post("Transfer-Encoding: chunked\r\nUpgrade: websocket"),
             "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
             chunked("-1\r\n"),
             chunked("0x1\r\n"),
@@ -405,6 +408,8 @@ mod tests {
             ("GET / HTTP/1.1\r\nConnection: keep-alive", false),
             ("GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket", true),
             ("GET / HTTP/1.1\r\nUpgrade: websocket", true),
+            ("GET / HTTP/1.1\r\nUpgrade: h2c,websocket", true),
+            ("GET / HTTP/1.1\r\nUpgrade: h2c", false),
             ("GET / HTTP/1.0", true),
             ("GET / HTTP/1.0\r\nConnection: keep-alive", false),
             ("CONNECT h:1 HTTP/1.1", true),

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::Version;
 use actix_web::http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
@@ -37,8 +38,10 @@ pub async fn handle(
     Sockets { door, management }: Sockets<'_>,
     port: u16,
 ) -> HttpResponse {
+    // HTTP/1.0 knows no other protocols (RFC 9110, 7.8).
+    let may_upgrade = request.version() >= Version::HTTP_11;
     match read(&request, payload, execute.now(), port) {
-        Some(asking) if websocket::is_asked_for(&asking) => {
+        Some(asking) if may_upgrade && websocket::is_asked_for(&asking) => {
             let take_over = || Turn::of(&request)?.take_over();
             match door.open(asking, take_over).await {
                 // The connection is another's now: what the server answers nobody gets.
