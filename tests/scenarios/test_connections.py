@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import botocore.auth
@@ -16,8 +17,9 @@ import botocore.exceptions
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from conftest import BINARY, KEY, SECRET, eventually, fetch, nodes, refused
+from conftest import BINARY, KEY, SECRET, Node, eventually, fetch, nodes, refused
 from lambda_api import Lambda, uri
+from relay import Relay
 from sockets import JOIN, LEAVE, ME, Socket, Told, http_proxy, make, management, mock, sockets
 
 NOBODY = "R1kmxc2VNjMCFIA="
@@ -226,6 +228,58 @@ def test_no_message_is_lost_or_doubled_and_order_is_kept(cluster, api):
         for client in clients:
             with pytest.raises(TimeoutError):
                 client.hear(within=0)
+
+
+def test_every_message_arrives_once_although_the_ways_between_nodes_break(tmp_path):
+    """Answers of the node that has the connections are lost all the time: its senders are told the truth, later."""
+    senders, enough = 4, 12
+    relay = Relay()
+    with contextlib.ExitStack() as stack:
+        first = Node(tmp_path, 1).start().wait_ready()
+        stack.callback(first.stop)
+        second = Node(tmp_path, 2, join=first.address("cluster"))
+        relay.open(second.address("cluster"))
+        stack.callback(relay.close)
+        second.start("--advertise", relay.address).wait_ready()
+        stack.callback(second.stop)
+        api = make(first, ROUTES)
+        client = stack.enter_context(Socket(second, api, max_queue=None))
+        identifier = client.id
+        is_over = threading.Event()
+
+        def send(sender):
+            """Sends until the ways have been cut often enough; gives what was sent."""
+            connections, sent = management(first, api), []
+            while not is_over.is_set():
+                text = f"{sender} {len(sent)}"
+                if len(sent) % 2:
+                    connections.post_to_connection(ConnectionId=identifier, Data=text.encode())
+                else:
+                    assert delivered(broadcast(first, api, "/@all", text)) == {"1": 0, "2": 1}
+                sent.append(text)
+            return sent
+
+        def cut():
+            broken = 0
+            while broken < enough and not is_over.wait(0.25):
+                broken += relay.cut()
+            is_over.set()
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            pool.submit(cut)
+            sending = [pool.submit(send, sender) for sender in range(senders)]
+            try:
+                sent = [text for each in sending for text in each.result()]
+            finally:
+                is_over.set()
+        assert len(sent) > 2 * senders
+        assert sorted(client.hear() for _ in sent) == sorted(sent)
+        with pytest.raises(TimeoutError):
+            client.hear(within=0)
+        # What closes a connection is told that it is closed, although it is asked again.
+        closing = management(first, api)
+        relay.cut()
+        assert closing.delete_connection(ConnectionId=identifier)["ResponseMetadata"]["HTTPStatusCode"] == 204
 
 
 def test_who_stops_reading_is_told_of_and_others_do_not_feel_it(cluster, api):

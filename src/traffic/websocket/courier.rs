@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use turnpike_cluster::{Cluster, Message, NodeId};
+use tokio::sync::{mpsc, oneshot};
+use turnpike_cluster::{Cluster, NodeId};
 
 use super::here::{Fault, Place};
-use super::reach::reach;
+use super::once::{Deed, Slot, Slots};
 use crate::model::connection::ConnectionId;
 
 /// So many posts to one node wait at most.
@@ -21,7 +21,7 @@ const WAITING: usize = 4096;
 /// And so many bytes of them, those under way included.
 const WAITING_BYTES: usize = 16 << 20;
 /// So many batches to one node are under way at a time.
-const UNDER_WAY: usize = 4;
+const UNDER_WAY: u16 = 4;
 /// A batch has so many posts at most.
 const POSTS: usize = 512;
 /// A batch that has so many bytes takes no more posts.
@@ -39,7 +39,7 @@ pub(super) struct Post {
     pub(super) text: ByteBuf,
 }
 
-impl Message for Batch {
+impl Deed for Batch {
     const NAME: &'static str = "websocket/posts";
     type Reply = Vec<Result<(), Fault>>;
 }
@@ -98,15 +98,12 @@ impl Courier {
 }
 
 async fn run(cluster: Cluster, node: NodeId, mut queue: mpsc::Receiver<Parcel>) {
-    let places = Arc::new(Semaphore::new(UNDER_WAY));
+    let slots = Slots::new(UNDER_WAY);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Some(slot) = slots.wait().await else { return };
         let Some(parcels) = gather(&mut queue).await else { return };
         let cluster = cluster.clone();
-        tokio::spawn(async move {
-            carry(&cluster, node, parcels).await;
-            drop(place);
-        });
+        tokio::spawn(async move { carry(&cluster, node, slot, parcels).await });
     }
 }
 
@@ -125,13 +122,13 @@ async fn gather(queue: &mut mpsc::Receiver<Parcel>) -> Option<Vec<Parcel>> {
     Some(parcels)
 }
 
-async fn carry(cluster: &Cluster, node: NodeId, parcels: Vec<Parcel>) {
+async fn carry(cluster: &Cluster, node: NodeId, slot: Slot, parcels: Vec<Parcel>) {
     let (mut posts, mut waiting) = (Vec::with_capacity(parcels.len()), Vec::with_capacity(parcels.len()));
     for Parcel { post, told, _weight } in parcels {
         posts.push(post);
         waiting.push((told, _weight));
     }
-    let answers = reach(cluster, node, Batch(posts)).await.unwrap_or_else(|fault| vec![Err(fault); waiting.len()]);
+    let answers = slot.send(cluster, node, Batch(posts)).await.unwrap_or_else(|fault| vec![Err(fault); waiting.len()]);
     for ((told, _weight), answer) in waiting.into_iter().zip(answers) {
         // Whoever does not wait any more does not care.
         let _ = told.send(answer);

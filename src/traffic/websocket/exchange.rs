@@ -13,10 +13,14 @@ use turnpike_cluster::{Cluster, Message, NodeId};
 
 use super::courier::{Batch, Courier};
 use super::here::{Counts, Fault, Here, Listed, Place, Question, Selection};
+use super::once::{Deed, Memory, Numbered, Slots};
 use super::reach::{is_dead, reach};
 use super::registry::Registry;
 use super::roll::Audience;
 use crate::model::connection::ConnectionId;
+
+/// So many questions and broadcasts to one node are under way at a time.
+const QUESTIONS: u16 = 256;
 
 /// The way to all connections. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -27,9 +31,17 @@ pub struct Exchange {
 struct Inner {
     cluster: Cluster,
     here: Here,
-    couriers: Mutex<HashMap<NodeId, Courier>>,
+    ways: Mutex<HashMap<NodeId, Way>>,
     /// Where couriers run.
     runtime: Handle,
+}
+
+/// The way to one other node. Cheap to clone.
+#[derive(Clone)]
+struct Way {
+    courier: Courier,
+    /// For what is no post.
+    slots: Arc<Slots>,
 }
 
 /// What one node said, or why it said nothing.
@@ -43,7 +55,7 @@ struct Ask {
     question: Question,
 }
 
-impl Message for Ask {
+impl Deed for Ask {
     const NAME: &'static str = "websocket/ask";
     type Reply = Result<Option<Listed>, Fault>;
 }
@@ -56,7 +68,7 @@ struct Cast {
     text: ByteBuf,
 }
 
-impl Message for Cast {
+impl Deed for Cast {
     const NAME: &'static str = "websocket/broadcast";
     type Reply = Result<Counts, Fault>;
 }
@@ -91,7 +103,7 @@ impl Exchange {
         let here = Here::new(registry);
         answer(cluster, &here);
         let runtime = Handle::current();
-        let inner = Inner { cluster: cluster.clone(), here, couriers: Mutex::default(), runtime };
+        let inner = Inner { cluster: cluster.clone(), here, ways: Mutex::default(), runtime };
         Self { inner: Arc::new(inner) }
     }
 
@@ -101,7 +113,7 @@ impl Exchange {
         if node == self.inner.cluster.id() {
             return self.inner.here.post(&place, &id, &text).await;
         }
-        self.courier(node)?.post(place, id, text).await
+        self.way(node)?.courier.post(place, id, text).await
     }
 
     /// Asks something of a connection, wherever it is.
@@ -115,23 +127,26 @@ impl Exchange {
         if node == self.inner.cluster.id() {
             return self.inner.here.ask(&place, &id, question).await;
         }
-        reach(&self.inner.cluster, node, Ask { place, id, question }).await?
+        self.tell(node, Ask { place, id, question }).await?
     }
 
     /// Sends a text message to all who are meant, on all nodes.
     pub(super) async fn broadcast(&self, place: &Place, audience: &Audience, text: Bytes) -> ByNode<Counts> {
-        let message = Cast { place: place.clone(), audience: audience.clone(), text: ByteBuf::from(text.clone()) };
+        let cast = Cast { place: place.clone(), audience: audience.clone(), text: ByteBuf::from(text.clone()) };
+        let others = self.others(|node| {
+            let cast = cast.clone();
+            async move { self.tell(node, cast).await? }
+        });
         let here = self.inner.here.broadcast(place, audience, &text);
-        let (own, others) = futures_util::join!(here, self.ask_others(&message));
-        let flat = others.into_iter().map(|(node, said)| (node, said.and_then(|counts| counts)));
-        flat.chain([(self.inner.cluster.id(), own)]).collect()
+        let (own, others) = futures_util::join!(here, others);
+        others.into_iter().chain([(self.inner.cluster.id(), own)]).collect()
     }
 
     /// How many are meant, on all nodes.
     pub(super) async fn count(&self, place: &Place, audience: &Audience) -> ByNode<u64> {
-        let message = Count { place: place.clone(), audience: audience.clone() };
+        let count = Count { place: place.clone(), audience: audience.clone() };
         let own = self.inner.here.count(place, audience);
-        let others = self.ask_others(&message).await;
+        let others = self.others(|node| reach(&self.inner.cluster, node, count.clone())).await;
         others.into_iter().chain([(self.inner.cluster.id(), Ok(own))]).collect()
     }
 
@@ -148,53 +163,51 @@ impl Exchange {
         self.inner.cluster.member_ids()
     }
 
-    async fn ask_others<M>(&self, message: &M) -> Vec<(NodeId, Result<M::Reply, Fault>)>
+    /// Asks all other nodes.
+    async fn others<T, F>(&self, ask: impl Fn(NodeId) -> F) -> Vec<(NodeId, Result<T, Fault>)>
     where
-        M: Message + Clone + Sync,
+        F: Future<Output = Result<T, Fault>>,
     {
         let cluster = &self.inner.cluster;
         let others = self.nodes().into_iter().filter(|node| *node != cluster.id());
-        let asked = others.map(|node| async move {
+        let asked = others.map(|node| {
+            let asked = ask(node);
             // A node that is dead is not waited for.
-            let said =
-                if is_dead(cluster, node) { Err(Fault::Gone) } else { reach(cluster, node, message.clone()).await };
-            (node, said)
+            async move { (node, if is_dead(cluster, node) { Err(Fault::Gone) } else { asked.await }) }
         });
         join_all(asked).await
     }
 
-    /// The courier to a member. Ids are made up as easily as read: for other numbers none is made.
-    fn courier(&self, node: NodeId) -> Result<Courier, Fault> {
-        let mut couriers = self.inner.couriers.lock();
-        if let Some(courier) = couriers.get(&node) {
-            return Ok(courier.clone());
+    /// Has another node deal with something once.
+    async fn tell<D: Deed>(&self, node: NodeId, deed: D) -> Result<D::Reply, Fault> {
+        let slot = self.way(node)?.slots.take().ok_or(Fault::Busy)?;
+        slot.send(&self.inner.cluster, node, deed).await
+    }
+
+    /// The way to a member. Ids are made up as easily as read: for other numbers there is none.
+    fn way(&self, node: NodeId) -> Result<Way, Fault> {
+        let mut ways = self.inner.ways.lock();
+        if let Some(way) = ways.get(&node) {
+            return Ok(way.clone());
         }
         if self.inner.cluster.silence(node).is_none() {
             return Err(Fault::Gone);
         }
         let _inside = self.inner.runtime.enter();
-        let courier = Courier::start(self.inner.cluster.clone(), node);
-        couriers.insert(node, courier.clone());
-        Ok(courier)
+        let way = Way { courier: Courier::start(self.inner.cluster.clone(), node), slots: Slots::new(QUESTIONS) };
+        ways.insert(node, way.clone());
+        Ok(way)
     }
 }
 
 /// Answers other nodes.
 fn answer(cluster: &Cluster, here: &Here) {
-    let own = here.clone();
-    cluster.receive(move |_, Batch(posts)| {
-        let here = own.clone();
-        async move { join_all(posts.iter().map(|post| here.pass_on(&post.place, &post.id, &post.text))).await }
+    deal(cluster, here, |here, Batch(posts)| async move {
+        join_all(posts.iter().map(|post| here.pass_on(&post.place, &post.id, &post.text))).await
     });
-    let own = here.clone();
-    cluster.receive(move |_, Ask { place, id, question }| {
-        let here = own.clone();
-        async move { here.ask(&place, &id, question).await }
-    });
-    let own = here.clone();
-    cluster.receive(move |_, Cast { place, audience, text }| {
-        let here = own.clone();
-        async move { here.broadcast(&place, &audience, &text).await }
+    deal(cluster, here, |here, Ask { place, id, question }| async move { here.ask(&place, &id, question).await });
+    deal(cluster, here, |here, Cast { place, audience, text }| async move {
+        here.broadcast(&place, &audience, &text).await
     });
     let own = here.clone();
     cluster.receive(move |_, Count { place, audience }| {
@@ -205,5 +218,18 @@ fn answer(cluster: &Cluster, here: &Here) {
     cluster.receive(move |_, List { place, selection }| {
         let here = own.clone();
         async move { here.list(&place, &selection).await }
+    });
+}
+
+/// Deals with what other nodes tell, once.
+fn deal<D, F>(cluster: &Cluster, here: &Here, deal: impl Fn(Here, D) -> F + Clone + Send + Sync + 'static)
+where
+    D: Deed,
+    F: Future<Output = D::Reply> + Send + 'static,
+{
+    let (here, memory) = (here.clone(), Arc::new(Memory::<D>::default()));
+    cluster.receive(move |from, told: Numbered<D>| {
+        let (here, memory, deal) = (here.clone(), Arc::clone(&memory), deal.clone());
+        async move { memory.deal(from, told, |deed| deal(here, deed)).await }
     });
 }

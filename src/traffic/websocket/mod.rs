@@ -15,6 +15,7 @@ mod here;
 mod limits;
 pub mod line;
 mod management;
+mod once;
 mod places;
 mod reach;
 mod registry;
