@@ -196,6 +196,7 @@ fn config(arguments: Arguments) -> anyhow::Result<Config> {
             body: arguments.max_request_mib << 20,
             answer: arguments.max_answer_mib << 20,
             message: connections.wire.message as u64,
+            sends_binary: connections.wire.takes_binary,
             ..Limits::default()
         },
         connections,

@@ -43,8 +43,9 @@ pub(super) struct WebSocket {
 enum Binary {
     /// The connection is closed with 1003, as AWS does it.
     Refuse,
-    /// They are passed on as base64 (to functions with isBase64Encoded), and an answer that is base64 is sent as a binary
-    /// message.
+    /// They are passed on as base64 (to functions with isBase64Encoded, to others with $context.isBase64Encoded). An answer
+    /// is sent as a binary message if it says that it is bytes: a function's with isBase64Encoded, an HTTP_PROXY backend's
+    /// with the type application/octet-stream, others by CONVERT_TO_BINARY.
     Base64,
 }
 

@@ -141,16 +141,20 @@ class Client:
             return True
 
 
-# A route that says its message once more; nothing but the gateway is behind it.
+# A route that says its message once more, bytes as bytes; nothing but the gateway is behind it.
 ECHO = {
     "integration": {
         "IntegrationType": "MOCK", "TemplateSelectionExpression": "\\$default",
-        "RequestTemplates": {"$default": '#set($context.requestOverride.path.said = $input.body){"statusCode": 200}'},
+        "RequestTemplates": {
+            "$default": "#set($context.requestOverride.path.said = $input.body)"
+                        '{"statusCode": #if($context.isBase64Encoded == "true")201#{else}200#end}',
+        },
     },
-    "responses": [{
-        "IntegrationResponseKey": "$default", "TemplateSelectionExpression": "\\$default",
-        "ResponseTemplates": {"$default": "$context.requestOverride.path.said"},
-    }],
+    "responses": [
+        {"IntegrationResponseKey": key, "TemplateSelectionExpression": "\\$default",
+         "ResponseTemplates": {"$default": "$context.requestOverride.path.said"}, **more}
+        for key, more in [("/201/", {"ContentHandlingStrategy": "CONVERT_TO_BINARY"}), ("$default", {})]
+    ],
     "replies": True,
 }
 

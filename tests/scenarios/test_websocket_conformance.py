@@ -1,6 +1,7 @@
 """Conformance to RFC 6455: cases of our own against a route that echoes, and against another server to prove the cases;
 and the Autobahn suite, where it is installed."""
 
+import base64
 import contextlib
 import http.server
 import json
@@ -26,10 +27,20 @@ WITHOUT_LIMITS = {
 }
 
 
+class Say(Echo):
+    """Answers with what it is told, and to bytes with bytes."""
+
+    def say(self, body):
+        if self.headers["X-Bytes"] == "true":
+            body = base64.b64decode(body, validate=True)
+            self.headers["X-Type"] = "application/octet-stream"
+        super().say(body)
+
+
 @pytest.fixture(scope="module")
 def backend():
-    """Answers with what it is told; more than one at a time, as cases are."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    """A backend that echoes; more than one at a time, as cases are."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Say)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/say"
@@ -40,7 +51,7 @@ def backend():
 def turnpike(backend, tmp_path_factory):
     """An API that echoes, on a node without limits: its address and its path."""
     with nodes(tmp_path_factory.mktemp("lenient"), 1, lambda number: {"environment": WITHOUT_LIMITS}) as started:
-        api = make(started[0], {"$default": {**http_proxy(backend), "replies": True}})
+        api = make(started[0], {"$default": {**http_proxy(backend, {"x-bytes": "context.isBase64Encoded"}), "replies": True}})
         yield at(started[0], api)
 
 

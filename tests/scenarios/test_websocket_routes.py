@@ -523,6 +523,52 @@ def test_what_is_to_be_bytes_is_decoded(node, functions, backend):
         assert socket.hear() == encoded
 
 
+def test_an_answer_is_bytes_only_where_it_says_so(functions, backend, tmp_path):
+    """Where the node takes binary messages: what merely looks like base64 is text."""
+    functions.functions["answers"] = lambda event: {"statusCode": 200, **json.loads(event["body"])["answer"]}
+    functions.functions["told"] = lambda event: {"statusCode": 200, "body": json.dumps([event["body"], event["isBase64Encoded"]])}
+    functions.functions["echo"] = lambda event: {name: event[name] for name in ("body", "isBase64Encoded")} | {"statusCode": 200}
+    said = {"IntegrationType": "HTTP", "IntegrationMethod": "POST", "IntegrationUri": f"http://{backend}/say"}
+    bytes_ = {"ContentHandlingStrategy": "CONVERT_TO_BINARY"}
+    typed = lambda kind: {"RequestParameters": {"integration.request.header.x-type": f"'{kind}'"}}
+    routes = {
+        "answers": function("answers"),
+        "template": {"integration": said, "responses": [{"IntegrationResponseKey": "$default", **template("ZG9uZQ=="), **bytes_}], "replies": True},
+        "no template": {"integration": said, "responses": [{"IntegrationResponseKey": "$default"}], "replies": True},
+        "octets": calling("HTTP_PROXY", f"http://{backend}/say", **typed("application/octet-stream; x=y")),
+        "json": calling("HTTP_PROXY", f"http://{backend}/say", **typed("application/json")),
+        "context": mock("$context.isBase64Encoded"),
+    }
+    environment = {"TURNPIKE_WEBSOCKET_BINARY": "base64", "AWS_ENDPOINT_URL_LAMBDA": functions.url,
+                   "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-told"}
+    with nodes(tmp_path, 1, lambda number: {"environment": environment}) as (node,):
+        api = make(node, routes)
+        with Socket(node, api) as socket:
+            for message, expected in [
+                ({"action": "answers", "answer": {"body": "done"}}, "done"),
+                ({"action": "answers", "answer": {"body": "ZG9uZQ=="}}, "ZG9uZQ=="),
+                ({"action": "answers", "answer": {"body": "ZG9uZQ==", "isBase64Encoded": True}}, b"done"),
+                ({"action": "answers", "answer": {"body": "/wA=", "isBase64Encoded": True}}, b"\xff\x00"),
+                ({"action": "template"}, b"done"),
+                ({"action": "no template"}, '{"action": "no template"}'),
+                ({"action": "octets"}, b'{"action": "octets"}'),
+                ({"action": "json"}, '{"action": "json"}'),
+                ({"action": "context"}, "false"),
+            ]:
+                socket.say(message)
+                assert socket.hear() == expected, message
+            socket.say({"action": "answers", "answer": {"body": "no base64!", "isBase64Encoded": True}})
+            assert re.fullmatch(error_frame("Internal server error"), socket.hear())
+        encoded = base64.b64encode(b"\xff\x00").decode()
+        for route, expected in [
+            (function("told"), f'["{encoded}", true]'), (function("echo"), b"\xff\x00"), (mock("$context.isBase64Encoded"), "true"),
+            (calling("HTTP_PROXY", f"http://{backend}/say", **typed("text/plain")), encoded),
+        ]:
+            with Socket(node, make(node, {"$default": route})) as socket:
+                socket.say(b"\xff\x00")
+                assert socket.hear() == expected
+
+
 # --- other integrations ---
 
 

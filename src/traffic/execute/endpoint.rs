@@ -24,11 +24,20 @@ pub struct Limits {
     pub answer: u64,
     /// Bytes of an answer to a message of a WebSocket connection.
     pub message: u64,
+    /// Whether an answer that is bytes is sent to a WebSocket connection as a binary message. AWS sends text alone.
+    pub sends_binary: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 10_485_760, headers: 10_240, url: 10_240, answer: 10_485_760, message: 131_072 }
+        Self {
+            body: 10_485_760,
+            headers: 10_240,
+            url: 10_240,
+            answer: 10_485_760,
+            message: 131_072,
+            sends_binary: false,
+        }
     }
 }
 

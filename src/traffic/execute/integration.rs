@@ -39,7 +39,7 @@ impl Answered {
             Answer::Streamed(mapped) => return *mapped,
             Answer::Mock(_) => (StatusCode::OK, Body::Empty),
         };
-        Mapped { status, headers: Headers::default(), body, author: Author::Backend }
+        Mapped { status, headers: Headers::default(), body, author: Author::Backend, is_bytes: false }
     }
 }
 

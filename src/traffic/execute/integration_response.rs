@@ -15,6 +15,7 @@ use super::route::Routed;
 use super::sources::Sources;
 use super::{proxy_answer, rendering, socket};
 use crate::mapping::parameters::{NotJson, ResponseSource, in_body};
+use crate::model::rest::ContentHandling;
 use crate::traffic::integration::http1;
 use crate::traffic::integration::lambda::FUNCTION_ERROR;
 use crate::traffic::message::{Body, Headers, Refusal};
@@ -27,6 +28,8 @@ pub(super) struct Mapped {
     pub(super) body: Body,
     /// Whose the headers are.
     pub(super) author: Author,
+    /// Whether it was said that the body is bytes: a WebSocket client may be sent them as a binary message.
+    pub(super) is_bytes: bool,
 }
 
 /// Whose headers an answer has.
@@ -46,7 +49,8 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
     let (responses, status, headers, body) = match (&routed.method.integration, answer) {
         (CompiledIntegration::Http(http), Answer::Http(answer)) if http.proxy => {
             let http1::Answer { status, headers, body } = answer;
-            return Ok(Mapped { status, headers, body, author: Author::Backend });
+            let is_bytes = headers.last_text(CONTENT_TYPE.as_str()).is_some_and(is_octets);
+            return Ok(Mapped { status, headers, body, author: Author::Backend, is_bytes });
         }
         (CompiledIntegration::Lambda(_), Answer::Lambda(payload)) => {
             let mapped = proxy_answer::map(&payload, outcome.facts())?;
@@ -86,6 +90,8 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         None => own.unwrap_or(StatusCode::OK),
     };
     let facts = outcome.facts();
+    let handling = response.content_handling;
+    let is_bytes = facts.socket().is_some() && handling == Some(ContentHandling::ConvertToBinary);
     let body = body.whole(u64::MAX).await.map_err(broken)?;
     let mut mapped = Headers::with_capacity(response.headers.len() + 4);
     let opened = selected_by.and_then(|message| opened(&body, &message));
@@ -96,7 +102,6 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
             mapped.set(name.clone(), value);
         }
     }
-    let content = convert(body, &headers, response, facts)?;
     let template = match &response.selection {
         Some(selection) => {
             let key = socket::of_answer(selection, facts, (own, &headers));
@@ -115,11 +120,14 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
             {
                 mapped.append(CONTENT_TYPE, value);
             }
+            // What a connection is sent is decoded last: templates write text.
+            let content = convert(body, &headers, handling.filter(|_| !is_bytes), facts)?;
             let rendered = rendering::render(template, &content, None, facts, &mut overrides)
                 .map_err(|error| Refusal::configuration(format_args!("Unable to transform response: {error}")))?;
-            Bytes::from(rendered.into_owned())
+            let rendered = Bytes::from(rendered.into_owned());
+            if is_bytes { convert(rendered, &headers, handling, facts)?.bytes } else { rendered }
         }
-        None => content.bytes,
+        None => convert(body, &headers, handling, facts)?.bytes,
     };
     let chosen = response.pattern.as_ref().map_or("the default response", |pattern| pattern.as_str());
     if let Some(overrides) = overrides {
@@ -127,7 +135,7 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
         rendering::override_headers(&mut mapped, overrides.of_response_headers());
     }
     outcome.decided("integration response", |_| format!("{chosen}, status {}, {} bytes", status.as_u16(), body.len()));
-    Ok(Mapped { status, headers: mapped, body: Body::Whole(body), author: Author::Mapping })
+    Ok(Mapped { status, headers: mapped, body: Body::Whole(body), author: Author::Mapping, is_bytes })
 }
 
 /// The status of an answer, which the method must know.
@@ -183,17 +191,28 @@ fn select<'r>(
     })
 }
 
+/// Whether a content type is that of bytes which are nothing else.
+fn is_octets(content_type: &str) -> bool {
+    let media = content_type.split(';').next().unwrap_or_default();
+    media.trim().eq_ignore_ascii_case("application/octet-stream")
+}
+
 /// The body as content handling wants it.
-fn convert(body: Bytes, headers: &Headers, response: &CompiledResponse, facts: &Facts) -> Result<Content, Refusal> {
+fn convert(
+    body: Bytes,
+    headers: &Headers,
+    handling: Option<ContentHandling>,
+    facts: &Facts,
+) -> Result<Content, Refusal> {
     // To a WebSocket connection only text is sent, whatever an answer says that it is.
     if facts.socket().is_some() {
         let is_text = std::str::from_utf8(&body).is_ok();
-        return content::of_response(body, !is_text, false, response.content_handling).map_err(Refusal::configuration);
+        return content::of_response(body, !is_text, false, handling).map_err(Refusal::configuration);
     }
     let is_binary = |header: Option<&str>| facts.deployed().is_some_and(|deployed| deployed.binary.has(header));
     let is_sent = is_binary(headers.last_text(CONTENT_TYPE.as_str()));
     let is_accepted = is_binary(facts.head().headers.last_text(ACCEPT.as_str()));
-    content::of_response(body, is_sent, is_accepted, response.content_handling).map_err(Refusal::configuration)
+    content::of_response(body, is_sent, is_accepted, handling).map_err(Refusal::configuration)
 }
 
 fn value<'r>(

@@ -53,11 +53,8 @@ pub(super) fn map(payload: &[u8], facts: &Facts) -> Result<Mapped, Refusal> {
         return Err(Malformed.into());
     }
     let (status, headers) = (answer.status(), answer.fields()?);
-    // What answers bytes stays as it is: they are sent as bytes.
-    let is_decoded = match facts.socket() {
-        Some(event) => answer.is_base64 && !event.is_base64(),
-        None => answer.is_base64 && is_binary(&headers, facts),
-    };
+    let is_bytes = answer.is_base64 && facts.socket().is_some();
+    let is_decoded = is_bytes || (answer.is_base64 && is_binary(&headers, facts));
     let body = match is_decoded {
         true => {
             let decoded = BASE64.decode(answer.body.trim_ascii());
@@ -65,7 +62,7 @@ pub(super) fn map(payload: &[u8], facts: &Facts) -> Result<Mapped, Refusal> {
         }
         false => Bytes::from(answer.body),
     };
-    Ok(Mapped { status, headers, body: Body::Whole(body), author: Author::Function })
+    Ok(Mapped { status, headers, body: Body::Whole(body), author: Author::Function, is_bytes })
 }
 
 /// Whether the caller is given bytes: what it accepts first counts, or what it gets if it does not say.

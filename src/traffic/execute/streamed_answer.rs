@@ -55,7 +55,8 @@ pub(super) async fn read(body: Body, deadline: Instant) -> Result<Mapped, Refusa
         }
         Ok::<_, BodyError>(next(&mut bytes, deadline).await?.map(|piece| (piece, (None, bytes))))
     });
-    Ok(Mapped { status, headers, body: Body::Stream { length: None, bytes: Box::pin(body) }, author: Author::Function })
+    let body = Body::Stream { length: None, bytes: Box::pin(body) };
+    Ok(Mapped { status, headers, body, author: Author::Function, is_bytes: false })
 }
 
 /// The next piece, which must not be waited for too long.

@@ -97,7 +97,7 @@ impl SocketEvent {
     pub(in crate::traffic::execute) fn names(&self) -> impl Iterator<Item = &'static str> {
         let own = match self.kind {
             Kind::Connect => &[][..],
-            Kind::Message { .. } => &["messageId"],
+            Kind::Message { .. } => &["isBase64Encoded", "messageId"],
             Kind::Disconnect { .. } => &["disconnectReason", "disconnectStatusCode"],
         };
         NAMES.into_iter().chain(own.iter().copied())
@@ -117,6 +117,11 @@ impl SocketEvent {
             "requestId" | "extendedRequestId" => Cow::Owned(short_id(facts.head().extended)),
             "messageId" => match &self.kind {
                 Kind::Message { id, .. } => Cow::Owned(short_id(*id)),
+                Kind::Connect | Kind::Disconnect { .. } => return None,
+            },
+            // Beyond AWS, which knows no messages of bytes.
+            "isBase64Encoded" => match &self.kind {
+                Kind::Message { is_base64, .. } => Cow::Borrowed(if *is_base64 { "true" } else { "false" }),
                 Kind::Connect | Kind::Disconnect { .. } => return None,
             },
             "disconnectStatusCode" => Cow::Owned(self.end()?.0.to_string()),

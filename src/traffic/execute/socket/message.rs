@@ -23,20 +23,29 @@ use crate::traffic::execute::{Execute, throttle};
 use crate::traffic::message::{Head, Refusal, Request};
 use crate::traffic::stage::{CompiledRoute, Routes};
 
-/// A message, whole.
+/// A message, whole, from a client or to it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// A text, whose bytes are UTF-8.
     Text(Bytes),
-    /// Bytes, which AWS takes from nobody. Integrations get them as base64, and the `$default` route is theirs.
+    /// Bytes, which AWS takes from nobody and sends to nobody. Integrations get them as base64, and the `$default` route
+    /// is theirs.
     Bytes(Bytes),
+}
+
+impl Message {
+    /// What it says.
+    fn bytes(&self) -> &Bytes {
+        let (Self::Text(bytes) | Self::Bytes(bytes)) = self;
+        bytes
+    }
 }
 
 /// What becomes of a message.
 #[derive(Debug, Default, PartialEq)]
 pub struct Answered {
-    /// What is sent back, as one text: an answer, or why there is none.
-    pub frame: Option<Bytes>,
+    /// What is sent back: an answer, or why there is none.
+    pub message: Option<Message>,
     /// Groups that the connection joins.
     pub join: Vec<Box<str>>,
     /// Groups that it leaves.
@@ -58,11 +67,11 @@ impl Execute {
             Ok(answered) => (answered, None),
             Err(refusal) => {
                 outcome.refused(&refusal);
-                let frame = Some(error_frame::render(&refusal, outcome.facts()));
-                (Answered { frame, ..Answered::default() }, Some(refusal))
+                let message = Some(Message::Text(error_frame::render(&refusal, outcome.facts())));
+                (Answered { message, ..Answered::default() }, Some(refusal))
             }
         };
-        record::message(&outcome, refusal.as_ref(), answered.frame.as_ref());
+        record::message(&outcome, refusal.as_ref(), answered.message.as_ref().map(Message::bytes));
         let status = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
         self.explain.keep(&mut outcome, refusal.as_ref(), status);
         answered
@@ -84,15 +93,16 @@ impl Execute {
         let is_said = mapped.author == Author::Backend && mapped.status != StatusCode::NO_CONTENT;
         // An answer that nobody wants is taken all the same: its connection is used again.
         let body = mapped.body.whole(self.backends.limits.message).await;
-        let frame = match route.replies {
-            true => Some(text(body.map_err(broken)?)?).filter(|frame| is_said || !frame.is_empty()),
+        let message = match route.replies {
+            true => Some(said(body.map_err(broken)?, mapped.is_bytes && self.backends.limits.sends_binary)?),
             false => None,
         };
-        outcome.decided("route response", |_| match &frame {
-            Some(frame) => format!("{} bytes are sent back", frame.len()),
+        let message = message.filter(|message| is_said || !message.bytes().is_empty());
+        outcome.decided("route response", |_| match &message {
+            Some(message) => format!("{} bytes are sent back", message.bytes().len()),
             None => "nothing is sent back".to_owned(),
         });
-        Ok(Answered { frame, join, leave })
+        Ok(Answered { message, join, leave })
     }
 }
 
@@ -147,10 +157,11 @@ fn validate(route: &CompiledRoute, outcome: &mut Outcome) -> Result<(), Refusal>
     })
 }
 
-/// What is sent back must be text: frames of bytes are not AWS's.
-fn text(body: Bytes) -> Result<Bytes, Refusal> {
+/// What is sent back: text, unless whoever answered said that it is bytes, and the node sends them.
+fn said(body: Bytes, is_bytes: bool) -> Result<Message, Refusal> {
     match std::str::from_utf8(&body) {
-        Ok(_) => Ok(body),
+        _ if is_bytes => Ok(Message::Bytes(body)),
+        Ok(_) => Ok(Message::Text(body)),
         Err(_) => Err(Refusal::configuration("the answer is not text, and nothing else can be sent back")),
     }
 }

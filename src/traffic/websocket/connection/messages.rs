@@ -5,8 +5,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures_util::future::join_all;
 
@@ -28,14 +26,7 @@ pub(super) struct Messages {
     under_way: Vec<UnderWay>,
 }
 
-type UnderWay = Pin<Box<dyn Future<Output = Reaction>>>;
-
-/// What becomes of a message.
-struct Reaction {
-    answered: Answered,
-    /// The message was binary.
-    is_binary: bool,
-}
+type UnderWay = Pin<Box<dyn Future<Output = Answered>>>;
 
 impl Messages {
     pub(super) fn new(execute: Rc<Execute>, connection: Rc<Connection>, presence: Presence) -> Self {
@@ -52,9 +43,9 @@ impl Messages {
         while at < self.under_way.len() {
             match self.under_way[at].as_mut().poll(context) {
                 Poll::Pending => at += 1,
-                Poll::Ready(reaction) => {
+                Poll::Ready(answered) => {
                     drop(self.under_way.remove(at));
-                    if let Some(frames) = self.react(reaction) {
+                    if let Some(frames) = self.react(answered) {
                         answer(frames);
                     }
                 }
@@ -73,16 +64,13 @@ impl Messages {
     }
 
     /// Joins and parts groups, and makes frames of the answer.
-    fn react(&self, Reaction { answered, is_binary }: Reaction) -> Option<Bytes> {
-        let Answered { frame, join, leave } = answered;
+    fn react(&self, Answered { message, join, leave }: Answered) -> Option<Bytes> {
         join.iter().for_each(|group| self.presence.join(group));
         leave.iter().for_each(|group| self.presence.part(group));
-        let frame = frame?;
-        // An answer to bytes is bytes, if it is any.
-        match is_binary.then(|| BASE64.decode(&frame)) {
-            Some(Ok(bytes)) => Some(wire::binary(&bytes)),
-            Some(Err(_)) | None => Some(wire::text(&frame)),
-        }
+        Some(match message? {
+            socket::Message::Text(text) => wire::text(&text),
+            socket::Message::Bytes(bytes) => wire::binary(&bytes),
+        })
     }
 }
 
@@ -98,13 +86,10 @@ impl Inbox for Messages {
     fn take(&mut self, message: Message, context: &mut Context<'_>) -> Option<Bytes> {
         let (execute, connection) = (Rc::clone(&self.execute), Rc::clone(&self.connection));
         let Message { bytes, is_binary } = message;
-        let mut future: UnderWay = Box::pin(async move {
-            let message = if is_binary { socket::Message::Bytes(bytes) } else { socket::Message::Text(bytes) };
-            let answered = execute.message(&connection, message).await;
-            Reaction { answered, is_binary }
-        });
+        let message = if is_binary { socket::Message::Bytes(bytes) } else { socket::Message::Text(bytes) };
+        let mut future: UnderWay = Box::pin(async move { execute.message(&connection, message).await });
         match future.as_mut().poll(context) {
-            Poll::Ready(reaction) => self.react(reaction),
+            Poll::Ready(answered) => self.react(answered),
             Poll::Pending => {
                 self.under_way.push(future);
                 None
