@@ -9,7 +9,8 @@ import subprocess
 import threading
 
 import pytest
-from conftest import fetch, replace, serve
+from conftest import fetch, nodes, refused, replace, serve
+from sockets import Socket, make
 
 OPENSSL = shutil.which("openssl")
 
@@ -20,6 +21,7 @@ class Known(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         certificate = self.connection.getpeercert() or {}
         text = json.dumps({"caller": [value for part in certificate.get("subject", ()) for value in part]}).encode()
         self.send_response(200)
@@ -40,19 +42,20 @@ class Quiet(http.server.ThreadingHTTPServer):
 
 @pytest.fixture
 def tls_backend(tmp_path):
-    """Starts backends on TLS: `start(days, trusted)`; its certificate is signed by itself and runs out after so many
-    days, and callers must show one of `trusted`, if that is given."""
+    """Starts backends on TLS: `start(days, trusted, asked)`; its certificate is signed by itself and runs out after so many
+    days, and callers must show one of `trusted`, if that is given. The names that it is asked for are put into `asked`."""
     if not OPENSSL:
         pytest.skip("openssl is not installed (Debian: openssl)")
     servers = []
 
-    def start(days=1, trusted=None):
+    def start(days=1, trusted=None, asked=None):
         key, certificate = tmp_path / f"key-{len(servers)}", tmp_path / f"certificate-{len(servers)}"
         now = datetime.datetime.now(datetime.timezone.utc)
         at = lambda offset: (now + datetime.timedelta(days=offset)).strftime("%Y%m%d%H%M%SZ")
         subprocess.run(
             [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-keyout", key, "-out", certificate, "-subj", "/CN=elsewhere", "-days", "1"],
+             "-keyout", key, "-out", certificate, "-subj", "/CN=elsewhere", "-days", "1",
+             "-addext", "subjectAltName=DNS:inside.example", "-addext", "basicConstraints=critical,CA:FALSE"],
             check=True, capture_output=True,
         )
         if days < 0:
@@ -71,6 +74,8 @@ def tls_backend(tmp_path):
             )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
+        if asked is not None:
+            context.sni_callback = lambda _, name, __: asked.append(name)
         if trusted:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(cadata=trusted)
@@ -121,6 +126,32 @@ def test_backends_are_shown_the_stages_certificate(one, tls_backend):
         assert fetch(unknown("/")).status == 504
     change(replace("/clientCertificateId", ""))
     assert fetch(url("/")).status == 504
+
+
+def test_the_name_that_an_integration_of_a_route_says_is_asked_for_and_checked(tls_backend, tmp_path):
+    asked = []
+    port = tls_backend(asked=asked)
+    environment = {"SSL_CERT_FILE": str(tmp_path / "certificate-0")}
+    verifying = lambda name: {"TlsConfig": {"ServerNameToVerify": name}} if name else {}
+    routes = {
+        key: {"integration": {"IntegrationType": "HTTP_PROXY", "IntegrationMethod": "GET",
+                              "IntegrationUri": f"https://127.0.0.1:{port}/", **verifying(name)}, "replies": True}
+        for key, name in [("inside", "inside.example"), ("elsewhere", "elsewhere.example"), ("none", None)]
+    }
+    with nodes(tmp_path, 1, lambda number: {"environment": environment}) as (node,):
+        with Socket(node, make(node, routes)) as socket:
+            for _ in range(2):
+                for action, expected in [("inside", {"caller": []}), ("elsewhere", None), ("none", None)]:
+                    answer = socket.ask({"action": action})
+                    assert answer == expected or answer["message"] == "Internal server error", action
+        client = node.client("apigatewayv2")
+        api = client.create_api(Name="x", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")["ApiId"]
+        refused(
+            lambda: client.create_integration(ApiId=api, IntegrationType="MOCK", **verifying("no name")),
+            "BadRequestException", 400, "Invalid serverNameToVerify specified: no name",
+        )
+    # An address is no name that could be asked for; a connection that is kept asks nothing.
+    assert [name for name in asked if name] == ["inside.example", "elsewhere.example", "elsewhere.example"]
 
 
 def test_a_vpc_link_leads_to_a_private_endpoint(one, backend):

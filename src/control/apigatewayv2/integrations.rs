@@ -1,5 +1,7 @@
 //! Integrations: CreateIntegration, GetIntegrations, GetIntegration, UpdateIntegration, DeleteIntegration.
 
+use rustls::pki_types::ServerName;
+
 use super::changes::{Changes, bounded, missing};
 use super::references::routes_using;
 use super::{Target, check_number, expressions, find_api, find_in, list_in};
@@ -131,8 +133,7 @@ fn apply(integration: &mut Integration, body: &Input) -> Result<(), Error> {
     }
     if let Some(tls) = body.object("tlsConfig")? {
         let name = tls.text("serverNameToVerify")?.filter(|name| !name.is_empty());
-        integration.server_name_to_verify =
-            name.map(|name| bounded("serverNameToVerify", name, MAX_NAME)).transpose()?;
+        integration.server_name_to_verify = name.map(server_name).transpose()?;
     }
     Ok(())
 }
@@ -140,6 +141,14 @@ fn apply(integration: &mut Integration, body: &Input) -> Result<(), Error> {
 /// WebSocket APIs know one form of events.
 fn payload_version(text: &str) -> Option<String> {
     (text == "1.0").then(|| text.to_owned())
+}
+
+/// The name of an endpoint, which is asked for in the handshake of TLS.
+fn server_name(name: String) -> Result<String, Error> {
+    match ServerName::try_from(name.as_str()) {
+        Ok(_) => bounded("serverNameToVerify", name, MAX_NAME),
+        Err(_) => Err(Error::bad_request(format!("Invalid serverNameToVerify specified: {name:.200}"))),
+    }
 }
 
 /// What must be true of an integration, however it came to be so.

@@ -9,4 +9,4 @@ mod tls;
 
 pub use mock::status_code;
 pub use origin::Origin;
-pub use tls::{Identity, Kinds, Upstream};
+pub use tls::{Identity, Kinds, Manner, Upstream};

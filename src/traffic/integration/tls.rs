@@ -81,11 +81,21 @@ impl Upstream {
     }
 }
 
+/// How TLS is spoken with an endpoint, where not as usual.
+#[derive(Debug)]
+pub struct Manner {
+    /// Whom the gateway trusts, and what it shows.
+    pub config: Arc<ClientConfig>,
+    /// The name by which the endpoint is asked for, and that its certificate must have, where it is not its host's
+    /// (`tlsConfig.serverNameToVerify`).
+    pub server_name: Option<String>,
+}
+
 /// The kinds of TLS that one compiled stage needs, each made once.
 pub struct Kinds<'a> {
     upstream: &'a Upstream,
     identity: Option<&'a Identity>,
-    made: HashMap<bool, Arc<ClientConfig>>,
+    made: HashMap<(bool, Option<String>), Arc<Manner>>,
 }
 
 impl<'a> Kinds<'a> {
@@ -94,21 +104,25 @@ impl<'a> Kinds<'a> {
         Self { upstream, identity, made: HashMap::new() }
     }
 
-    /// The kind for one integration; nothing where the usual one does.
-    pub fn get(&mut self, is_lax: bool) -> Option<Arc<ClientConfig>> {
-        if !is_lax && self.identity.is_none() {
+    /// The kind for one integration, whose endpoint may have a name of its own; nothing where the usual one does.
+    pub fn get(&mut self, is_lax: bool, server_name: Option<&str>) -> Option<Arc<Manner>> {
+        if !is_lax && server_name.is_none() && self.identity.is_none() {
             return None;
         }
-        if let Some(made) = self.made.get(&is_lax) {
+        let kind = (is_lax, server_name.map(str::to_owned));
+        if let Some(made) = self.made.get(&kind) {
             return Some(Arc::clone(made));
         }
-        match self.upstream.special(is_lax, self.identity) {
-            Ok(config) => Some(Arc::clone(self.made.entry(is_lax).or_insert(Arc::new(config)))),
+        let config = match self.upstream.special(is_lax, self.identity) {
+            Ok(config) => Arc::new(config),
             Err(error) => {
                 tracing::error!(%error, "a client certificate can't be used; backends are called without it");
-                None
+                Arc::clone(self.upstream.plain())
             }
-        }
+        };
+        let made = Arc::new(Manner { config, server_name: kind.1.clone() });
+        self.made.insert(kind, Arc::clone(&made));
+        Some(made)
     }
 }
 

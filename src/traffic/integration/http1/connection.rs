@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Error, Origin, take, wire};
+use super::{Error, Manner, Origin, take, wire};
 
 /// A connection must be made within this time, or the endpoint counts as unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,7 +42,14 @@ pub(super) enum Stream {
 }
 
 impl Connection {
-    pub(super) async fn open(origin: &Origin, tls: &Arc<ClientConfig>) -> Result<Self, Error> {
+    /// A new connection, on which TLS is spoken in a manner of its own, or else as usual.
+    pub(super) async fn open(
+        origin: &Origin,
+        manner: Option<&Manner>,
+        usual: &Arc<ClientConfig>,
+    ) -> Result<Self, Error> {
+        let tls = manner.map_or(usual, |manner| &manner.config);
+        let server_name = manner.and_then(|manner| manner.server_name.as_ref()).unwrap_or(&origin.host);
         let connecting = async {
             let mut addresses = tokio::net::lookup_host((origin.host.as_str(), origin.port))
                 .await
@@ -54,7 +61,7 @@ impl Connection {
             let mut failure = io::Error::from(io::ErrorKind::NotConnected);
             for address in addresses {
                 match TcpStream::connect(address).await {
-                    Ok(stream) => return Self::over(stream, origin, tls).await,
+                    Ok(stream) => return Self::over(stream, origin.secure.then_some((tls, server_name))).await,
                     Err(error) => failure = error,
                 }
             }
@@ -66,11 +73,10 @@ impl Connection {
         }
     }
 
-    async fn over(stream: TcpStream, origin: &Origin, tls: &Arc<ClientConfig>) -> Result<Self, Error> {
+    async fn over(stream: TcpStream, tls: Option<(&Arc<ClientConfig>, &String)>) -> Result<Self, Error> {
         stream.set_nodelay(true).map_err(Error::Network)?;
-        let stream = if origin.secure {
-            let name =
-                ServerName::try_from(origin.host.clone()).map_err(|_| Error::UnknownHost(origin.host.clone()))?;
+        let stream = if let Some((tls, name)) = tls {
+            let name = ServerName::try_from(name.clone()).map_err(|_| Error::UnknownHost(name.clone()))?;
             let connected = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await;
             Stream::Tls(Box::new(connected.map_err(|error| match error.kind() {
                 io::ErrorKind::InvalidData => Error::Certificate(error),

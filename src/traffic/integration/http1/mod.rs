@@ -22,7 +22,7 @@ use rustls::ClientConfig;
 use tokio::io::{AsyncWriteExt, WriteHalf};
 use tokio::time::{Instant, timeout_at};
 
-use super::Origin;
+use super::{Manner, Origin};
 use crate::traffic::message::{Body, BodyError, ByteStream, Headers};
 use body::Framing;
 use connection::{Connection, Stream};
@@ -43,7 +43,7 @@ pub struct Call {
     /// Who is called.
     pub origin: Arc<Origin>,
     /// How TLS is spoken, where not as usual.
-    pub tls: Option<Arc<ClientConfig>>,
+    pub tls: Option<Arc<Manner>>,
     /// The verb.
     pub method: Method,
     /// Path and query, as they go on the wire.
@@ -134,10 +134,7 @@ impl Client {
         loop {
             let (mut connection, reused) = match self.pool.take(&place) {
                 Some(connection) => (connection, true),
-                None => {
-                    let tls = place.tls.as_ref().unwrap_or(&self.tls);
-                    (Connection::open(&place.origin, tls).await?, false)
-                }
+                None => (Connection::open(&place.origin, place.tls.as_deref(), &self.tls).await?, false),
             };
             match connection.converse(&head, &mut call).await {
                 Ok(received) => return self.receive(connection, place, call, received).await,

@@ -6,11 +6,10 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use tokio::time::Instant;
 
-use super::Origin;
 use super::connection::Connection;
+use super::{Manner, Origin};
 
 /// So many connections are kept for one origin and worker.
 const MAX_IDLE: usize = 256;
@@ -27,11 +26,11 @@ pub(super) struct Pool {
 pub(super) struct Place {
     pub(super) origin: Arc<Origin>,
     /// How TLS is spoken, where not as usual; kept, so that no other takes its address.
-    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) tls: Option<Arc<Manner>>,
 }
 
 impl Place {
-    fn tls(&self) -> Option<*const ClientConfig> {
+    fn tls(&self) -> Option<*const Manner> {
         self.tls.as_ref().map(Arc::as_ptr)
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use ::http::{HeaderName, Method as Verb, StatusCode};
 use regex::Regex;
-use rustls::ClientConfig;
 
 use super::lambda::CompiledLambda;
 use super::routes::{DEFAULT, as_v1};
@@ -17,7 +16,7 @@ use crate::mapping::template::Template;
 use crate::mapping::uri::Uri;
 use crate::model::http::{self, SnapshotIntegration};
 use crate::model::rest::{ContentHandling, Integration, IntegrationResponse, IntegrationType, Strings, TransferMode};
-use crate::traffic::integration::{Kinds, Origin};
+use crate::traffic::integration::{Kinds, Manner, Origin};
 
 /// What a method calls.
 pub enum CompiledIntegration {
@@ -42,7 +41,7 @@ pub struct CompiledHttp {
     /// Who is called.
     pub host: Host,
     /// How TLS is spoken with the endpoint, where not as usual.
-    pub tls: Option<Arc<ClientConfig>>,
+    pub tls: Option<Arc<Manner>>,
     /// Whether answers of any length are passed on as they come.
     pub streams: bool,
     /// How call and answer are made.
@@ -168,7 +167,10 @@ impl CompiledIntegration {
         };
         let mut compiled = Self::new(Some(&as_v1(integration)), variables, tls);
         let parts = match &mut compiled {
-            Self::Http(http) => (&mut http.call.templates, &mut http.call.responses),
+            Self::Http(http) => {
+                http.tls = tls.get(false, integration.server_name_to_verify.as_deref());
+                (&mut http.call.templates, &mut http.call.responses)
+            }
             Self::Aws(service) => (&mut service.call.templates, &mut service.call.responses),
             Self::Mock(mock) => (&mut mock.templates, &mut mock.responses),
             Self::Lambda(_) | Self::Unsupported(_) => return compiled,
@@ -186,7 +188,7 @@ impl CompiledHttp {
             proxy: integration.kind == IntegrationType::HttpProxy,
             host: Host::of(&uri),
             uri,
-            tls: tls.get(integration.insecure_skip_verification == Some(true)),
+            tls: tls.get(integration.insecure_skip_verification == Some(true), None),
             streams: integration.transfer_mode == Some(TransferMode::Stream),
             call: CompiledCall::new(integration, variables),
         }
