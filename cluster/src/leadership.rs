@@ -6,7 +6,6 @@
 //! anything, and the successor then asks for their votes as any candidate does, by its log.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -133,7 +132,7 @@ async fn is_gone(inner: &Inner, node: NodeId) -> bool {
     let Some(address) = inner.address_of(node) else { return false };
     for _ in 0..2 {
         match inner.peers.send(To::node(node, &address), &Ping(), ANSWER).await {
-            Err(SendError::Unreachable { source, .. }) => return source.kind() == io::ErrorKind::ConnectionRefused,
+            Err(error @ SendError::Unreachable { .. }) => return error.is_gone(),
             // The connection that there was broke just now; the next try makes a new one.
             Err(SendError::Broken(_)) => {}
             Ok(()) | Err(_) => return false,

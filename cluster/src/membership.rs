@@ -1,7 +1,6 @@
 //! Members: who they are, who is there, and how one comes in, gets a vote, and leaves.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -150,9 +149,7 @@ async fn ask_settled(inner: Arc<Inner>, node: NodeId, member: Member, index: Ind
         {
             Ok(true) => return Answer::There,
             Ok(false) => {}
-            Err(SendError::Unreachable { source, .. }) if source.kind() == io::ErrorKind::ConnectionRefused => {
-                return Answer::Absent;
-            }
+            Err(error) if error.is_gone() => return Answer::Absent,
             Err(_) if !inner.is_live(node) => return Answer::Absent,
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }

@@ -174,6 +174,11 @@ impl SendError {
         matches!(self, Self::UnknownNode(_) | Self::Unreachable { .. })
     }
 
+    /// Whether the node's process has ended: its machine answers that nobody listens. Silence is not enough.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Unreachable { source, .. } if source.kind() == std::io::ErrorKind::ConnectionRefused)
+    }
+
     /// Whether who answers there is certainly no node of the cluster that was spoken to.
     pub(crate) fn is_foreign(&self) -> bool {
         match self {

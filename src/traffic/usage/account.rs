@@ -15,6 +15,7 @@ use super::holding::Holding;
 use super::limits::Pace;
 use super::pacer::{Allotment, Pacer};
 use super::purse::{Day, Taken};
+use super::waiting::Waiting;
 use crate::model::id::{ApiId, StageName, UsagePlanId};
 use crate::model::rest::Verb;
 
@@ -185,7 +186,7 @@ impl Account {
     }
 
     async fn wait(&self) -> Result<(), Denied> {
-        let _place = Waiting::among(&self.waiting).ok_or(Denied::Unknown)?;
+        let _place = Waiting::among(&self.waiting, MAX_WAITING).ok_or(Denied::Unknown)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             let settled = self.holding.settled.notified();
@@ -255,21 +256,5 @@ impl Seat {
             Err(_) => limits.metrics.refused(),
         }
         result
-    }
-}
-
-/// A place among those who wait.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn among(count: &'a AtomicUsize) -> Option<Self> {
-        let place = Self(count);
-        (count.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(place)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -27,6 +27,8 @@ mod round;
 #[cfg(test)]
 mod simulation;
 mod till;
+mod view;
+mod waiting;
 
 pub use account::{Denied, Exceeded, Seat};
 pub use desk::Desk;

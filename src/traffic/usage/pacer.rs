@@ -1,29 +1,34 @@
 //! Rates across the cluster, as one node sees them: which node keeps a key's till, and what was drawn from it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout};
-use turnpike_cluster::{Cluster, Message};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use turnpike_cluster::{Cluster, Message, SendError};
 
 use super::limits::Pace;
 use super::till::{Draw, LIFE, Till};
+use super::view::View;
+use super::waiting::Waiting;
 
-/// A node that was silent for so long is taken for dead; nodes hear of each other twice a second.
+/// A node that was silent for so long is taken for dead; nodes hear of each other twice a second. One whose machine says that
+/// nobody listens is, as long as nothing is heard of it again.
 const DEAD: Duration = Duration::from_millis(1500);
-/// A node that keeps a till and does not answer within this time is taken for cut off.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// A node that keeps a till has so much time to answer.
+const ANSWER: Duration = Duration::from_millis(300);
+/// Where a till can't be reached, it is tried again after this time: another node may keep it then.
+const AGAIN: Duration = Duration::from_millis(50);
+/// A request waits at most so long for a till that can't be reached.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// So many requests wait for the same tokens at a time, at most.
+const MAX_WAITING: usize = 10_000;
 /// A node draws for so much time ahead, in seconds.
 const AHEAD: f64 = 0.2;
-/// Nodes that can't be reached have their part of a rate for so long; by then they have stopped using it.
-const GRACE: Duration = Duration::from_secs(10);
-/// A node that can't reach a majority goes on with its part of a rate for so long.
-const ALONE: Duration = Duration::from_secs(7);
 /// So many tills are looked through at a time for those that idle.
 const MANY: usize = 10_000;
 
@@ -36,17 +41,8 @@ struct Inner {
     started: Instant,
     tills: Mutex<HashMap<String, Till>>,
     view: ArcSwap<View>,
-}
-
-/// The cluster as this node sees it.
-#[derive(Clone, Debug, PartialEq)]
-struct View {
-    /// Nodes that answer, this one among them.
-    live: Vec<u64>,
-    /// Nodes that there are.
-    all: usize,
-    /// Since when this is so.
-    since: Instant,
+    /// When nodes were last found to be gone.
+    gone: Mutex<BTreeMap<u64, Instant>>,
 }
 
 /// One key's tokens on this node, for one of its rates.
@@ -63,6 +59,7 @@ pub(super) struct Allotment {
     wanted: AtomicU64,
     is_asking: AtomicBool,
     asked: tokio::sync::Notify,
+    waiting: AtomicUsize,
 }
 
 /// Let me have tokens.
@@ -83,12 +80,13 @@ impl Message for AskDraw {
 
 impl Pacer {
     pub(super) fn new(cluster: &Cluster) -> Self {
-        let view = View { live: vec![cluster.id()], all: 1, since: Instant::now() };
+        let view = View::new(vec![cluster.id()], 1);
         let pacer = Self(Arc::new(Inner {
             cluster: cluster.clone(),
             started: Instant::now(),
             tills: Mutex::default(),
             view: ArcSwap::from_pointee(view),
+            gone: Mutex::default(),
         }));
         let keeper = Arc::downgrade(&pacer.0);
         cluster.receive(move |node, ask: AskDraw| {
@@ -100,19 +98,7 @@ impl Pacer {
 
     /// Sees who is there. Nobody is asked.
     pub(super) fn look(&self) {
-        let members = self.0.cluster.member_ids();
-        let is_live = |node: &u64| self.0.cluster.silence(*node).is_some_and(|silence| silence < DEAD);
-        let mut live: Vec<u64> = members.iter().copied().filter(is_live).collect();
-        let own = self.0.cluster.id();
-        if !live.contains(&own) {
-            live.push(own);
-        }
-        live.sort_unstable();
-        let known = self.0.view.load();
-        if known.live != live || known.all != members.len() {
-            let view = View { live, all: members.len().max(1), since: Instant::now() };
-            self.0.view.store(Arc::new(view));
-        }
+        self.0.look();
         let now = self.0.started.elapsed();
         let mut tills = self.0.tills.lock();
         if tills.len() > MANY {
@@ -122,11 +108,17 @@ impl Pacer {
 
     /// How many nodes there are.
     pub(super) fn nodes(&self) -> u64 {
-        self.0.view.load().all as u64
+        self.0.view.load().all() as u64
     }
 
-    /// Takes a token of an allotment, of which it draws more where there are none.
+    /// Takes a token of an allotment, of which it draws more where there are none. Where nobody can say whether there are
+    /// any, it waits for a while.
     pub(super) async fn take(&self, allotment: &Allotment) -> bool {
+        if allotment.take(self.0.now()) {
+            return true;
+        }
+        let Some(_place) = Waiting::among(&allotment.waiting, MAX_WAITING) else { return false };
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if allotment.take(self.0.now()) {
                 return true;
@@ -137,17 +129,21 @@ impl Pacer {
             let asked = allotment.asked.notified();
             tokio::pin!(asked);
             asked.as_mut().enable();
-            if let Some(asking) = Asking::begin(allotment) {
-                self.fill(allotment).await;
-                drop(asking);
-            } else if timeout(PATIENCE, asked).await.is_err() {
+            if let Some(_asking) = Asking::begin(allotment) {
+                if self.fill(allotment).await.is_none() {
+                    if Instant::now() + AGAIN > deadline {
+                        return false;
+                    }
+                    sleep_until(Instant::now() + AGAIN).await;
+                }
+            } else if timeout_at(deadline, asked).await.is_err() {
                 return false;
             }
         }
     }
 
-    /// Draws tokens from wherever the till is.
-    async fn fill(&self, allotment: &Allotment) {
+    /// Draws tokens from wherever the till is; nothing, where that could not be asked.
+    async fn fill(&self, allotment: &Allotment) -> Option<()> {
         let inner = &self.0;
         let before = inner.now();
         let lasted = before.saturating_sub(allotment.drawn.load(Ordering::Relaxed));
@@ -159,21 +155,49 @@ impl Pacer {
             burst: allotment.pace.1,
         };
         let keeper = inner.view.load().keeper(&allotment.name);
-        let drawn = match keeper {
-            own if own == inner.cluster.id() => Some(inner.draw(own, &ask)),
-            other => inner.cluster.send(other, ask, PATIENCE).await.ok(),
+        let (tokens, pause) = match keeper {
+            own if own == inner.cluster.id() => inner.draw(own, &ask),
+            other => {
+                inner.cluster.send(other, ask, ANSWER).await.inspect_err(|error| inner.failed(other, error)).ok()?
+            }
         };
-        // A keeper that does not answer is soon seen to be gone, and another takes its place.
-        let (tokens, pause) = drawn.unwrap_or((0, PATIENCE.as_micros() as u64));
         allotment.drawn.store(before, Ordering::Release);
         allotment.tokens.fetch_add(tokens, Ordering::AcqRel);
         allotment.dry.store(inner.now().saturating_add(pause.saturating_mul(1000)), Ordering::Release);
+        Some(())
     }
 }
 
 impl Inner {
     fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn look(&self) {
+        let members = self.cluster.member_ids();
+        let gone = self.gone.lock().clone();
+        let is_live = |node: &u64| {
+            let silence = self.cluster.silence(*node).filter(|silence| *silence < DEAD);
+            // Whoever was heard of since is back.
+            silence.is_some_and(|silence| gone.get(node).is_none_or(|found| silence < found.elapsed()))
+        };
+        let mut live: Vec<u64> = members.iter().copied().filter(is_live).collect();
+        let own = self.cluster.id();
+        if !live.contains(&own) {
+            live.push(own);
+        }
+        live.sort_unstable();
+        if !self.view.load().is(&live, members.len()) {
+            self.view.store(Arc::new(View::new(live, members.len().max(1))));
+        }
+    }
+
+    /// A node that keeps a till did not answer. If its process has ended, another one keeps the till at once.
+    fn failed(&self, node: u64, error: &SendError) {
+        if error.is_gone() {
+            self.gone.lock().insert(node, Instant::now());
+            self.look();
+        }
     }
 
     fn draw(&self, node: u64, ask: &AskDraw) -> (u64, u64) {
@@ -184,35 +208,6 @@ impl Inner {
         let till = tills.entry(ask.name.clone()).or_insert_with(|| Till::new(draw.pace, now));
         let (tokens, pause) = till.draw(&draw, share, now);
         (tokens, u64::try_from(pause.as_micros()).unwrap_or(u64::MAX))
-    }
-}
-
-impl View {
-    /// The node that keeps a till: the same for all that see the same nodes, and each has its part of them.
-    fn keeper(&self, name: &str) -> u64 {
-        let weight = |node: &u64| {
-            // FNV-1a, because all releases must agree, and a last round that lets all bits count.
-            let bytes = name.bytes().chain(node.to_le_bytes());
-            let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
-            let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-            hash ^ (hash >> 33)
-        };
-        self.live.iter().copied().max_by_key(weight).unwrap_or_default()
-    }
-
-    /// The part of a rate that is shared out among the nodes that this one sees. All parts together are never more than
-    /// the whole: who is cut off has stopped before the others take its part.
-    fn share(&self) -> f64 {
-        let part = self.live.len() as f64 / self.all as f64;
-        let has_majority = self.live.len() * 2 > self.all;
-        match (has_majority, self.since.elapsed()) {
-            (true, since) if since < GRACE => part.min(1.0),
-            (true, _) => 1.0,
-            (false, since) if since < ALONE => part,
-            (false, _) => 0.0,
-        }
     }
 }
 
@@ -227,6 +222,7 @@ impl Allotment {
             wanted: AtomicU64::new(1),
             is_asking: AtomicBool::new(false),
             asked: tokio::sync::Notify::new(),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -279,40 +275,6 @@ impl Drop for Asking<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn view(live: &[u64], all: usize) -> View {
-        View { live: live.to_vec(), all, since: Instant::now() }
-    }
-
-    #[test]
-    fn tills_are_spread_and_stay_where_they_are_when_others_go() {
-        let names: Vec<String> = (0..3000).map(|number| format!("plan/key{number}/")).collect();
-        let (all, fewer) = (view(&[1, 2, 3], 3), view(&[1, 3], 3));
-        let mut kept = [0; 4];
-        for name in &names {
-            let keeper = all.keeper(name);
-            kept[keeper as usize] += 1;
-            if keeper != 2 {
-                assert_eq!(fewer.keeper(name), keeper, "{name}");
-            }
-        }
-        assert!(kept[1..].iter().all(|count| (700..1300).contains(count)), "{kept:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn parts_of_a_rate_are_never_more_than_the_whole() {
-        for (one, other) in [(vec![1, 2], vec![3]), (vec![1, 2, 3], vec![4, 5]), (vec![1, 2], vec![3, 4])] {
-            let all = one.len() + other.len();
-            let (one, other) = (view(&one, all), view(&other, all));
-            for _ in 0..30 {
-                assert!(one.share() + other.share() <= 1.0, "{one:?} {other:?}");
-                tokio::time::advance(Duration::from_secs(1)).await;
-            }
-            assert_eq!(other.share(), 0.0);
-            assert_eq!(one.share(), if one.live.len() * 2 > all { 1.0 } else { 0.0 });
-        }
-        assert_eq!(view(&[1, 2, 3], 3).share(), 1.0);
-    }
 
     #[test]
     fn allotments_grow_while_they_are_short() {
