@@ -16,6 +16,7 @@ use crate::model::connection::Claim;
 use crate::model::function::{Alias, Function, FunctionName, Policy, Version};
 use crate::model::http;
 use crate::model::id::{ApiKeyId, DocumentationPartId, ResourceId, RouteId, UsagePlanId};
+use crate::model::rest::usage::OpenDay;
 use crate::model::rest::{
     AccessAssociation, Account, ApiKey, Authorizer, BasePathMapping, ClientCertificate, Deployment, DocumentationPart,
     DocumentationVersion, DomainName, Flushes, GatewayResponse, Method, Model, RequestValidator, Resource, RestApi,
@@ -57,6 +58,7 @@ impl Document for UsagePlan {}
 impl Document for UsagePlanId {}
 impl Document for UsagePlanKey {}
 impl Document for Usage {}
+impl Document for OpenDay {}
 impl Document for AccessAssociation {}
 impl Document for Account {}
 impl Document for BasePathMapping {}

@@ -31,6 +31,7 @@
 //! | `usageplans/{plan}/joined` | the id of the API key that was put into the plan last |
 //! | `usageplans/{plan}/keys/{key}` | an API key's being in the plan |
 //! | `usage/{plan}/{key}/{year}-{month}` | what the key has used of the plan, by days |
+//! | `openday` | the day whose quotas are open |
 //! | `restapis/{api}/flushes/{stage}` | how often the stage's caches were flushed |
 //! | `restapis/{api}/mappings/{name}:{base path}` | the same as the domain name's mapping, where the API sees it |
 //! | `apis/{api}` | an API of V2 |

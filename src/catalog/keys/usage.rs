@@ -4,6 +4,7 @@ use time::Date;
 
 use super::{Key, Prefix, part};
 use crate::model::id::{ApiId, ApiKeyId, StageName, UsagePlanId};
+use crate::model::rest::usage::OpenDay;
 use crate::model::rest::{ApiKey, Usage, UsagePlan, UsagePlanKey};
 
 /// The usage plans that open stages of an API, one for each stage that each of them opens.
@@ -95,4 +96,9 @@ pub fn parse_usage(key: &str) -> Option<(UsagePlanId, ApiKeyId)> {
 pub fn usage(plan: &UsagePlanId, key: &ApiKeyId, day: Date) -> Key<Usage> {
     let (year, month) = (day.year(), u8::from(day.month()));
     Key::new(format!("usage/{}/{}/{year:04}-{month:02}", part(plan), part(key)))
+}
+
+/// The day whose quotas are open.
+pub fn open_day() -> Key<OpenDay> {
+    Key::new("openday".to_owned())
 }

@@ -68,7 +68,7 @@ impl Target<'_> {
         for operation in &operations {
             patch(&mut remaining, operation)?;
         }
-        let today = date(self.control.clock.seconds());
+        let today = date(self.control.quota_time()?);
         let days = Window { first: today, last: today };
         let (plan, found, record) = self.control.catalog.read(|documents| {
             let plan = usage_plans::find(documents, &id)?;
@@ -105,6 +105,13 @@ impl Target<'_> {
 }
 
 impl Control {
+    /// The time in seconds since 1970, for quotas: in the day that the cluster agrees on, whatever this node's clock says.
+    pub(super) fn quota_time(&self) -> Result<i64, Error> {
+        let clock = self.clock.seconds();
+        let open = self.catalog.read(|documents| documents.get(&keys::open_day()))?;
+        Ok(open.map_or(clock, |open| open.value.time(clock)))
+    }
+
     /// What a page of a plan's keys has used, with what is known of the keys: beyond AWS, for bills.
     pub async fn usage_report(&self, call: &Call, plan: &str) -> Result<Answer, Error> {
         self.catalog.fresh().await?;

@@ -19,7 +19,7 @@ impl Target<'_> {
     pub(super) async fn create_usage_plan(&self) -> Result<Answer, Error> {
         let body = self.body;
         let now = self.control.clock.seconds();
-        let quota = self.quota()?.complete(None, now)?;
+        let quota = self.quota()?.complete(None, self.control.quota_time()?)?;
         let plan = UsagePlan {
             id: UsagePlanId::random(),
             name: body.required("name", "Usage Plan name must be specified")?,
@@ -84,7 +84,7 @@ impl Target<'_> {
     pub(super) async fn update_usage_plan(&self, plan: &str) -> Result<Answer, Error> {
         let id = UsagePlanId::new(plan);
         let operations = operations(self.body, "updateUsagePlanInput")?;
-        let now = self.control.clock.seconds();
+        let now = self.control.quota_time()?;
         let (found, changed, edit, rivals) = self.control.catalog.read(|documents| {
             let found = find(documents, &id)?;
             let mut draft = Draft::of(&found.value);

@@ -10,6 +10,8 @@ use time::{Date, Duration, OffsetDateTime};
 
 use super::{Quota, QuotaPeriod};
 
+const SECONDS_OF_DAY: i64 = 86_400;
+
 /// A month of one key's usage of one plan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
@@ -34,6 +36,13 @@ pub struct Day {
     /// Requests that were added to the quota of the period that this day is in; fewer than none were taken away.
     #[serde(default)]
     pub granted: i64,
+}
+
+/// The day whose quotas are open: the cluster agrees on it, so that no node opens another one by its own clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenDay {
+    /// The day in universal time, counted from the first of 1970.
+    pub day: u32,
 }
 
 /// The days of one of a quota's periods.
@@ -91,6 +100,14 @@ impl Quota {
         let (used, granted) = record.sum(Window { last: day, ..window });
         let missing = i128::from(remaining) - (i128::from(self.allowance(window)) + granted - used);
         i64::try_from(missing).unwrap_or(if missing < 0 { i64::MIN } else { i64::MAX })
+    }
+}
+
+impl OpenDay {
+    /// This clock's time in seconds since 1970, if it is in the day; else the day's first second.
+    pub fn time(self, clock: i64) -> i64 {
+        let first = i64::from(self.day) * SECONDS_OF_DAY;
+        if (first..first + SECONDS_OF_DAY).contains(&clock) { clock } else { first }
     }
 }
 
@@ -210,6 +227,14 @@ mod tests {
             (quota(QuotaPeriod::Month, 1, 27), on!(2026 - 11 - 01), 0),
         ] {
             assert_eq!(quota.remaining(&record, day), expected, "{quota:?} {day}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_is_put_into_the_open_day() {
+        let open = OpenDay { day: 2 };
+        for (clock, expected) in [(172_799, 172_800), (172_800, 172_800), (259_199, 259_199), (259_200, 172_800)] {
+            assert_eq!(open.time(clock), expected, "{clock}");
         }
     }
 

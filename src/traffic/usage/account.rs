@@ -161,25 +161,24 @@ impl Account {
 
     /// Counts a request against the quota.
     async fn spend(&self) -> Result<(), Denied> {
-        let today = self.calendar.today();
         let limits = self.holding.limits.load();
         if limits.plan.quota.is_none() {
-            self.holding.tally.add(today);
+            self.holding.tally.add(self.calendar.today());
             return Ok(());
         }
-        if self.take(today) {
+        if self.take(self.calendar.open_day()) {
             return Ok(());
         }
         let serves_anyway = limits.prefers_serving();
         if serves_anyway && self.calendar.now() < self.blind.load(Ordering::Relaxed) {
-            self.holding.tally.add(today);
+            self.holding.tally.add(self.calendar.today());
             return Ok(());
         }
         limits.metrics.waited();
         let result = self.wait().await;
         if result == Err(Denied::Unknown) && serves_anyway {
             self.blind.store(self.calendar.now().saturating_add(BLIND), Ordering::Relaxed);
-            self.holding.tally.add(today);
+            self.holding.tally.add(self.calendar.today());
             return Ok(());
         }
         result
@@ -193,8 +192,8 @@ impl Account {
             tokio::pin!(settled);
             // From here on it is told of, whatever happens between the look and the wait.
             settled.as_mut().enable();
-            // It may be another one than before: midnight passes, and a clock that was wrong is put right.
-            let today = self.calendar.today();
+            // It may be another one than before: midnight passes.
+            let today = self.calendar.open_day();
             if self.take(today) {
                 return Ok(());
             }

@@ -115,13 +115,13 @@ impl PlanActor {
 
     fn renew(&mut self, context: &mut Context<Self>) {
         let Some(shared) = self.shared.upgrade() else { return };
-        if !shared.is_sure_of_today() {
+        if !shared.is_settled() {
             context.run_later(AGAIN, Self::renew);
             return;
         }
         self.last = Instant::now();
         self.rounds += 1;
-        let today = shared.today();
+        let today = shared.open_day();
         let requests = self.leases.requests(today);
         let plan = self.plan.clone();
         let renewal = async move { round::renew(&*shared, &plan, requests, today).await };
@@ -137,7 +137,7 @@ impl PlanActor {
     fn look(&mut self, context: &mut Context<Self>) {
         self.open_door(context);
         let Some(shared) = self.shared.upgrade() else { return context.stop() };
-        let postings = self.leases.look(shared.today());
+        let postings = self.leases.look(shared.open_day());
         for key in self.leases.forgotten() {
             if shared.forget(&self.plan, &key) {
                 self.leases.remove(&key);

@@ -1,5 +1,7 @@
 //! What leases need of the world around them, so that tests can be a world of their own.
 
+use super::calendar::Reading;
+use super::opening::Heard;
 use crate::catalog::{self, Documents, Edit};
 use crate::model::id::{ApiKeyId, UsagePlanId};
 
@@ -25,4 +27,7 @@ pub(super) trait Books {
 
     /// Asks all other nodes to give back what they can spare of these keys' tokens; whether one did.
     async fn recall(&self, plan: &UsagePlanId, keys: &[&ApiKeyId]) -> bool;
+
+    /// Asks all other nodes for the time, and how far it is ahead of what was read of this node's clock.
+    async fn ask_clocks(&self, reading: Reading) -> Heard;
 }

@@ -1,66 +1,76 @@
-//! Whose clock is right: that of most nodes.
+//! Whose clock is right: that of most nodes. Pure arithmetic, of moments and of days.
 //!
 //! A node whose clock is wrong when it starts would open tomorrow's quota today. So it compares with the others before it
-//! takes its first lease, and goes by the time that a majority agrees on.
-
-use std::time::Duration;
-
-/// Clocks that differ by no more than this agree.
-pub(super) const TOLERANCE: Duration = Duration::from_secs(60);
+//! takes its first lease, and goes by what a majority says.
 
 /// How far another node's clock is ahead of this one's, in nanoseconds; behind it, if below zero.
 pub(super) type Offset = i64;
 
-/// How far the right time is ahead of this node's clock, by what the nodes of a majority say, this one among them; `None`
-/// where fewer have said anything. Where no majority agrees the leader is right, if it was heard.
-pub(super) fn agreed(heard: &[(u64, Offset)], members: usize, leader: Option<u64>) -> Option<Offset> {
-    if heard.len() * 2 <= members {
-        return None;
-    }
-    let mut offsets: Vec<Offset> = heard.iter().map(|(_, offset)| *offset).collect();
-    offsets.sort_unstable();
-    let tolerance = i64::try_from(TOLERANCE.as_nanos()).unwrap_or(i64::MAX);
-    let together = |first: usize| {
-        let end = offsets.partition_point(|offset| offset.saturating_sub(offsets[first]) <= tolerance);
-        &offsets[first..end]
-    };
-    let most = (0..offsets.len()).map(together).max_by_key(|group| group.len())?;
-    if most.len() * 2 > members {
-        return Some(most[most.len() / 2]);
-    }
-    heard.iter().find(|(node, _)| Some(*node) == leader).map(|(_, offset)| *offset)
+/// What is right, by what nodes say, the one that asks among them: not before what a majority of the members has reached, nor
+/// after what a majority has not passed, and between these what is known already. None where less than a majority is heard.
+///
+/// As long as a majority of the members is right, what is known to be right stays so, whatever the others say and whoever is
+/// not heard.
+pub(super) fn right<T: Copy + Ord>(mut told: Vec<T>, members: usize, known: Option<T>) -> Option<T> {
+    let majority = members / 2 + 1;
+    told.sort_unstable();
+    let reached = *told.get(told.len().checked_sub(majority)?)?;
+    let not_passed = *told.get(majority - 1)?;
+    Some(known.unwrap_or(reached).clamp(reached, not_passed.max(reached)))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn the_time_is_what_most_nodes_say() {
-        const SECOND: i64 = 1_000_000_000;
-        const DAY: i64 = 86_400 * SECOND;
-        // What was heard, by seconds; of how many members; who leads; what is right.
-        type Case = (&'static [(u64, Offset)], usize, Option<u64>, Option<Offset>);
-        let cases: [Case; 12] = [
-            (&[(1, 0)], 1, Some(1), Some(0)),
-            // Nobody else is heard.
-            (&[(1, 0)], 2, Some(1), None),
-            (&[(1, 0)], 3, Some(1), None),
-            (&[(1, 0), (2, 5)], 4, Some(1), None),
-            // All agree, more or less.
-            (&[(1, 0), (2, SECOND), (3, -SECOND)], 3, Some(2), Some(0)),
-            (&[(1, 0), (2, SECOND)], 3, Some(2), Some(SECOND)),
-            // This one is wrong, or another one.
-            (&[(1, 0), (2, -DAY), (3, 1 - DAY)], 3, Some(1), Some(1 - DAY)),
-            (&[(1, 0), (2, DAY), (3, 1)], 3, Some(2), Some(1)),
-            (&[(1, 0), (2, DAY), (3, -DAY), (4, 1), (5, 2)], 5, Some(2), Some(1)),
-            // No majority agrees: who leads is right.
-            (&[(1, 0), (2, DAY)], 2, Some(2), Some(DAY)),
-            (&[(1, 0), (2, DAY), (3, -DAY)], 3, Some(1), Some(0)),
-            (&[(1, 0), (2, DAY)], 3, Some(3), None),
+    fn what_most_nodes_say_is_right() {
+        // What is told; by how many members; what is known; what is right.
+        type Case = (&'static [i64], usize, Option<i64>, Option<i64>);
+        let cases: [Case; 19] = [
+            (&[7], 1, None, Some(7)),
+            (&[7], 1, Some(6), Some(7)),
+            // Less than a majority says nothing.
+            (&[7], 2, None, None),
+            (&[7], 3, Some(6), None),
+            (&[7, 7], 5, Some(6), None),
+            // One is early, late, or far away.
+            (&[7, 8, 7], 3, Some(7), Some(7)),
+            (&[7, 8, 8], 3, Some(7), Some(8)),
+            (&[7, 6, 7], 3, Some(6), Some(7)),
+            (&[-9999, 8, 7], 3, Some(8), Some(7)),
+            (&[9999, 8, 7], 3, Some(7), Some(8)),
+            (&[8, 7, 7, 7, 8], 5, Some(7), Some(7)),
+            (&[8, 7, 8, 7, 8], 5, Some(7), Some(8)),
+            // One does not answer, another is wrong: what is known stays,
+            (&[7, 8], 3, Some(7), Some(7)),
+            (&[7, 8], 3, Some(8), Some(8)),
+            (&[7, 8], 2, Some(7), Some(7)),
+            // but not what both say is over, or has not come.
+            (&[7, 8], 3, Some(2), Some(7)),
+            (&[7, 8], 3, Some(20), Some(8)),
+            (&[7, 8], 2, None, Some(7)),
+            // A majority was wrong, and is right again.
+            (&[7, 7, 7], 3, Some(8), Some(7)),
         ];
-        for (heard, members, leader, expected) in cases {
-            assert_eq!(agreed(heard, members, leader), expected, "{heard:?} of {members}, led by {leader:?}");
+        for (told, members, known, expected) in cases {
+            assert_eq!(right(told.to_vec(), members, known), expected, "{told:?} of {members}, {known:?} is known");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_minority_that_is_wrong_misleads_nobody(
+            honest in proptest::collection::vec(-5..=5_i64, 1..6), wrong in proptest::collection::vec(-9999..9999_i64, 0..6),
+            silent in 0..3_usize,
+        ) {
+            let members = honest.len() + wrong.len() + silent;
+            prop_assume!((honest.len() + silent) * 2 > members);
+            let told = [honest.clone(), wrong].concat();
+            let found = right(told, members, Some(honest[0]));
+            prop_assert!(found.is_none_or(|found| (-5..=5).contains(&found)), "{:?}", found);
         }
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 use turnpike_cluster::{Cluster, Message};
 
-use super::calendar::Calendar;
-use super::clocks::{self, Offset};
+use super::calendar::{Calendar, Reading};
+use super::clocks::Offset;
+use super::opening::Heard;
+use super::purse::Day;
 use super::register::Register;
 use crate::model::id::{ApiKeyId, UsagePlanId};
 
@@ -30,33 +31,29 @@ impl Message for AskTokens {
     type Reply = bool;
 }
 
-/// What does your clock say?
+/// What does your clock say, and which day is it?
 #[derive(Serialize, Deserialize)]
 struct AskTime;
 
 impl Message for AskTime {
-    const NAME: &'static str = "usage/time";
-    /// Nanoseconds since 1970.
-    type Reply = u64;
+    const NAME: &'static str = "usage/clock";
+    /// Nanoseconds since 1970, and the day of the calendar.
+    type Reply = (u64, Day);
 }
 
-/// How far the right time is ahead of this node's clock, as far as enough others answer.
-pub(super) async fn compare_clocks(cluster: &Cluster, calendar: &Calendar) -> Option<Offset> {
+/// Asks all other nodes for the time.
+pub(super) async fn ask_clocks(cluster: &Cluster, reading: Reading) -> Heard {
     let members = cluster.member_ids();
     let others = members.iter().copied().filter(|node| *node != cluster.id());
     let asked = others.map(|node| async move {
-        let (clock, begin) = (calendar.clock(), Instant::now());
-        let theirs = cluster.send(node, AskTime, PATIENCE).await.ok()?;
+        let (theirs, day) = cluster.send(node, AskTime, PATIENCE).await.ok()?;
         // It said so about in the middle.
-        let own = i128::from(clock) + i128::try_from(begin.elapsed().as_nanos() / 2).ok()?;
-        Some((
-            node,
-            Offset::try_from(i128::from(theirs) - own).unwrap_or(if own < theirs.into() { i64::MAX } else { i64::MIN }),
-        ))
+        let own = reading.middle();
+        let ahead = Offset::try_from(i128::from(theirs) - i128::from(own));
+        Some((ahead.unwrap_or(if own < theirs { Offset::MAX } else { Offset::MIN }), day))
     });
-    let mut heard: Vec<(u64, Offset)> = join_all(asked.collect::<Vec<_>>()).await.into_iter().flatten().collect();
-    heard.push((cluster.id(), 0));
-    clocks::agreed(&heard, members.len().max(1), cluster.metrics().leader)
+    let told = join_all(asked.collect::<Vec<_>>()).await.into_iter().flatten().collect();
+    Heard { told, members: members.len().max(1) }
 }
 
 /// Asks all other nodes to give back what they can spare; whether one did.
@@ -82,7 +79,7 @@ pub(super) fn answer(cluster: &Cluster, register: &Register, calendar: &Arc<Cale
     });
     let told = Arc::clone(calendar);
     cluster.receive(move |_, AskTime| {
-        let time = told.clock();
+        let time = (told.read().now(), told.vote());
         async move { time }
     });
 }

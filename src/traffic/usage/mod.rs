@@ -19,6 +19,7 @@ mod holding;
 mod lease;
 mod leases;
 mod limits;
+mod opening;
 mod pacer;
 mod purse;
 mod register;

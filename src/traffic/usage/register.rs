@@ -14,11 +14,12 @@ use turnpike_cluster::Cluster;
 use super::account::{Account, Seat};
 use super::actor::{Close, Observe, Observed, PlanActor, Recall};
 use super::books::Books;
-use super::calendar::Calendar;
+use super::calendar::{Calendar, Reading};
 use super::door::{Door, Letters};
 use super::exchange;
 use super::holding::Holding;
 use super::limits::Limits;
+use super::opening::{self, Heard};
 use super::pacer::Pacer;
 use super::purse::Day;
 use crate::catalog::{self, Catalog, Documents, Edit, Follower, Held, keys};
@@ -29,7 +30,7 @@ use crate::observe::metrics;
 
 /// The members are looked at so often.
 const LOOK: Duration = Duration::from_millis(250);
-/// Clocks are compared so often while a plan is in use; until they were once, with each look.
+/// Clocks are compared so often; with each look until they were once, and while they say another day than is open.
 const COMPARE: Duration = Duration::from_secs(10);
 
 /// What is held is given back within this time when the node ends.
@@ -211,6 +212,7 @@ impl Follower for Register {
 
     fn reload(&self) {
         self.shared.changes.fetch_add(1, Ordering::AcqRel);
+        self.shared.see_day();
         for plan in self.shared.plans.lock().values() {
             plan.accounts.values().for_each(|account| {
                 account.clear();
@@ -230,13 +232,21 @@ impl Shared {
         &self.settings.cluster
     }
 
-    pub(super) fn today(&self) -> Day {
-        self.calendar.today()
+    /// The day whose quotas are open.
+    pub(super) fn open_day(&self) -> Day {
+        self.calendar.open_day()
     }
 
     /// Whether it is known which day it is: before, no lease is taken.
-    pub(super) fn is_sure_of_today(&self) -> bool {
-        self.calendar.is_sure()
+    pub(super) fn is_settled(&self) -> bool {
+        self.calendar.is_settled()
+    }
+
+    /// Looks which day is open. Where that can't be read, nothing is said of it.
+    fn see_day(&self) {
+        if let Ok(found) = self.catalog().read(|documents| documents.get(&keys::open_day())) {
+            self.calendar.opening.see(found.map(|found| found.value));
+        }
     }
 
     fn actors(&self) -> Vec<Addr<PlanActor>> {
@@ -258,7 +268,9 @@ impl Shared {
     }
 
     fn changed(&self, key: &str) {
-        if let Some((plan, key)) = keys::parse_usage(key) {
+        if key == keys::open_day().as_str() {
+            self.see_day();
+        } else if let Some((plan, key)) = keys::parse_usage(key) {
             let plans = self.plans.lock();
             if let Some(account) = plans.get(&plan).and_then(|plan| plan.accounts.get(&key)) {
                 account.holding.reopen();
@@ -321,22 +333,31 @@ impl Books for Shared {
     async fn recall(&self, plan: &UsagePlanId, keys: &[&ApiKeyId]) -> bool {
         exchange::recall(self.cluster(), plan, keys).await
     }
+
+    async fn ask_clocks(&self, reading: Reading) -> Heard {
+        exchange::ask_clocks(self.cluster(), reading).await
+    }
 }
 
-/// Keeps what is known of clocks and members fresh. Others are asked only while plans are in use.
+/// Keeps what is known of clocks and members fresh. Others are asked as soon as a quota was ever in use: who leaves quotas
+/// alone for days has a say in which day it is.
 async fn upkeep(shared: Weak<Shared>) {
     let mut compared: Option<Instant> = None;
     while let Some(shared) = shared.upgrade() {
         shared.pacer.look();
-        let is_due = compared.is_none_or(|last| last.elapsed() >= COMPARE) || !shared.calendar.is_sure();
-        let is_used = !shared.plans.lock().is_empty();
-        if is_due
-            && is_used
-            && let Some(ahead) = exchange::compare_clocks(shared.cluster(), &shared.calendar).await
-        {
-            shared.calendar.follow(ahead);
-            metrics::record_clock(ahead);
-            compared = Some(Instant::now());
+        shared.see_day();
+        let calendar = &shared.calendar;
+        let is_due = compared.is_none_or(|last| last.elapsed() >= COMPARE) || calendar.is_doubtful();
+        let is_used = calendar.open_day() != 0 || !shared.plans.lock().is_empty();
+        if is_due && is_used {
+            match opening::compare(&*shared, calendar).await {
+                Ok(None) => {}
+                Ok(Some(ahead)) => {
+                    metrics::record_clock(ahead);
+                    compared = Some(Instant::now());
+                }
+                Err(error) => tracing::debug!(%error, "the day of quotas can't be agreed on at the moment"),
+            }
         }
         drop(shared);
         tokio::time::sleep(LOOK).await;

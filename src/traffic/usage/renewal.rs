@@ -126,11 +126,19 @@ impl<B: Books> Ledger<'_, B> {
         let Some(today) = date(day) else { return Ok(Vec::new()) };
         let number = self.books.number();
         let drafts = self.books.read(|documents| {
-            let Some(plan) = documents.get(&keys::usage_plan(self.plan))? else { return Ok(Vec::new()) };
-            requests.iter().map(|request| self.draft(documents, &plan, request, (today, day), number)).collect()
+            let Some(plan) = documents.get(&keys::usage_plan(self.plan))? else { return Ok(None) };
+            // Of no other day than the one that is open when the lease is applied.
+            let open = documents.get(&keys::open_day())?.filter(|open| open.value.day == day);
+            let Some(open) = open else { return Ok(None) };
+            let drafts = requests.iter().map(|request| self.draft(documents, &plan, request, (today, day), number));
+            Ok(Some((
+                Edit::new().rely_on(&keys::open_day(), &open),
+                drafts.collect::<Result<Vec<Option<Draft>>, _>>()?,
+            )))
         });
-        let drafts: Vec<Option<Draft>> = drafts.inspect_err(|error: &catalog::Error| report(error))?;
-        let mut edit = Edit::new();
+        let drafts = drafts.inspect_err(|error: &catalog::Error| report(error))?;
+        // Who waits looks again then.
+        let Some((mut edit, drafts)) = drafts else { return Ok(Vec::new()) };
         let mut leases = Vec::with_capacity(drafts.len());
         for draft in drafts {
             leases.push(draft.map(|draft| {

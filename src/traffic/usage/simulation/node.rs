@@ -11,19 +11,22 @@ use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, sleep};
 
 use super::world::{Fate, World, unavailable, unknown};
-use crate::catalog::{self, Documents, Edit, Trial};
+use crate::catalog::{self, Documents, Edit, Trial, keys};
 use crate::model::id::{ApiKeyId, UsagePlanId};
 use crate::observe::clock::Clock;
 use crate::traffic::usage::books::Books;
-use crate::traffic::usage::calendar::Calendar;
+use crate::traffic::usage::calendar::{Calendar, Reading};
 use crate::traffic::usage::holding::Holding;
 use crate::traffic::usage::leases::{LOOK, Leases};
+use crate::traffic::usage::opening::{self, Heard};
 use crate::traffic::usage::purse::Taken;
 use crate::traffic::usage::renewal::{Batch, Ledger, Posting};
 use crate::traffic::usage::round;
 
-/// The time at the start: half a minute before a day, a week and a month end.
-const BEGIN: Duration = Duration::from_secs(1_793_491_170 - 30);
+/// Clocks are compared so often, at least,
+const COMPARE: Duration = Duration::from_secs(2);
+/// and that is thought of so often.
+const DOUBT: Duration = Duration::from_millis(250);
 /// Leases are asked for so often.
 const BETWEEN: Duration = Duration::from_millis(30);
 
@@ -50,12 +53,13 @@ pub(super) struct Sight {
 }
 
 impl Node {
-    pub(super) fn start(world: &Rc<World>, id: u64) -> Rc<Self> {
-        let wrong = Arc::new(AtomicI64::new(0));
-        let (offset, began) = (Arc::clone(&wrong), world.began);
+    /// Starts with a clock that is so wrong, in seconds.
+    pub(super) fn start(world: &Rc<World>, id: u64, wrong: i64) -> Rc<Self> {
+        let wrong = Arc::new(AtomicI64::new(wrong));
+        let (offset, time) = (Arc::clone(&wrong), world.time);
         let clock = Clock::told_by(move || {
             let seconds = offset.load(Ordering::Relaxed);
-            let right = UNIX_EPOCH + BEGIN + began.elapsed();
+            let right = UNIX_EPOCH + time.now();
             if seconds < 0 {
                 right - Duration::from_secs(seconds.unsigned_abs())
             } else {
@@ -78,10 +82,14 @@ impl Node {
             numbers: Cell::new(world.random(|random| random.random())),
             tasks: RefCell::default(),
         });
-        node.calendar.follow(0);
         node.follow(world);
         let sight = || Sight { world: Rc::clone(world), node: Rc::clone(&node) };
-        let tasks = [spawn_local(renew(sight())), spawn_local(look(sight())), spawn_local(hear(sight()))];
+        let tasks = [
+            spawn_local(renew(sight())),
+            spawn_local(look(sight())),
+            spawn_local(hear(sight())),
+            spawn_local(compare(sight())),
+        ];
         *node.tasks.borrow_mut() = tasks.iter().map(|task| task.abort_handle()).collect();
         node
     }
@@ -93,7 +101,7 @@ impl Node {
 
     /// Takes tokens for a caller; how many there were.
     pub(super) fn spend(&self, key: usize, wanted: u64) -> u64 {
-        let (holding, today) = (&self.holdings[key], self.calendar.today());
+        let (holding, today) = (&self.holdings[key], self.calendar.open_day());
         for spent in 0..wanted {
             match holding.purse.take(today) {
                 Taken::Token => {}
@@ -118,6 +126,8 @@ impl Node {
             self.holdings.iter().for_each(|holding| holding.reopen());
         }
         self.applied.set(agreed.len());
+        let open = self.replica.borrow().read(|documents| documents.get(&keys::open_day()));
+        self.calendar.opening.see(open.expect("it can be read").map(|open| open.value));
     }
 }
 
@@ -126,8 +136,8 @@ async fn renew(sight: Sight) {
     loop {
         sleep(BETWEEN).await;
         let node = &sight.node;
-        if node.leases.borrow().is_wanting() {
-            let today = node.calendar.today();
+        if node.leases.borrow().is_wanting() && node.calendar.is_settled() {
+            let today = node.calendar.open_day();
             let requests = node.leases.borrow_mut().requests(today);
             round::renew(&sight, &sight.world.plan, requests, today).await;
             node.leases.borrow_mut().renewed();
@@ -135,13 +145,25 @@ async fn renew(sight: Sight) {
     }
 }
 
-/// Gives back what idles, as the plan's actor does, and follows the clock.
+/// Gives back what idles, as the plan's actor does.
 async fn look(sight: Sight) {
     loop {
         sleep(LOOK).await;
-        sight.node.calendar.follow(0);
-        let postings = sight.node.leases.borrow_mut().look(sight.node.calendar.today());
+        let postings = sight.node.leases.borrow_mut().look(sight.node.calendar.open_day());
         sight.post(postings).await;
+    }
+}
+
+/// Compares clocks and opens days, as the register does.
+async fn compare(sight: Sight) {
+    let mut compared: Option<Instant> = None;
+    loop {
+        let calendar = &sight.node.calendar;
+        if compared.is_none_or(|last| last.elapsed() >= COMPARE) || calendar.is_doubtful() {
+            let ahead = opening::compare(&sight, calendar).await;
+            compared = ahead.ok().flatten().map(|_| Instant::now()).or(compared);
+        }
+        sleep(DOUBT).await;
     }
 }
 
@@ -269,9 +291,18 @@ impl Books for Sight {
         }
         any
     }
-}
 
-/// When a run began, as the processor counts.
-pub(super) fn now() -> Instant {
-    Instant::now()
+    async fn ask_clocks(&self, reading: Reading) -> Heard {
+        let mut heard = Heard { told: Vec::new(), members: self.world.size as usize };
+        if self.node.is_cut_off.get() {
+            return heard;
+        }
+        for other in self.world.others(&self.node) {
+            self.pause(5).await;
+            let (theirs, day) = (other.calendar.read().now(), other.calendar.vote());
+            heard.told.push((theirs.cast_signed() - reading.now().cast_signed(), day));
+        }
+        self.pause(5).await;
+        heard
+    }
 }

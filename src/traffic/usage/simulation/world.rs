@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,12 +12,15 @@ use rand::{Rng, SeedableRng};
 use time::{Date, Duration};
 use tokio::time::Instant;
 
-use super::node::{Node, Sight, now};
+use super::node::{Node, Sight};
 use crate::catalog::{self, Edit, Proposal, Trial, keys};
 use crate::model::id::{ApiKeyId, UsagePlanId};
 use crate::model::rest::usage::{Record, Window};
 use crate::model::rest::{Quota, QuotaPeriod, UsagePlan};
 use crate::traffic::usage::limits::Limits;
+
+/// A day, a week and a month end, in time since 1970.
+const MIDNIGHT: std::time::Duration = std::time::Duration::from_secs(1_793_491_200);
 
 /// What may happen in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,24 @@ pub(super) enum Mood {
     Peaceful,
     /// And nodes crash, are cut off, and commits come when nobody believes in them any more.
     Cruel,
+}
+
+/// The right time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Time {
+    began: Instant,
+    begin: std::time::Duration,
+}
+
+impl Time {
+    /// Since 1970.
+    pub(super) fn now(self) -> std::time::Duration {
+        self.begin + self.began.elapsed()
+    }
+
+    fn today(self) -> u32 {
+        (self.now().as_secs() / 86_400) as u32
+    }
 }
 
 /// What becomes of a commit.
@@ -46,6 +68,9 @@ pub(super) struct Seen {
     crashes: u64,
     cuts: u64,
     jumps: u64,
+    wrong_starts: u64,
+    standstills: u64,
+    days: u64,
     peaceful_ends: u64,
 }
 
@@ -57,20 +82,25 @@ impl Seen {
         self.crashes += other.crashes;
         self.cuts += other.cuts;
         self.jumps += other.jumps;
+        self.wrong_starts += other.wrong_starts;
+        self.standstills += other.standstills;
+        self.days += other.days;
         self.peaceful_ends += other.peaceful_ends;
     }
 
     /// Whether all of it has happened.
     pub(super) fn is_all(&self) -> bool {
-        let all =
-            [self.let_through, self.conflicts, self.unknown, self.crashes, self.cuts, self.jumps, self.peaceful_ends];
-        all.iter().all(|count| *count > 0)
+        let events = [self.let_through, self.conflicts, self.unknown, self.crashes, self.cuts, self.peaceful_ends];
+        let times = [self.jumps, self.wrong_starts, self.standstills, self.days];
+        events.iter().chain(&times).all(|count| *count > 0)
     }
 }
 
 pub(super) struct World {
     random: RefCell<StdRng>,
-    pub(super) began: Instant,
+    pub(super) time: Time,
+    /// Nodes whose clocks may be wrong: less than half of all, whoever leads.
+    unlucky: RangeInclusive<u64>,
     pub(super) mood: Mood,
     pub(super) size: u64,
     pub(super) plan: UsagePlanId,
@@ -107,9 +137,14 @@ impl World {
             tags: BTreeMap::new(),
         };
         let keys = (0..random.random_range(1..=3)).map(|number| ApiKeyId::new(format!("key{number}"))).collect();
+        let before = std::time::Duration::from_millis(random.random_range(1..40_000));
+        let time = Time { began: Instant::now(), begin: MIDNIGHT - before };
+        // Any of the nodes, the same as long as the run is.
+        let first = random.random_range(1..=size.div_ceil(2) + 1);
         let world = Rc::new(Self {
             random: RefCell::new(random),
-            began: now(),
+            time,
+            unlucky: first..=first + (size - 1) / 2 - 1,
             mood,
             size,
             plan: plan.id.clone(),
@@ -124,7 +159,7 @@ impl World {
         });
         let made = Edit::new().create(&keys::usage_plan(&plan.id), &plan).propose().and_then(|edit| world.agree(&edit));
         made.expect("the plan is made");
-        let nodes: Vec<_> = (1..=size).map(|id| Some(Node::start(&world, id))).collect();
+        let nodes: Vec<_> = (1..=size).map(|id| Some(world.start(id))).collect();
         *world.nodes.borrow_mut() = nodes;
         world
     }
@@ -135,13 +170,19 @@ impl World {
 
     pub(super) fn seen(&self) -> Seen {
         let let_through = self.spent.borrow().values().sum();
-        Seen { let_through, ..self.seen.take() }
+        let midnights = u64::from(self.time.now() > MIDNIGHT && self.is_right());
+        Seen { let_through, days: midnights, ..self.seen.take() }
     }
 
     /// Gives a commit its place in the agreed order.
     pub(super) fn agree(&self, proposal: &Proposal) -> Result<u64, catalog::Error> {
+        let before = self.used();
         let made = self.catalog.borrow_mut().apply(proposal);
         self.agreed.borrow_mut().push(proposal.clone());
+        for ((key, day), used) in self.used() {
+            let more = used - before.get(&(key, day)).copied().unwrap_or_default().min(used);
+            assert!(more == 0 || Some(day) == self.open_day(), "a lease of day {day}, {:?} is open", self.open_day());
+        }
         if made.is_err() {
             self.seen.borrow_mut().conflicts += 1;
         }
@@ -179,6 +220,42 @@ impl World {
         self.live().into_iter().filter(|other| other.id != node.id && !other.is_cut_off.get()).collect()
     }
 
+    /// A node starts, with a clock that may be wrong.
+    fn start(self: &Rc<Self>, id: u64) -> Rc<Node> {
+        let is_wrong = self.unlucky.contains(&id) && self.random(|random| random.random_bool(0.5));
+        let wrong = if is_wrong { self.jump() } else { 0 };
+        self.seen.borrow_mut().wrong_starts += u64::from(wrong != 0);
+        Node::start(self, id, wrong)
+    }
+
+    /// How wrong a clock is, in seconds: by hours or by days.
+    fn jump(&self) -> i64 {
+        self.random(|random| random.random_range(-2..=2) * if random.random_bool(0.5) { 3600 } else { 86_400 })
+    }
+
+    /// The day whose quotas are open.
+    fn open_day(&self) -> Option<u32> {
+        let open = self.catalog.borrow().read(|documents| documents.get(&keys::open_day()));
+        open.expect("it can be read").map(|open| open.value.day)
+    }
+
+    /// What is written down as used, of days that a clock may say.
+    fn used(&self) -> BTreeMap<(usize, u32), u64> {
+        let today = self.time.today();
+        let mut all = BTreeMap::new();
+        for key in 0..self.keys.len() {
+            let window = Window { first: date(today - 3), last: date(today + 3) };
+            let record = self.record(key, window);
+            all.extend((today - 3..=today + 3).map(|day| ((key, day), record.day(date(day)).used)));
+        }
+        all
+    }
+
+    /// Whether the day that is open is the right one, and midnight was not a moment ago.
+    pub(super) fn is_right(&self) -> bool {
+        self.open_day() == Some(self.time.today())
+    }
+
     /// Callers come to some node.
     pub(super) fn demand(self: &Rc<Self>) {
         let nodes = self.live();
@@ -200,7 +277,9 @@ impl World {
 
     fn spend(&self, node: &Node, key: usize, wanted: u64) {
         let spent = node.spend(key, wanted);
-        *self.spent.borrow_mut().entry((key, node.calendar.today())).or_default() += spent;
+        if spent > 0 {
+            *self.spent.borrow_mut().entry((key, node.calendar.open_day())).or_default() += spent;
+        }
     }
 
     /// Something happens, or nothing.
@@ -226,12 +305,18 @@ impl World {
                 let sight = Sight { world: Rc::clone(self), node };
                 tokio::task::spawn_local(async move { sight.close().await });
             }
-            (Some(node), 10..20) => {
+            (Some(node), 10..20) if self.unlucky.contains(&node.id) => {
                 self.seen.borrow_mut().jumps += 1;
-                let by = self.random(|random| random.random_range(-2..=2) * 3600);
-                node.wrong.store(by, Ordering::Relaxed);
+                node.wrong.store(self.jump(), Ordering::Relaxed);
             }
-            (None, 0..40) => self.nodes.borrow_mut()[at] = Some(Node::start(self, at as u64 + 1)),
+            (Some(node), 20..23) if self.unlucky.contains(&node.id) => {
+                self.seen.borrow_mut().standstills += 1;
+                node.calendar.stand_still(std::time::Duration::from_secs(3600));
+            }
+            (None, 0..40) => {
+                let node = self.start(at as u64 + 1);
+                self.nodes.borrow_mut()[at] = Some(node);
+            }
             _ => {}
         }
     }
@@ -240,7 +325,7 @@ impl World {
     pub(super) fn heal(self: &Rc<Self>) {
         for at in 0..self.size as usize {
             let node = self.nodes.borrow()[at].clone();
-            let node = node.unwrap_or_else(|| Node::start(self, at as u64 + 1));
+            let node = node.unwrap_or_else(|| self.start(at as u64 + 1));
             node.is_cut_off.set(false);
             self.nodes.borrow_mut()[at] = Some(node);
         }
@@ -249,7 +334,7 @@ impl World {
     /// Whether all nodes have seen that there is nothing left.
     pub(super) fn is_used_up(&self) -> bool {
         self.live().iter().all(|node| {
-            let today = node.calendar.today();
+            let today = node.calendar.open_day();
             node.holdings.iter().all(|holding| holding.is_exhausted(today) && holding.purse.held().1 == 0)
         })
     }
@@ -263,6 +348,7 @@ impl World {
     /// Nothing was let through, or is held, that is not written down; and what is written down is in the quota.
     pub(super) fn check(&self) {
         let quota = self.limits.plan.quota.expect("the plan has a quota");
+        assert!(self.open_day().is_none_or(|day| day <= self.time.today()), "a day was opened early");
         for ((key, day), spent) in self.spent.borrow().iter() {
             let window = quota.period.window(date(*day));
             let record = self.record(*key, window);
