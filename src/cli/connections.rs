@@ -3,12 +3,13 @@
 use std::io::Read;
 
 use clap::{Args, Subcommand, ValueEnum};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::cluster::credentials;
 use super::export::encoded;
 use super::output;
-use super::remote::Remote;
+use super::remote::{Refused, Remote};
 
 /// The columns of a listing.
 const COLUMNS: [&str; 8] =
@@ -106,6 +107,33 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
+    let words = words(&arguments);
+    talk(arguments).await.map_err(|error| match error.downcast_ref::<Refused>().map(|refused| refused.status) {
+        Some(StatusCode::GONE) => error.context(words.gone),
+        Some(StatusCode::FORBIDDEN) => error.context(words.forbidden),
+        _ => error,
+    })
+}
+
+/// What refusals mean that say little by themselves.
+struct Words {
+    gone: String,
+    forbidden: String,
+}
+
+fn words(Arguments { api, stage, command, .. }: &Arguments) -> Words {
+    let id = match command {
+        Some(Sub::Show { id } | Sub::Close { id }) => id,
+        Some(Sub::Send { audience, .. }) => audience.to.as_deref().unwrap_or_default(),
+        None => "",
+    };
+    Words {
+        gone: format!("there is no connection {id} to stage {stage} of API {api}, or none any more"),
+        forbidden: format!("is {api} a WebSocket API, is its stage {stage} deployed, and are the credentials right?"),
+    }
+}
+
+async fn talk(arguments: Arguments) -> anyhow::Result<()> {
     let remote = Remote::new(&arguments.gateway_url, credentials()?, "us-east-1")?.of_service("execute-api");
     let stage = format!("/_aws/execute-api/{}/{}", encoded(&arguments.api), encoded(&arguments.stage));
     let connection = |id: &str| format!("{stage}/@connections/{}", encoded(id));
@@ -118,12 +146,12 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         Some(Sub::Show { id }) => {
             let target = format!("{stage}/@connections?connectionId={}", encoded(id));
             let answer = remote.call("GET", &target, None).await?["connections"][0].take();
-            let said = table(&json!({"connections": [&answer]}));
+            let said = details(&answer);
             (answer, said)
         }
         Some(Sub::Send { message, audience }) => {
             let target = audience.target(&stage);
-            let answer = remote.send_document("POST", &target, text(message)?.into_bytes()).await?;
+            let answer = remote.send_document("POST", &target, read(message)?.into_bytes()).await?;
             let said = sent(&answer);
             (answer, said)
         }
@@ -147,7 +175,7 @@ impl Audience {
     }
 }
 
-fn text(message: &str) -> anyhow::Result<String> {
+fn read(message: &str) -> anyhow::Result<String> {
     let mut text = message.to_owned();
     if message == "-" {
         text.clear();
@@ -193,12 +221,35 @@ async fn list(remote: &Remote, stage: &str, filter: &Filter) -> anyhow::Result<V
     Ok(json!({"connections": connections, "unreachable": unreachable}))
 }
 
-fn table(answer: &Value) -> String {
-    let text = |value: &Value| match value {
+/// A value, for people: much of it was written by clients.
+fn text(value: &Value) -> String {
+    match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => output::harmless(text),
+        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
-    };
+    }
+}
+
+/// All that is known of a connection, a line each.
+fn details(one: &Value) -> String {
+    let of = |name: &str| format!("{} in, {} out", one[name]["in"], one[name]["out"]);
+    let lines = [
+        ("connection", text(&one["connectionId"])),
+        ("node", text(&one["node"])),
+        ("connected", text(&one["connectedAt"])),
+        ("last active", text(&one["lastActiveAt"])),
+        ("source", text(&one["sourceIp"])),
+        ("user agent", text(&one["userAgent"])),
+        ("principal", text(&one["principalId"])),
+        ("groups", text(&one["groups"])),
+        ("messages", of("messages")),
+        ("bytes", of("bytes")),
+    ];
+    lines.map(|(name, value)| format!("{name:<13}{value}").trim_end().to_owned()).join("\n")
+}
+
+fn table(answer: &Value) -> String {
     let connections = answer["connections"].as_array().into_iter().flatten();
     let rows: Vec<Vec<String>> = connections
         .map(|one| {
@@ -206,8 +257,7 @@ fn table(answer: &Value) -> String {
                 ["connectionId", "node", "connectedAt", "lastActiveAt", "sourceIp"].map(|name| text(&one[name])).into();
             row.push(format!("{}/{}", one["messages"]["in"], one["messages"]["out"]));
             row.push(text(&one["principalId"]));
-            let groups = one["groups"].as_array().into_iter().flatten().map(text);
-            row.push(groups.collect::<Vec<_>>().join(", "));
+            row.push(text(&one["groups"]));
             row
         })
         .collect();
@@ -268,5 +318,12 @@ mod tests {
         let said = table(&listed);
         assert!(said.contains("x=          2     a          b            ::1     1/2     -          g, h"), "{said}");
         assert!(said.ends_with("\nnode 3 could not be asked"), "{said}");
+        let mut one = listed["connections"][0].clone();
+        one["userAgent"] = json!("x\u{1b}[2J");
+        one["bytes"] = json!({"in": 3, "out": 4});
+        let said = details(&one);
+        for line in ["connection   x=", "user agent   x\u{fffd}[2J", "groups       g, h", "bytes        3 in, 4 out"] {
+            assert!(said.lines().any(|said| said == line), "{said}");
+        }
     }
 }

@@ -65,10 +65,15 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{size:.1} GiB")
 }
 
+/// What somebody else wrote, without what a terminal would obey.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
+}
+
 /// A table with its columns aligned.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(String::len);
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(head.get(column).map(|title| title.len())).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
@@ -95,5 +100,12 @@ mod tests {
     fn tables_are_aligned() {
         let rows = [vec!["1".to_owned(), "leader".to_owned()], vec!["12".to_owned(), "x".to_owned()]];
         assert_eq!(table(&["NODE", "ROLE"], &rows), "NODE  ROLE\n1     leader\n12    x");
+        let rows = [vec!["é".to_owned(), "x".to_owned()]];
+        assert_eq!(table(&["A", "B"], &rows), "A  B\né  x");
+    }
+
+    #[test]
+    fn a_terminal_is_told_nothing_to_obey() {
+        assert_eq!(harmless("a\x1b[31mé\u{9b}\n"), "a\u{fffd}[31mé\u{fffd}\u{fffd}");
     }
 }

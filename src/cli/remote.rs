@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use reqwest::{Body, RequestBuilder, Response};
+use reqwest::{Body, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use crate::identity::sigv4::{self, Credentials};
@@ -11,6 +11,18 @@ use crate::observe::clock::Clock;
 
 /// A call must be answered within this time; a deployment waits for all nodes.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A call that a node answered with an error's status.
+#[derive(Debug, thiserror::Error)]
+#[error("{call}: {status}{}{message}", if message.is_empty() { "" } else { ": " })]
+pub(super) struct Refused {
+    /// Verb and path.
+    call: String,
+    /// The status.
+    pub(super) status: StatusCode,
+    /// What the node says, if it says something.
+    message: String,
+}
 
 /// A node's address: the control plane's, or the one where it serves APIs.
 pub(super) struct Remote {
@@ -108,10 +120,8 @@ impl Remote {
         let text = response.text().await?;
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();
         let path = target.split('?').next().unwrap_or(target);
-        if text.is_empty() {
-            bail!("{method} {path}: {status}");
-        }
-        bail!("{method} {path}: {status}: {}", answer["message"].as_str().unwrap_or(&text));
+        let message = answer["message"].as_str().unwrap_or(&text).to_owned();
+        bail!(Refused { call: format!("{method} {path}"), status, message });
     }
 }
 

@@ -407,7 +407,9 @@ def test_connections_are_listed_shown_sent_to_and_closed_by_the_command(cluster)
         assert [one["connectionId"] for one in pages] == [one["connectionId"] for one in everything]
         identifier = clients[6].id
         code, said, _ = command(cluster[0], api, "prod", "show", identifier)
-        assert code == 0 and identifier in said and "bob" in said and " r" in said and " 2/2 " in said, said
+        shown = dict(line.split(maxsplit=1) for line in said.splitlines() if not line.startswith(("last", "user")))
+        assert code == 0 and (shown["connection"], shown["principal"], shown["groups"]) == (identifier, "bob", "r"), said
+        assert shown["messages"] == "2 in, 2 out", said
         assert command(cluster[0], api, "prod", "send", "--to", identifier, "hello")[:2] == (0, "sent\n")
         assert clients[6].hear() == "hello"
         code, said, _ = command(cluster[0], api, "prod", "send", "--to-principal", "ann", "to ann")
@@ -417,7 +419,9 @@ def test_connections_are_listed_shown_sent_to_and_closed_by_the_command(cluster)
         with pytest.raises(ConnectionClosed):
             clients[6].hear()
         code, _, error = command(cluster[2], api, "prod", "show", identifier)
-        assert code == 1 and "410" in error
+        assert code == 1 and f"there is no connection {identifier} to stage prod of API {api}" in error and "410" in error
+        code, _, error = command(cluster[2], api, "nope")
+        assert code == 1 and f"is {api} a WebSocket API, is its stage nope deployed" in error
         figures = [node.figures() for node in cluster]
         name = f'turnpike_websocket_connections{{api="{api}",stage="prod"}}'
         assert sum(float(each[name]) for each in figures) == 6
