@@ -328,6 +328,8 @@ def test_an_authorizer_is_asked_once_and_known_ever_after(node, functions):
             return Reply({"errorMessage": "other"}, error="Unhandled")
         if name == "nonsense":
             return {"principalId": "x"}
+        if name == "too much":
+            return {"principalId": name, "policyDocument": policy("Allow", event["methodArn"]), "context": {"s": "x" * 8192}}
         effect = "Deny" if name == "denied" else "Allow"
         resource = "arn:aws:execute-api:*:*:*/prod/other" if name == "elsewhere" else event["methodArn"]
         return {"principalId": name, "policyDocument": policy(effect, resource), "context": {"n": 5, "b": True, "s": "x"}}
@@ -346,6 +348,8 @@ def test_an_authorizer_is_asked_once_and_known_ever_after(node, functions):
         ("?name=denied", 403, {"Message": f"{denied} with an explicit deny"}),
         ("?name=elsewhere", 403, {"Message": denied}),
         ("?name=broken", 500, {"message": None}), ("?name=nonsense", 500, {"message": None}),
+        # AWS's quota: a connection keeps what is said, so that is 8 KB at most.
+        ("?name=too%20much", 500, {"message": None}),
     ]:
         found, headers, text = refused(node, api, query)
         assert (found, json.loads(text)) == (status, body), query

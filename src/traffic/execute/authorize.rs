@@ -27,6 +27,8 @@ use crate::traffic::stage::{CompiledAuthorizer, Looked, key_of};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Its answer has at most so many bytes.
 const MAX_ANSWER: u64 = 256 * 1024;
+/// Of one that is asked about a WebSocket connection, which keeps it: AWS's quota.
+const MAX_KEPT_ANSWER: u64 = 8 * 1024;
 /// The error by which a function says that it doesn't know the caller.
 const UNAUTHORIZED: &str = "Unauthorized";
 
@@ -139,7 +141,8 @@ async fn invoke(
     let answered = tokio::time::timeout(TIMEOUT, async {
         let answer = backends.lambda.invoke(&backends.client, invocation).await?;
         let http1::Answer { status, headers, body } = answer;
-        let body = body.whole(MAX_ANSWER).await.map_err(|error| Failure::Body(error.to_string()))?;
+        let most = if facts.socket().is_some() { MAX_KEPT_ANSWER } else { MAX_ANSWER };
+        let body = body.whole(most).await.map_err(|error| Failure::Body(error.to_string()))?;
         Ok::<_, Failure>(http1::Answer { status, headers, body: Body::Whole(body) })
     });
     let answer = match answered.await {
