@@ -36,6 +36,14 @@ pub(super) struct WebSocket {
     /// WebSocket connections that may wait for their $connect at a time; further ones get 429.
     #[arg(long, env = "TURNPIKE_WEBSOCKET_PENDING", default_value_t = Connections::PENDING)]
     websocket_pending: usize,
+    /// WebSocket connections that this node lets be asked for in a second; further ones get 429. AWS's accounts have 500;
+    /// no limit by default.
+    #[arg(long, env = "TURNPIKE_WEBSOCKET_CONNECTS_PER_SECOND", value_parser = clap::value_parser!(u32).range(1..))]
+    websocket_connects_per_second: Option<u32>,
+    /// Calls of @connections that this node answers in a second, half as many at once; further ones get 429. AWS's
+    /// accounts have 10000; no limit by default.
+    #[arg(long, env = "TURNPIKE_WEBSOCKET_CALLS_PER_SECOND", value_parser = clap::value_parser!(u32).range(1..))]
+    websocket_calls_per_second: Option<u32>,
 }
 
 /// What becomes of binary messages.
@@ -75,6 +83,8 @@ impl WebSocket {
         limits.queue = bytes(self.websocket_queue_kib);
         limits.connections = self.websocket_connections;
         limits.pending = self.websocket_pending;
+        limits.connects_per_second = self.websocket_connects_per_second;
+        limits.calls_per_second = self.websocket_calls_per_second;
         limits
     }
 }

@@ -150,7 +150,9 @@ impl Node {
         let invoker = Invoker::new(tls, reach.clone(), clock.clone(), Arc::clone(&owner), config.limits);
         let exchange = Exchange::start(&cluster, connections.clone());
         let callers = root.callers(&config);
-        let management = Management::new(directory.clone(), exchange, callers, Arc::clone(&owner), clock.clone());
+        let limits = &config.connections;
+        let management =
+            Management::new(directory.clone(), exchange, callers, Arc::clone(&owner), clock.clone(), limits);
         let clock_of_stories = clock.clone();
         let control = Control::new(catalog, clock.clone(), invoker, settings, functions.clone());
         let shared = listeners::Shared {
@@ -167,7 +169,7 @@ impl Node {
             register: register.clone(),
             management,
             registry: connections.clone(),
-            places: Places::default(),
+            places: Places::new(&config.connections),
             ready: Arc::default(),
             restoring: Arc::default(),
         };

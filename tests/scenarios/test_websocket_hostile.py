@@ -14,6 +14,7 @@ import pytest
 from conftest import eventually, fetch, nodes
 from raw_sockets import BINARY, CLOSE, ECHO, MORE, PING, PONG, TEXT, Client, at, connection_fields, frame
 from sockets import http_proxy, make
+from test_connections import signed
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,25 @@ def test_a_flood_of_connects_waits_for_connect_only_as_far_as_there_is_place(nod
     assert {status for status, _ in statuses} == {101, 429}, statuses
     assert {body for status, body in statuses if status == 429} == {b'{"message":"Too Many Requests"}'}
     assert sum(status == 101 for status, _ in statuses) >= 4
+
+
+def test_who_calls_or_connects_too_fast_is_told_so_where_the_node_has_limits(tmp_path):
+    """AWS's accounts have such limits; a node has those that it is given."""
+    environment = {"TURNPIKE_WEBSOCKET_CALLS_PER_SECOND": "1", "TURNPIKE_WEBSOCKET_CONNECTS_PER_SECOND": "1"}
+    with nodes(tmp_path, 1, lambda number: {"environment": environment}) as (node,):
+        api = make(node, {"$default": ECHO})
+        url = node.url(api, "prod", "/@connections/R1kmxc2VNjMCFIA=")
+        # Strangers use nothing up.
+        assert {fetch(url, method="POST", body=b"x").status for _ in range(5)} == {403}
+        answers = [signed("POST", url, b"x") for _ in range(20)]
+        assert answers[0].status == 410 and {answer.status for answer in answers} == {410, 429}
+        late = next(answer for answer in answers if answer.status == 429)
+        assert (late.headers["x-amzn-ErrorType"], late.body) == ("LimitExceededException", b'{"message":"Too Many Requests"}')
+        statuses = []
+        for _ in range(20):
+            with Client(*at(node, api)) as client:
+                statuses.append((client.status, client.body))
+        assert set(statuses) == {(101, b""), (429, b'{"message":"Too Many Requests"}')} and statuses[0][0] == 101
 
 
 @pytest.mark.parametrize("count, length, status", [(50, 1, 101), (200, 1, 431), (50, 3000, 431)])

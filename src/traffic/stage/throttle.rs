@@ -29,7 +29,8 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    fn new(rate: f64, burst: i64) -> Self {
+    /// A full bucket of `burst` tokens, into which `rate` come in a second.
+    pub fn new(rate: f64, burst: i64) -> Self {
         Self { rate, burst, started: Instant::now(), full: AtomicU64::new(0) }
     }
 

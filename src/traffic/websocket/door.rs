@@ -66,12 +66,8 @@ impl Door {
         }
         let place = self.places.take(&self.station.limits).map_err(|lack| match lack {
             Lack::Connections => unavailable("the node has as many connections as it may"),
-            Lack::Pending => Refusal {
-                response: Some(GatewayResponseType::Throttled),
-                error_type: "TooManyRequestsException",
-                reason: Cow::Borrowed("too many connections are being opened"),
-                ..Refusal::bad_request(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests")
-            },
+            Lack::Pending => too_many("too many connections are being opened"),
+            Lack::Pace => too_many("more connections are asked for than the node opens in a second"),
         })?;
         Ok((handshake::check(request)?, place))
     }
@@ -103,6 +99,15 @@ fn keep_alive(socket: &TcpStream) -> std::io::Result<()> {
     set_tcp_keepintvl(socket, PROBE)?;
     set_tcp_keepcnt(socket, PROBES)?;
     Ok(())
+}
+
+fn too_many(reason: &'static str) -> Refusal {
+    Refusal {
+        response: Some(GatewayResponseType::Throttled),
+        error_type: "TooManyRequestsException",
+        reason: Cow::Borrowed(reason),
+        ..Refusal::bad_request(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests")
+    }
 }
 
 fn unavailable(reason: &'static str) -> Refusal {

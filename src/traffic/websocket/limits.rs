@@ -21,6 +21,11 @@ pub struct Limits {
     pub connections: usize,
     /// Connections of this node that are being opened: their `$connect` has not answered.
     pub pending: usize,
+    /// Connections that may be asked for in a second. AWS's accounts have 500; no limit by default.
+    pub connects_per_second: Option<u32>,
+    /// Calls about connections that are answered in a second, half as many at once. AWS's accounts have 10,000, which
+    /// other requests share; no limit by default.
+    pub calls_per_second: Option<u32>,
 }
 
 impl Limits {
@@ -46,6 +51,8 @@ impl Default for Limits {
             queue: Self::QUEUE,
             connections: Self::CONNECTIONS,
             pending: Self::PENDING,
+            connects_per_second: None,
+            calls_per_second: None,
         }
     }
 }

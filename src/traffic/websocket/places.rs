@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::limits::Limits;
+use crate::traffic::stage::Bucket;
 
 /// The places for connections of a node. Cheap to clone; all clones are one.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +14,8 @@ pub struct Places(Arc<Taken>);
 struct Taken {
     all: AtomicUsize,
     pending: AtomicUsize,
+    /// How fast places are asked for, if there is an end to it.
+    pace: Option<Bucket>,
 }
 
 /// A connection's place: first of one that is being opened, then of one that is open.
@@ -29,12 +32,23 @@ pub(super) enum Lack {
     Pending,
     /// The node has as many connections as it may.
     Connections,
+    /// Too many were asked for in this second.
+    Pace,
 }
 
 impl Places {
+    /// The places of a node.
+    pub fn new(limits: &Limits) -> Self {
+        let pace = limits.connects_per_second.map(|rate| Bucket::new(rate.into(), rate.into()));
+        Self(Arc::new(Taken { pace, ..Taken::default() }))
+    }
+
     /// Takes a place for a connection that is to be opened.
     pub(super) fn take(&self, limits: &Limits) -> Result<Place, Lack> {
-        let Taken { all, pending } = &*self.0;
+        let Taken { all, pending, pace } = &*self.0;
+        if pace.as_ref().is_some_and(|pace| !pace.take()) {
+            return Err(Lack::Pace);
+        }
         // Counted as a place from here on: dropping it counts it back.
         all.fetch_add(1, Ordering::Relaxed);
         let is_over = pending.fetch_add(1, Ordering::Relaxed) >= limits.pending;
@@ -80,6 +94,9 @@ mod tests {
         drop((first, second));
         let fourth = take().expect("a place");
         drop((third, fourth));
+        let slow = Places::new(&Limits { connects_per_second: Some(2), ..Limits::default() });
+        let (_first, _second) = (slow.take(&limits).expect("a place"), slow.take(&limits).expect("a place"));
+        assert_eq!(slow.take(&limits).err(), Some(Lack::Pace));
         let left = [&places.0.all, &places.0.pending].map(|count| count.load(Ordering::Relaxed));
         assert_eq!(left, [0, 0]);
     }

@@ -74,7 +74,7 @@ impl Refusal {
             // AWS says nothing more.
             Fault::Gone => Self { status: StatusCode::GONE, error_type: "GoneException", body: String::new() },
             Fault::Full => Self::limit("The connection's send queue is full."),
-            Fault::Busy => Self::limit("Too Many Requests"),
+            Fault::Busy => Self::too_many(),
             Fault::Refused => {
                 Self::bad_request("The group's name is not valid, or the connection is in too many groups.")
             }
@@ -84,6 +84,11 @@ impl Refusal {
                 "The node that has the connection did not answer: this may have been done or not.",
             ),
         }
+    }
+
+    /// Somebody calls too fast, or has too much to do: 429.
+    pub(super) fn too_many() -> Self {
+        Self::limit("Too Many Requests")
     }
 
     fn limit(message: &str) -> Self {

@@ -17,11 +17,12 @@ use http::Method;
 
 use super::exchange::Exchange;
 use super::here::Question;
+use super::limits::Limits;
 use super::roll::Audience;
 use crate::observe::clock::Clock;
 use crate::traffic::execute::Owner;
 use crate::traffic::message::{BodyError, Reply, Request};
-use crate::traffic::stage::Directory;
+use crate::traffic::stage::{Bucket, Directory};
 use answers::{Refusal, mark};
 use target::Subject;
 
@@ -39,12 +40,22 @@ pub struct Management {
     callers: Callers,
     owner: Arc<Owner>,
     clock: Clock,
+    /// How many calls are answered in a second, if there is an end to it.
+    pace: Option<Arc<Bucket>>,
 }
 
 impl Management {
     /// One that finds stages in `directory` and connections by `exchange`.
-    pub fn new(directory: Directory, exchange: Exchange, callers: Callers, owner: Arc<Owner>, clock: Clock) -> Self {
-        Self { directory, exchange, callers, owner, clock }
+    pub fn new(
+        directory: Directory,
+        exchange: Exchange,
+        callers: Callers,
+        owner: Arc<Owner>,
+        clock: Clock,
+        limits: &Limits,
+    ) -> Self {
+        let bucket = |rate: u32| Arc::new(Bucket::new(rate.into(), i64::from(rate.div_ceil(2))));
+        Self { directory, exchange, callers, owner, clock, pace: limits.calls_per_second.map(bucket) }
     }
 
     /// What a request wants of connections; nothing, if it is for somebody else.
@@ -73,6 +84,10 @@ impl Management {
         })?;
         self.callers.check(claim.as_ref(), request, &body)?;
         authentication::authorize(&self.owner, request, &target)?;
+        // Only those who may call use up what may be called.
+        if self.pace.as_ref().is_some_and(|pace| !pace.take()) {
+            return Err(Refusal::too_many());
+        }
         self.perform(request, target, body).await
     }
 
