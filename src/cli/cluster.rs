@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use turnpike_cluster::{MAX_VALIDITY, Repaired};
 
 use super::remote::Remote;
-use super::{backup, default_data, output, quickstart, serve};
+use super::{backup, default_data, drain, output, quickstart, serve};
 use crate::identity::sigv4::Credentials;
 
 /// Look at the cluster's members, and change them; back up what it holds.
@@ -44,6 +44,22 @@ enum Command {
     Remove {
         /// The node's number.
         node: u64,
+    },
+    /// Take a node out of service while it runs: before it is upgraded, or goes.
+    ///
+    /// The node says that it is not ready (/health/ready), gives the lead away, takes no new WebSocket connections and closes
+    /// those that it has with 1001. The command ends when none is left; the node goes on if the command is ended earlier.
+    /// Requests that reach the node all the same are answered. It stays drained until it is started again.
+    Drain {
+        /// The node's number.
+        node: u64,
+        /// Seconds over which its WebSocket connections are closed, one after the other; without it the node's own
+        /// --websocket-drain-seconds. Few are closed sooner: twenty a second are always closed.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(..=3600))]
+        over_seconds: Option<u32>,
+        /// Let the node serve again.
+        #[arg(long, conflicts_with = "over_seconds")]
+        undo: bool,
     },
     /// Write all that the cluster has agreed on into a file, while it works.
     ///
@@ -108,6 +124,8 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Promote { node } => member(&remote()?, *node, "promote").await?,
         Command::Remove { node } => member(&remote()?, *node, "remove").await?,
+        Command::Drain { node, undo: true, .. } => drain::undo(&remote()?, *node).await?,
+        Command::Drain { node, over_seconds, .. } => drain::make(&remote()?, *node, *over_seconds).await?,
         Command::Backup { file, force } => backup::make(&remote()?, file, *force).await?,
         Command::Verify { file } => backup::verify(file)?,
         Command::Restore { file } => backup::restore(&remote()?, file).await?,
@@ -119,6 +137,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
         (Output::Table, Command::Token { .. }) => output::say(answer["token"].as_str().unwrap_or_default()),
         (Output::Table, Command::Promote { node }) => output::say(format!("node {node} has a vote")),
         (Output::Table, Command::Remove { node }) => output::say(format!("node {node} is no longer a member")),
+        (Output::Table, Command::Drain { .. }) => output::say(drain::told(&answer)),
         (Output::Table, Command::Backup { .. } | Command::Verify { .. }) => output::say(backup::table(&answer)),
         (Output::Table, Command::Restore { .. }) => output::say(backup::restored(&answer)),
         (Output::Table, Command::Repair { .. }) => {}
@@ -194,8 +213,10 @@ fn table(answer: &Value) -> String {
         ),
         None => String::new(),
     };
+    let drained = answer["drained"].as_array().into_iter().flatten();
+    let drained: String = drained.map(|node| format!("\nnode {node} is drained, until it starts again")).collect();
     format!(
-        "{}\n\nterm {}, as node {} sees it{restoring}",
+        "{}\n\nterm {}, as node {} sees it{drained}{restoring}",
         output::table(&head, &rows),
         answer["node"]["term"],
         answer["node"]["id"]

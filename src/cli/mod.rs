@@ -4,6 +4,7 @@ mod backup;
 mod cluster;
 mod connections;
 mod docs;
+mod drain;
 mod env;
 mod explain;
 mod export;

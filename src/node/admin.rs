@@ -2,16 +2,17 @@
 //! functions, documentation.
 
 use std::num::NonZeroU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::json;
+use turnpike_cluster::NodeId;
 
 use super::listeners::Shared;
-use super::{backups, functions, stories};
+use super::service::Order;
+use super::{backups, drains, functions, stories};
 use crate::control::listener;
 use crate::control::wire::{Answer, Call, Error};
 use crate::mapping::trial::{self, Trial};
@@ -24,7 +25,7 @@ const MAX_STEPS: usize = 1000;
 pub(super) async fn handle(request: &HttpRequest, payload: Payload, shared: &Shared) -> Result<HttpResponse, Payload> {
     match request.uri().path() {
         "/health/live" => Ok(health(true)),
-        "/health/ready" => Ok(health(shared.ready.load(Ordering::Acquire))),
+        "/health/ready" => Ok(health(shared.service.is_ready())),
         path if path.starts_with("/_turnpike/") => {
             let answered = match (request.method().as_str(), path) {
                 // Its body is not read into memory as others are.
@@ -52,7 +53,7 @@ struct TokenRequest {
 }
 
 fn health(well: bool) -> HttpResponse {
-    let status = if well { "ok" } else { "starting or stopping" };
+    let status = if well { "ok" } else { "starting, drained or stopping" };
     let mut response = if well { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(json!({"status": status}))
 }
@@ -130,8 +131,13 @@ async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
             let members = shared.cluster.members().await;
             let cluster = backups::number(shared.cluster.cluster());
             let restoring = backups::restoring(&shared.cluster);
-            let status = json!({"cluster": cluster, "node": figures, "members": members, "restoring": restoring});
-            Ok(Answer::json(200, status))
+            let drained = drains::drained(&shared.cluster, &shared.service, &members).await;
+            Ok(Answer::json(
+                200,
+                json!({
+                    "cluster": cluster, "node": figures, "members": members, "restoring": restoring, "drained": drained,
+                }),
+            ))
         }
         ("POST", ["cluster", "token"]) => {
             let asked: TokenRequest =
@@ -151,7 +157,7 @@ async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
         // Whether a backup would be taken: asked before all of it is sent.
         ("GET", ["cluster", "restore"]) => backups::may_receive(shared).await,
         ("POST", ["cluster", "members", id, action @ ("promote" | "remove")]) => {
-            let id = id.parse().map_err(|_| Error::bad_request("a node id is a number"))?;
+            let id = node(id)?;
             let done = match *action {
                 "promote" => shared.cluster.promote(id).await,
                 _ => shared.cluster.remove(id).await,
@@ -159,6 +165,18 @@ async fn members(call: &Call, shared: &Shared) -> Result<Answer, Error> {
             done.map_err(|error| Error::bad_request(error.to_string()))?;
             Ok(Answer::json(200, json!({})))
         }
+        (method @ ("GET" | "POST" | "DELETE"), ["cluster", "members", id, "drain"]) => {
+            let (cluster, service, node) = (&shared.cluster, &shared.service, node(id)?);
+            match method {
+                "POST" => drains::drain(cluster, service, node, &call.body).await,
+                "DELETE" => drains::order(cluster, service, node, Order::Undo).await,
+                _ => drains::order(cluster, service, node, Order::Look).await,
+            }
+        }
         _ => Err(Error::unknown_operation(format!("There is no {} {}", call.method, call.path))),
     }
+}
+
+fn node(text: &str) -> Result<NodeId, Error> {
+    text.parse().map_err(|_| Error::bad_request("a node id is a number"))
 }

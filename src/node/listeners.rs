@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
@@ -16,6 +15,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpStream;
 use turnpike_cluster::Cluster;
 
+use super::service::Service;
 use super::{Config, Error, admin};
 use crate::control::{Control, listener as control_listener};
 use crate::observe::clock::Clock;
@@ -100,7 +100,7 @@ pub(super) struct Shared {
     /// WebSocket connections, and the places for them.
     pub(super) registry: Registry,
     pub(super) places: Places,
-    pub(super) ready: Arc<AtomicBool>,
+    pub(super) service: Service,
     /// Held while a backup is received: one at a time takes the disk's room.
     pub(super) restoring: Arc<tokio::sync::Mutex<()>>,
 }
@@ -119,16 +119,10 @@ pub(super) struct Servers {
     /// Those that serve requests to APIs: they are drained first.
     traffic: Vec<ServerHandle>,
     others: Vec<ServerHandle>,
-    ready: Arc<AtomicBool>,
 }
 
 impl Servers {
-    pub(super) fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Release);
-    }
-
     pub(super) async fn stop(&self) {
-        self.set_ready(false);
         for server in &self.traffic {
             server.stop(true).await;
         }
@@ -226,7 +220,7 @@ pub(super) fn serve(sockets: Sockets, shared: Shared, config: &Config) -> Result
     let admin = server!(sockets.admin, 1, OPERATORS, drain, shared, admin);
     let metrics = server!(sockets.metrics, 1, OPERATORS, drain, shared, metrics);
     let others = vec![admin.map_err(failed("control plane", "admin"))?, metrics.map_err(failed("metrics", "metrics"))?];
-    Ok((Servers { traffic, others, ready: shared.ready }, addresses))
+    Ok((Servers { traffic, others }, addresses))
 }
 
 /// What one worker thread works with; its connections to backends are its own.

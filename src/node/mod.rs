@@ -4,9 +4,11 @@ mod admin;
 mod backups;
 mod config;
 mod credentials;
+mod drains;
 mod files;
 mod functions;
 mod listeners;
+mod service;
 mod shutdown;
 mod stories;
 
@@ -32,6 +34,8 @@ use crate::traffic::stage::{Directory, Keeper};
 use crate::traffic::usage::{Register, Settings as UsageSettings};
 use crate::traffic::websocket::{Departures, Exchange, Management, Places, Registry};
 
+use service::Service;
+
 pub use config::{Config, Error as ConfigError};
 pub use credentials::Root;
 pub use listeners::Addresses;
@@ -55,6 +59,7 @@ pub struct Node {
     functions: Option<Functions>,
     connections: Registry,
     departures: Departures,
+    service: Service,
     websocket_drain: Duration,
     /// The root credentials, and whether this start has made them.
     pub root: Root,
@@ -155,6 +160,8 @@ impl Node {
             Management::new(directory.clone(), exchange, callers, Arc::clone(&owner), clock.clone(), limits);
         let clock_of_stories = clock.clone();
         let control = Control::new(catalog, clock.clone(), invoker, settings, functions.clone());
+        let service = Service::new(cluster.clone(), connections.clone(), config.websocket_drain);
+        drains::obey(&cluster, &service);
         let shared = listeners::Shared {
             control,
             cluster: cluster.clone(),
@@ -170,14 +177,14 @@ impl Node {
             management,
             registry: connections.clone(),
             places: Places::new(&config.connections),
-            ready: Arc::default(),
+            service: service.clone(),
             restoring: Arc::default(),
         };
         actix_web::rt::spawn(orphans.run(shared.execute()));
         let (servers, mut addresses) = listeners::serve(sockets, shared, &config)?;
         addresses.cluster = cluster.address();
         actix_web::rt::spawn(upkeep(cluster.clone(), recorder));
-        servers.set_ready(true);
+        service.begin();
         let websocket_drain = config.websocket_drain;
         Ok(Self {
             cluster,
@@ -187,6 +194,7 @@ impl Node {
             functions,
             connections,
             departures,
+            service,
             websocket_drain,
             root,
             addresses,
@@ -202,9 +210,9 @@ impl Node {
             () = self.cluster.removed() => true,
         };
         tracing::info!("stopping: requests that are under way are finished first");
+        self.service.end();
         // First of all, so that writes elsewhere go on while this node finishes its requests.
         self.cluster.hand_over().await;
-        self.servers.set_ready(false);
         self.connections.drain(self.websocket_drain).await;
         self.servers.stop().await;
         // Those whose `$connect` has agreed since.

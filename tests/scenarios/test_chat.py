@@ -29,6 +29,7 @@ from functions import make as make_function
 from lambda_api import uri
 from sockets import JOIN, make
 from test_connections import broadcast
+from test_drain import command
 
 DOMAIN = "execute-api.us-east-1.amazonaws.com"
 
@@ -305,13 +306,16 @@ def test_the_page_works_as_a_file_with_any_api(cluster, browser):
 
 
 def test_a_page_is_told_that_its_node_goes_away_and_joins_another(cluster, chat, table, site, browser):
-    """The last of these: it stops a node."""
     api, _ = chat
     page = visit(browser, site, cluster[1], api, "ann")
     says(page, "Connected as ann.")
-    cluster[1].process.terminate()
+    node = str(cluster[1].number)
+    assert command(cluster[0], "drain", node)[0] == 0
     says(page, "Closed: 1001 Going away.")
-    eventually(lambda: not table(), what="$disconnect")
+    assert not table(), "$disconnect has been run when the command ends"
+    # It goes elsewhere; and back, when the node serves again.
+    says(visit(browser, site, cluster[1], api, "ann"), "Not let in, or nobody is there.")
     page = visit(browser, site, cluster[2], api, "ann")
     says(page, "Connected as ann.")
-    assert cluster[1].process.wait(60) == 0
+    assert command(cluster[0], "drain", node, "--undo")[0] == 0
+    says(visit(browser, site, cluster[1], api, "ann"), "Connected as ann.")

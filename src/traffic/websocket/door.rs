@@ -62,7 +62,7 @@ impl Door {
     /// What a connection's handshake is answered with, and its place.
     fn check(&self, request: &Request) -> Result<(String, Place), Refusal> {
         if self.registry.is_draining() {
-            return Err(unavailable("the node is about to end"));
+            return Err(unavailable("the node is drained, or about to end"));
         }
         let place = self.places.take(&self.station.limits).map_err(|lack| match lack {
             Lack::Connections => unavailable("the node has as many connections as it may"),

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -30,6 +30,8 @@ struct Inner {
     /// Held while a stage is added.
     adding: Mutex<()>,
     is_draining: AtomicBool,
+    /// Who closes connections is of this round, or gives way.
+    round: AtomicU64,
     /// Connections whose actors have not ended.
     living: AtomicUsize,
     /// What the node's witness is told.
@@ -69,14 +71,14 @@ impl Registry {
             roll.join(&entrant.id, group);
         }
         self.inner.journal.came(entrant.id, &roll);
-        // Its `$connect` has taken its time, and the node is about to end meanwhile.
+        // Its `$connect` has taken its time, and the node wants no connections meanwhile.
         if let Some(line) = self.is_draining().then(|| roll.leave(&entrant.id)).flatten() {
             actix_web::rt::spawn(async move { line.shut(Shut::going_away()).await });
         }
         Presence { registry: self.clone(), roll, id: entrant.id, is_told: Cell::new(false) }
     }
 
-    /// Whether the node is about to end: it takes no new connections then.
+    /// Whether the node is drained, or about to end: it takes no new connections then.
     pub fn is_draining(&self) -> bool {
         self.inner.is_draining.load(Ordering::Acquire)
     }
@@ -102,8 +104,24 @@ impl Registry {
     }
 
     /// No new connections from now on.
-    pub(super) fn begin_draining(&self) {
+    pub fn begin_draining(&self) {
         self.inner.is_draining.store(true, Ordering::Release);
+    }
+
+    /// New connections again. Nobody closes connections any more.
+    pub fn end_draining(&self) {
+        self.next_round();
+        self.inner.is_draining.store(false, Ordering::Release);
+    }
+
+    /// From now on whoever closed connections until now gives way.
+    pub(super) fn next_round(&self) -> u64 {
+        self.inner.round.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Whether this is still the round.
+    pub(super) fn is_round(&self, round: u64) -> bool {
+        self.inner.round.load(Ordering::Acquire) == round
     }
 
     fn open(&self, api: &ApiId, stage: &StageName) -> Arc<Roll> {

@@ -1,5 +1,5 @@
-//! Closes a node's connections when the node stops: one after the other, so that their clients don't all come back to
-//! the others at once.
+//! Closes a node's connections when the node stops or is drained: one after the other, so that their clients don't all
+//! come back to the others at once.
 
 use std::time::Duration;
 
@@ -15,28 +15,34 @@ const TICK: Duration = Duration::from_millis(50);
 const LAST: Duration = Duration::from_secs(30);
 
 impl Registry {
-    /// Refuses new connections, closes those that there are with 1001 spread over a time, and returns when each has
-    /// ended and its `$disconnect` has been run.
+    /// Refuses new connections and closes those that there are, for a node that stops: it does not wait for ever.
     pub async fn drain(&self, over: Duration) {
         self.begin_draining();
+        if timeout(over + LAST, self.close_all(over)).await.is_err() {
+            tracing::warn!(
+                connections = self.living(),
+                "connections are still being closed; the node stops all the same"
+            );
+        }
+    }
+
+    /// Closes all connections with 1001, spread over a time, and returns when each has ended and its `$disconnect` has been
+    /// run. Of several that do so the latest goes on, at its pace; none does when the node takes connections again.
+    pub async fn close_all(&self, over: Duration) {
+        let round = self.next_round();
         let connections = self.living();
         if connections == 0 {
             return;
         }
         tracing::info!(connections, ?over, "closing connections");
         let portion = portion(connections, over);
-        let closing = async {
-            let mut ticks = interval(TICK);
-            while self.living() > 0 {
-                ticks.tick().await;
-                self.close(portion).await;
+        let mut ticks = interval(TICK);
+        while self.living() > 0 {
+            ticks.tick().await;
+            if !self.is_round(round) {
+                return;
             }
-        };
-        if timeout(over + LAST, closing).await.is_err() {
-            tracing::warn!(
-                connections = self.living(),
-                "connections are still being closed; the node stops all the same"
-            );
+            self.close(portion).await;
         }
     }
 
@@ -54,7 +60,7 @@ impl Registry {
     }
 }
 
-/// So many connections are closed at a time.
+/// So many connections are closed at a time: where they are few, they are closed sooner than they need be.
 fn portion(connections: usize, over: Duration) -> usize {
     let ticks = (over.as_millis() / TICK.as_millis()).max(1) as usize;
     connections.div_ceil(ticks).max(1)
@@ -70,6 +76,7 @@ mod tests {
     use futures_util::future::BoxFuture;
     use parking_lot::Mutex;
 
+    use super::super::super::line::tests::Silent;
     use super::super::super::line::{Description, Line, Undelivered};
     use super::super::super::registry::{Entrant, Presence};
     use super::*;
@@ -133,5 +140,30 @@ mod tests {
         enter();
         registry.drain(Duration::ZERO).await;
         assert_eq!((shut.load(Ordering::Relaxed), registry.living()), (101, 0));
+    }
+
+    #[actix::test]
+    async fn who_closes_connections_gives_way_to_who_does_so_later_and_to_the_end_of_it() {
+        let registry = Registry::default();
+        let (api, stage) = (ApiId::new("a"), StageName::new("s"));
+        let enter = || {
+            let entrant =
+                Entrant { id: ConnectionId::random(1), api: &api, stage: &stage, principal: None, groups: &[] };
+            registry.enter(&entrant, Silent)
+        };
+        // They never end: only giving way ends it.
+        let _presences: Vec<_> = (0..3).map(|_| enter()).collect();
+        registry.begin_draining();
+        let slow = registry.close_all(Duration::from_secs(3600));
+        let fast = async {
+            let fast = registry.close_all(Duration::ZERO);
+            let undo = async { registry.end_draining() };
+            futures_util::join!(fast, undo);
+        };
+        futures_util::join!(slow, fast);
+        assert!(registry.living() == 3 && !registry.is_draining());
+        let _late = enter();
+        let roll = registry.stage("a", "s").expect("the stage has connections");
+        assert!(roll.count(&Audience::All) > 0, "connections are taken again");
     }
 }
