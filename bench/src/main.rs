@@ -70,6 +70,8 @@ enum Command {
     Documents(documents::Options),
     /// Memory of idle WebSocket connections and CPU time of echoes, beside actix-web-actors and Node's ws
     Websocket(websocket::Options),
+    /// Memory of idle WebSocket connections on three nodes, and of what each keeps of another one's
+    Witness(websocket::WitnessOptions),
     /// WebSocket connections that idle or echo
     #[command(hide = true)]
     WebsocketLoad(websocket::LoadOptions),
@@ -111,6 +113,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Commits(options) => Box::pin(commits::run(options)).await,
         Command::Documents(options) => Box::pin(documents::run(options)).await,
         Command::Websocket(options) => Box::pin(websocket::run(options)).await,
+        Command::Witness(options) => Box::pin(websocket::witness(options)).await,
         Command::WebsocketLoad(options) => Box::pin(websocket::load(options)).await,
         Command::WebsocketYardstick(options) => Box::pin(websocket::yardstick(options)).await,
         Command::Node(options) => Box::pin(node::run(options)).await,

@@ -46,6 +46,11 @@ def test_connections_idle_and_echo_beside_a_yardstick():
     assert all(server["echoes"] > 0 for server in servers)
 
 
+def test_nodes_keep_cards_of_each_others_connections():
+    report = measure("witness", "--connections", "60")
+    assert report["connections"] == 180 and len(report["rows"]) == 6
+
+
 def test_turnpike_and_nginx_answer_every_request():
     nginx = [] if shutil.which("nginx") else ["--nginx", "/nowhere"]
     report = measure("proxy", "--modes", "alternating", "--rounds", "1", "--seconds", "1", *nginx)

@@ -3,6 +3,7 @@
 mod load;
 mod report;
 mod server;
+mod witness;
 mod yardstick;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use load::Load;
 use server::{Server, Servers};
 
 pub(crate) use load::{Options as LoadOptions, run as load};
+pub(crate) use witness::{Options as WitnessOptions, run as witness};
 pub(crate) use yardstick::{Options as YardstickOptions, run as yardstick};
 
 /// Connections that echo while the others idle.
