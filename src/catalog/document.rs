@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use turnpike_cluster as cluster;
 
 use super::{Error, Sealed};
-use crate::model::connection::Claim;
+use crate::model::connection::Claims;
 use crate::model::function::{Alias, Function, FunctionName, Policy, Version};
 use crate::model::http;
 use crate::model::id::{ApiKeyId, DocumentationPartId, ResourceId, RouteId, UsagePlanId};
@@ -71,7 +71,7 @@ impl Document for FunctionName {}
 impl Document for Version {}
 impl Document for Alias {}
 impl Document for Policy {}
-impl Document for Claim {}
+impl Document for Claims {}
 impl Document for RouteId {}
 impl Document for http::Api {}
 impl Document for http::Route {}

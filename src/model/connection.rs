@@ -54,7 +54,32 @@ impl ConnectionId {
     }
 }
 
-/// The right of one node to speak for the connections that another had.
+/// Who may speak for the connections of a node, start by start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The latest is the last; those of long ago are forgotten.
+    #[serde(default)]
+    pub claims: Vec<Claim>,
+}
+
+impl Claims {
+    /// So many are remembered. A node has a few starts in the time that another one may take it for dead.
+    const REMEMBERED: usize = 16;
+
+    /// Who has claimed a start.
+    pub fn holder(&self, start: u64) -> Option<u64> {
+        self.claims.iter().find(|claim| claim.start == start).map(|claim| claim.by)
+    }
+
+    /// These and one more.
+    pub fn with(&self, claim: Claim) -> Self {
+        let forgotten = (self.claims.len() + 1).saturating_sub(Self::REMEMBERED);
+        let claims = self.claims.iter().skip(forgotten).cloned();
+        Self { claims: claims.chain([claim]).collect() }
+    }
+}
+
+/// The right of one node to speak for the connections that another had, or its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// The start of the node that had them: a number drawn when it began to take connections.
@@ -113,5 +138,15 @@ mod tests {
         ] {
             assert_eq!(ConnectionId::parse(text).is_some(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn claims_are_remembered_for_a_while() {
+        let mut claims = Claims::default();
+        for start in 0..20 {
+            claims = claims.with(Claim { start, by: start % 3 });
+        }
+        assert_eq!((claims.claims.len(), claims.holder(3), claims.holder(4)), (16, None, Some(1)));
+        assert_eq!((claims.holder(19), claims.holder(20)), (Some(1), None));
     }
 }

@@ -32,7 +32,7 @@ use crate::traffic::integration::aws::{Aws, Environment};
 use crate::traffic::integration::lambda::Lambda;
 use crate::traffic::stage::{Directory, Keeper};
 use crate::traffic::usage::{Register, Settings as UsageSettings};
-use crate::traffic::websocket::{Departures, Exchange, Management, Places, Registry};
+use crate::traffic::websocket::{Departures, Exchange, Lives, Management, Places, Registry};
 
 use service::Service;
 
@@ -130,7 +130,8 @@ impl Node {
             threads: stages.iter().map(Arbiter::handle).collect(),
         });
         let connections = Registry::default();
-        let (departures, orphans) = Departures::start(catalog.clone(), cluster.clone(), connections.clone());
+        let lives = Lives::start(catalog.clone(), cluster.clone());
+        let (departures, orphans) = Departures::start(catalog.clone(), lives.clone(), connections.clone());
         let followers: Vec<Box<dyn Follower>> = vec![Box::new(register.clone()), Box::new(departures.clone())];
         wait_until_served(&catalog, &directory, &tls, &stages, followers).await;
         let (gateway_port, edge_port) = sockets.ports()?;
@@ -153,7 +154,7 @@ impl Node {
         let lambda = Lambda::new(aws.clone(), functions.clone());
         let reach = Reach { tls: Arc::clone(tls.plain()), aws, lambda };
         let invoker = Invoker::new(tls, reach.clone(), clock.clone(), Arc::clone(&owner), config.limits);
-        let exchange = Exchange::start(&cluster, connections.clone());
+        let exchange = Exchange::start(lives, connections.clone());
         let callers = root.callers(&config);
         let limits = &config.connections;
         let management =
@@ -217,7 +218,7 @@ impl Node {
         self.servers.stop().await;
         // Those whose `$connect` has agreed since.
         self.connections.drain(Duration::ZERO).await;
-        self.departures.told().await;
+        self.departures.end().await;
         self.register.close().await;
         if let Some(functions) = &self.functions {
             functions.stop().await;

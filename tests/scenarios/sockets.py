@@ -126,7 +126,7 @@ class Told(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         told = self.told = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -142,9 +142,9 @@ class Told(http.server.ThreadingHTTPServer):
             def log_message(self, *_):
                 pass
 
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__((host, 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/"
+        return "http://{}:{}/".format(*self.server_address)

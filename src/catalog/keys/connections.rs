@@ -1,9 +1,9 @@
 //! Where it is kept who speaks for the connections of a dead node.
 
 use super::Key;
-use crate::model::connection::Claim;
+use crate::model::connection::Claims;
 
-/// The claim of a node's connections: of its last start that was claimed.
-pub fn connection_claim(node: u64) -> Key<Claim> {
+/// The claims of a node's connections: of its last starts that were claimed.
+pub fn connection_claims(node: u64) -> Key<Claims> {
     Key::new(format!("connections/claims/{node}"))
 }

@@ -10,9 +10,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::sync::{mpsc, oneshot};
-use turnpike_cluster::{Cluster, NodeId};
+use turnpike_cluster::NodeId;
 
 use super::here::{Fault, Place};
+use super::lives::Lives;
 use super::once::{Deed, Slot, Slots};
 use crate::model::connection::ConnectionId;
 
@@ -81,9 +82,9 @@ impl Drop for Weight {
 
 impl Courier {
     /// A courier to a node. Runs in the runtime that it is made in, until all its handles are gone.
-    pub(super) fn start(cluster: Cluster, node: NodeId) -> Self {
+    pub(super) fn start(lives: Lives, node: NodeId) -> Self {
         let (parcels, queue) = mpsc::channel(WAITING);
-        tokio::spawn(run(cluster, node, queue));
+        tokio::spawn(run(lives, node, queue));
         Self { parcels, bytes: Arc::default() }
     }
 
@@ -97,13 +98,13 @@ impl Courier {
     }
 }
 
-async fn run(cluster: Cluster, node: NodeId, mut queue: mpsc::Receiver<Parcel>) {
+async fn run(lives: Lives, node: NodeId, mut queue: mpsc::Receiver<Parcel>) {
     let slots = Slots::new(UNDER_WAY);
     loop {
         let Some(slot) = slots.wait().await else { return };
         let Some(parcels) = gather(&mut queue).await else { return };
-        let cluster = cluster.clone();
-        tokio::spawn(async move { carry(&cluster, node, slot, parcels).await });
+        let lives = lives.clone();
+        tokio::spawn(async move { carry(&lives, node, slot, parcels).await });
     }
 }
 
@@ -122,13 +123,13 @@ async fn gather(queue: &mut mpsc::Receiver<Parcel>) -> Option<Vec<Parcel>> {
     Some(parcels)
 }
 
-async fn carry(cluster: &Cluster, node: NodeId, slot: Slot, parcels: Vec<Parcel>) {
+async fn carry(lives: &Lives, node: NodeId, slot: Slot, parcels: Vec<Parcel>) {
     let (mut posts, mut waiting) = (Vec::with_capacity(parcels.len()), Vec::with_capacity(parcels.len()));
     for Parcel { post, told, _weight } in parcels {
         posts.push(post);
         waiting.push((told, _weight));
     }
-    let answers = slot.send(cluster, node, Batch(posts)).await.unwrap_or_else(|fault| vec![Err(fault); waiting.len()]);
+    let answers = slot.send(lives, node, Batch(posts)).await.unwrap_or_else(|fault| vec![Err(fault); waiting.len()]);
     for ((told, _weight), answer) in waiting.into_iter().zip(answers) {
         // Whoever does not wait any more does not care.
         let _ = told.send(answer);

@@ -13,8 +13,9 @@ use turnpike_cluster::{Cluster, Message, NodeId};
 
 use super::courier::{Batch, Courier};
 use super::here::{Counts, Fault, Here, Listed, Place, Question, Selection};
+use super::lives::Lives;
 use super::once::{Deed, Memory, Numbered, Slots};
-use super::reach::{is_dead, reach};
+use super::reach::reach;
 use super::registry::Registry;
 use super::roll::Audience;
 use crate::model::connection::ConnectionId;
@@ -29,7 +30,7 @@ pub struct Exchange {
 }
 
 struct Inner {
-    cluster: Cluster,
+    lives: Lives,
     here: Here,
     ways: Mutex<HashMap<NodeId, Way>>,
     /// Where couriers run.
@@ -99,18 +100,18 @@ impl Message for List {
 
 impl Exchange {
     /// An exchange of this node, which answers others from now on. Runs in the runtime that it is made in.
-    pub fn start(cluster: &Cluster, registry: Registry) -> Self {
+    pub fn start(lives: Lives, registry: Registry) -> Self {
         let here = Here::new(registry);
-        answer(cluster, &here);
+        answer(lives.cluster(), &here);
         let runtime = Handle::current();
-        let inner = Inner { cluster: cluster.clone(), here, ways: Mutex::default(), runtime };
+        let inner = Inner { lives, here, ways: Mutex::default(), runtime };
         Self { inner: Arc::new(inner) }
     }
 
     /// Sends a text message to a connection, wherever it is.
     pub(super) async fn post(&self, place: Place, id: ConnectionId, text: Bytes) -> Result<(), Fault> {
         let node = NodeId::from(id.node());
-        if node == self.inner.cluster.id() {
+        if node == self.inner.lives.cluster().id() {
             return self.inner.here.post(&place, &id, &text).await;
         }
         self.way(node)?.courier.post(place, id, text).await
@@ -124,7 +125,7 @@ impl Exchange {
         question: Question,
     ) -> Result<Option<Listed>, Fault> {
         let node = NodeId::from(id.node());
-        if node == self.inner.cluster.id() {
+        if node == self.inner.lives.cluster().id() {
             return self.inner.here.ask(&place, &id, question).await;
         }
         self.tell(node, Ask { place, id, question }).await?
@@ -139,28 +140,28 @@ impl Exchange {
         });
         let here = self.inner.here.broadcast(place, audience, &text);
         let (own, others) = futures_util::join!(here, others);
-        others.into_iter().chain([(self.inner.cluster.id(), own)]).collect()
+        others.into_iter().chain([(self.inner.lives.cluster().id(), own)]).collect()
     }
 
     /// How many are meant, on all nodes.
     pub(super) async fn count(&self, place: &Place, audience: &Audience) -> ByNode<u64> {
         let count = Count { place: place.clone(), audience: audience.clone() };
         let own = self.inner.here.count(place, audience);
-        let others = self.others(|node| reach(&self.inner.cluster, node, count.clone())).await;
-        others.into_iter().chain([(self.inner.cluster.id(), Ok(own))]).collect()
+        let others = self.others(|node| reach(&self.inner.lives, node, count.clone())).await;
+        others.into_iter().chain([(self.inner.lives.cluster().id(), Ok(own))]).collect()
     }
 
     /// What connections of one node are like.
     pub(super) async fn list(&self, node: NodeId, place: Place, selection: Selection) -> Result<Vec<Listed>, Fault> {
-        if node == self.inner.cluster.id() {
+        if node == self.inner.lives.cluster().id() {
             return Ok(self.inner.here.list(&place, &selection).await);
         }
-        reach(&self.inner.cluster, node, List { place, selection }).await
+        reach(&self.inner.lives, node, List { place, selection }).await
     }
 
     /// All nodes that may have connections, in order.
     pub(super) fn nodes(&self) -> Vec<NodeId> {
-        self.inner.cluster.member_ids()
+        self.inner.lives.cluster().member_ids()
     }
 
     /// Asks all other nodes.
@@ -168,12 +169,12 @@ impl Exchange {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let cluster = &self.inner.cluster;
-        let others = self.nodes().into_iter().filter(|node| *node != cluster.id());
+        let Inner { lives, .. } = &*self.inner;
+        let others = self.nodes().into_iter().filter(|node| *node != lives.cluster().id());
         let asked = others.map(|node| {
             let asked = ask(node);
-            // A node that is dead is not waited for.
-            async move { (node, if is_dead(cluster, node) { Err(Fault::Gone) } else { asked.await }) }
+            // A node that is not heard of is not waited for.
+            async move { (node, if lives.is_silent(node) { Err(Fault::Gone) } else { asked.await }) }
         });
         join_all(asked).await
     }
@@ -181,7 +182,7 @@ impl Exchange {
     /// Has another node deal with something once.
     async fn tell<D: Deed>(&self, node: NodeId, deed: D) -> Result<D::Reply, Fault> {
         let slot = self.way(node)?.slots.take().ok_or(Fault::Busy)?;
-        slot.send(&self.inner.cluster, node, deed).await
+        slot.send(&self.inner.lives, node, deed).await
     }
 
     /// The way to a member. Ids are made up as easily as read: for other numbers there is none.
@@ -190,11 +191,11 @@ impl Exchange {
         if let Some(way) = ways.get(&node) {
             return Ok(way.clone());
         }
-        if self.inner.cluster.silence(node).is_none() {
+        if self.inner.lives.cluster().silence(node).is_none() {
             return Err(Fault::Gone);
         }
         let _inside = self.inner.runtime.enter();
-        let way = Way { courier: Courier::start(self.inner.cluster.clone(), node), slots: Slots::new(QUESTIONS) };
+        let way = Way { courier: Courier::start(self.inner.lives.clone(), node), slots: Slots::new(QUESTIONS) };
         ways.insert(node, way.clone());
         Ok(way)
     }

@@ -15,9 +15,10 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use turnpike_cluster::{Cluster, Message, NodeId};
+use turnpike_cluster::{Message, NodeId};
 
 use super::here::Fault;
+use super::lives::Lives;
 use super::reach::reach;
 
 /// Of each node so many series are remembered: the one that it uses, and what may still come of those before.
@@ -94,9 +95,9 @@ impl Slots {
 
 impl Slot {
     /// Has a node deal with a deed. It is told again until it answers, or is dead.
-    pub(super) async fn send<D: Deed>(self, cluster: &Cluster, node: NodeId, deed: D) -> Result<D::Reply, Fault> {
+    pub(super) async fn send<D: Deed>(self, lives: &Lives, node: NodeId, deed: D) -> Result<D::Reply, Fault> {
         let Next { slot, number } = self.next;
-        let told = reach(cluster, node, Numbered { series: self.slots.series, slot, number, deed }).await?;
+        let told = reach(lives, node, Numbered { series: self.slots.series, slot, number, deed }).await?;
         told.ok_or(Fault::Unknown)
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::departures::Journal;
+use super::departures::{Departure, Journal};
 use super::line::{Line, Shut};
 use super::roll::{Entry, Roll};
 use crate::model::connection::ConnectionId;
@@ -57,8 +57,8 @@ pub struct Presence {
     registry: Registry,
     roll: Arc<Roll>,
     id: ConnectionId,
-    /// Whether its end is in the journal.
-    is_told: Cell<bool>,
+    /// Its end, if that is in the journal.
+    departure: Cell<Option<Departure>>,
 }
 
 impl Registry {
@@ -75,7 +75,7 @@ impl Registry {
         if let Some(line) = self.is_draining().then(|| roll.leave(&entrant.id)).flatten() {
             actix_web::rt::spawn(async move { line.shut(Shut::going_away()).await });
         }
-        Presence { registry: self.clone(), roll, id: entrant.id, is_told: Cell::new(false) }
+        Presence { registry: self.clone(), roll, id: entrant.id, departure: Cell::default() }
     }
 
     /// Whether the node is drained, or about to end: it takes no new connections then.
@@ -149,11 +149,24 @@ impl Presence {
     }
 
     /// The connection is closed: from now on it is not found. Its actor may still have something to do, such as
-    /// `$disconnect`, before it lets the presence go. From now on no other node runs that on its behalf.
+    /// `$disconnect`, before it lets the presence go.
     pub fn leave(&self) {
         self.roll.leave(&self.id);
-        if !self.is_told.replace(true) {
-            self.registry.inner.journal.left(self.id);
+        if self.departure.get().is_none() {
+            self.departure.set(Some(self.registry.inner.journal.left(self.id)));
+        }
+    }
+
+    /// Whether `$disconnect` is to be run here. Settled when no other node can run it on this one's behalf any more, or
+    /// when one has.
+    pub fn has_to_tell(&self) -> impl Future<Output = bool> + use<> {
+        self.leave();
+        let (registry, departure) = (self.registry.clone(), self.departure.get());
+        async move {
+            match departure {
+                Some(departure) => registry.inner.journal.is_ours(departure).await,
+                None => true,
+            }
         }
     }
 }

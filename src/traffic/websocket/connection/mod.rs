@@ -105,13 +105,13 @@ impl ConnectionActor {
     fn end(&mut self, context: &mut Context<Self>) {
         context.stop();
         let Some(Live { session, messages, alarm, place, is_quiet }) = self.live.take() else { return };
-        messages.presence().leave();
+        let has_to_tell = messages.presence().has_to_tell();
         self.station.alarms.forget(alarm);
         let (socket, end) = session.finish();
         let (execute, connection) = (Rc::clone(&self.station.execute), Rc::clone(&self.connection));
         actix_web::rt::spawn(async move {
             let disconnect = async {
-                if !is_quiet {
+                if !is_quiet && has_to_tell.await {
                     execute.disconnect(&connection, end.code, &end.reason).await;
                 }
             };

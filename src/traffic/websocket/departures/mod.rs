@@ -5,20 +5,23 @@
 //!
 //! A node that dies can't run it. So each node streams the [`Card`](crate::traffic::execute::socket::Card)s of its
 //! connections to a witness, the member that comes next after it ([`teller`]), many in one message and none of it through
-//! Raft. The witness keeps them encoded, a few hundred bytes each ([`witness`]). When nothing is heard of a node for
-//! [`DEAD`](super::reach::DEAD) by anybody, or when it is back with another start, its witness claims the right to speak
-//! for that start: one document, written by Raft only if nobody has claimed it, whatever the number of connections. Who has the
-//! claim runs `$disconnect` with 1006 for every card that it has.
+//! Raft. The witness keeps them encoded, a few hundred bytes each ([`witness`]). When a node is dead for the witness and for
+//! all whom it can ask ([`lives`](super::lives)), or is back with another start, its witness claims the right to speak for
+//! that start: one document, written by Raft only if nobody has claimed it, whatever the number of connections ([`claims`]).
+//! Who has the claim runs `$disconnect` with 1006 for every card that it has.
 //!
 //! What that gives, and what it does not:
-//! - `$disconnect` is run once at most. A node says that a connection has left before it runs `$disconnect` itself, and a
-//!   start is claimed once.
+//! - `$disconnect` is run once at most, by whomever. A start is claimed once; and a node runs it for a connection that
+//!   another one knows of only when that one has put the card away, or can't claim it any more ([`journal`]): usually a
+//!   tenth of a second after the end. A node that is cut off from the others waits with it until it hears of them.
+//! - A node that changes its witness has the old one say that it has nothing any more, or claims its own start.
 //! - It is not run for connections that were opened in the last tenth of a second before a death, for those of two nodes
 //!   that die together where one is the other's witness, and for those that a witness has not got to when it dies itself.
-//! - A node that was only cut off from the others learns of the claim when it is back. It closes its connections
-//!   without running `$disconnect` again, those included that the witness did not know of, and goes on under a new start.
+//! - A node that was only cut off from the others learns of the claim when it is back. It closes the connections that its
+//!   witness could know of without running `$disconnect` again, and goes on with the others under a new start.
 //! - Nothing is claimed in a part of the cluster that has no majority.
 
+mod claims;
 mod drain;
 mod journal;
 mod run;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::sync::mpsc;
@@ -36,13 +40,15 @@ use tokio::time::timeout;
 use turnpike_cluster::{Cluster, Message, NodeId};
 
 use super::line::Shut;
+use super::lives::Lives;
 use super::registry::Registry;
 use super::roll::{Audience, Roll};
 use crate::catalog::{Catalog, Follower, keys};
 use crate::model::connection::ConnectionId;
-use witness::Witness;
+use teller::Holder;
+use witness::{Release, Witness};
 
-pub(super) use journal::Journal;
+pub(super) use journal::{Departure, Journal};
 pub use run::Orphans;
 
 /// So many connections of dead nodes wait for their `$disconnect`; the witness waits when there are more.
@@ -61,13 +67,23 @@ struct Inner {
     catalog: Catalog,
     cluster: Cluster,
     registry: Registry,
+    lives: Lives,
+    witness: Arc<Witness>,
     /// This node's start: another one each time, and after each claim.
     start: AtomicU64,
+    /// This run of the node, and how much it has said to witnesses.
+    process: u64,
+    said: AtomicU64,
+    /// What a witness that ends has let go.
+    released: Mutex<Option<Holder>>,
 }
 
 /// Keep these cards for me, and these no more.
 #[derive(Clone, Serialize, Deserialize)]
 struct Keep {
+    /// This run of the node that asks, and how many messages it has sent before.
+    process: u64,
+    number: u64,
     /// The start of the node that asks.
     start: u64,
     /// Whether this begins a new set, and what is kept of this start is to be thrown away.
@@ -85,36 +101,58 @@ impl Message for Keep {
 impl Departures {
     /// Begins to stream cards to a witness, and to be one. Answers also with those whose `$disconnect` is to be run here.
     /// Runs in the actix arbiter that it is started in.
-    pub fn start(catalog: Catalog, cluster: Cluster, registry: Registry) -> (Self, Orphans) {
+    pub fn start(catalog: Catalog, lives: Lives, registry: Registry) -> (Self, Orphans) {
         let (sender, orphans) = mpsc::channel(ORPHANS);
-        let start = AtomicU64::new(rand::random());
-        let departures =
-            Self { inner: Arc::new(Inner { catalog: catalog.clone(), cluster: cluster.clone(), registry, start }) };
-        Witness::start(catalog, cluster, sender);
-        actix_web::rt::spawn(teller::tell(Arc::downgrade(&departures.inner)));
-        (departures, Orphans(orphans))
+        let cluster = lives.cluster().clone();
+        let inner = Arc::new(Inner {
+            catalog: catalog.clone(),
+            cluster: cluster.clone(),
+            registry,
+            lives: lives.clone(),
+            witness: Witness::start(catalog, lives, sender),
+            start: AtomicU64::new(rand::random()),
+            process: rand::random(),
+            said: AtomicU64::default(),
+            released: Mutex::default(),
+        });
+        let own = Arc::downgrade(&inner);
+        cluster.receive(move |witness, Release(start)| {
+            if let Some(inner) = own.upgrade() {
+                *inner.released.lock() = Some(Holder { witness, start });
+                inner.registry.journal().wake();
+            }
+            async {}
+        });
+        actix_web::rt::spawn(teller::tell(Arc::downgrade(&inner)));
+        (Self { inner }, Orphans(orphans))
     }
 
-    /// Waits until the witness knows who has left, for as long as is reasonable: after that the node may end.
-    pub async fn told(&self) {
+    /// Waits until the witness knows who has left, for as long as is reasonable, and tells those for whom this node is the
+    /// witness that it ends: after that it may.
+    pub async fn end(&self) {
         if timeout(FAREWELL, self.inner.registry.journal().all_told()).await.is_err() {
             tracing::warn!("no other node knows which connections have ended here");
         }
+        self.inner.witness.close().await;
     }
 
-    /// Another node has spoken for this one's connections: they are closed, and it is not done again.
+    /// Another node has spoken for this one's connections: those that it could know of are closed, and it is not done again.
     fn yield_to_claim(&self) {
         let inner = &self.inner;
-        let Ok(claimed) = inner.catalog.read(|documents| documents.get(&keys::connection_claim(inner.cluster.id())))
+        let Ok(claims) = inner.catalog.read(|documents| documents.get(&keys::connection_claims(inner.cluster.id())))
         else {
             return;
         };
         let start = inner.start.load(Ordering::Acquire);
-        let Some(claim) = claimed.map(|found| found.value).filter(|claim| claim.start == start) else { return };
-        inner.start.store(rand::random(), Ordering::Release);
-        tracing::warn!(by = claim.by, "this node was cut off, and its connections were given up by the others");
+        let holder = claims.and_then(|found| found.value.holder(start));
+        let Some(by) = holder.filter(|by| *by != inner.cluster.id()) else { return };
+        if inner.start.compare_exchange(start, start.wrapping_add(1), Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return;
+        }
+        tracing::warn!(by, "this node was cut off, and its connections were given up by the others");
+        let own = inner.registry.journal().give_up();
         for roll in inner.registry.stages() {
-            shut(&roll, true);
+            shut(&roll, true, |id| !own.contains(id));
         }
     }
 
@@ -122,7 +160,7 @@ impl Departures {
     fn close_if_gone(&self, roll: &Arc<Roll>) {
         let key = keys::api_stage(&roll.api, &roll.stage);
         if !self.inner.catalog.read(|documents| documents.exists(&key)) {
-            shut(roll, false);
+            shut(roll, false, |_| true);
         }
     }
 }
@@ -133,7 +171,7 @@ impl Follower for Departures {
             if let Some(roll) = self.inner.registry.stage(api.as_str(), stage.as_str()) {
                 self.close_if_gone(&roll);
             }
-        } else if key == keys::connection_claim(self.inner.cluster.id()).as_str() {
+        } else if key == keys::connection_claims(self.inner.cluster.id()).as_str() {
             self.yield_to_claim();
         }
     }
@@ -144,10 +182,10 @@ impl Follower for Departures {
     }
 }
 
-/// Closes all connections of a stage; whoever asks for them does not find them any more. Nobody waits until it is done.
-fn shut(roll: &Arc<Roll>, quietly: bool) {
+/// Closes connections of a stage; whoever asks for them does not find them any more. Nobody waits until it is done.
+fn shut(roll: &Arc<Roll>, quietly: bool, is_meant: impl Fn(&ConnectionId) -> bool) {
     let ids = roll.ids(&Audience::All, None, usize::MAX);
-    let lines: Vec<_> = ids.iter().filter_map(|id| roll.leave(id)).collect();
+    let lines: Vec<_> = ids.iter().filter(|id| is_meant(id)).filter_map(|id| roll.leave(id)).collect();
     let closing = async move {
         for line in lines {
             line.shut(Shut { quietly, ..Shut::going_away() }).await;

@@ -1,4 +1,7 @@
 //! Tells a node's witness of its connections: all of them at first, and then who came and who left.
+//!
+//! Who has cards of this node could claim them, as long as it has not said that it has none: a witness is only replaced
+//! when it has let the cards go, or the node has claimed its own start, so that nobody else can.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -7,13 +10,13 @@ use std::time::Duration;
 use bincode::Options;
 use futures_util::future::join_all;
 use serde_bytes::ByteBuf;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use turnpike_cluster::NodeId;
 
-use super::super::reach::DEAD;
+use super::super::lives::DEAD;
 use super::super::roll::{Audience, Roll};
 use super::journal::Notes;
-use super::{Inner, Keep, witness_of};
+use super::{Inner, Keep, claims, witness_of};
 use crate::model::connection::ConnectionId;
 use crate::traffic::execute::socket::Card;
 
@@ -27,89 +30,194 @@ const AGAIN: Duration = Duration::from_millis(500);
 const CARDS: usize = 500;
 /// The witness must answer within this time.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A member that is there and would not be the witness for so long,
+const FAILING: Duration = Duration::from_secs(2 * DEAD.as_secs());
+/// is not asked again for so long.
+const SHUN: Duration = Duration::from_secs(10);
 
 /// Tells the witness, as long as the node runs.
 pub(super) async fn tell(node: Weak<Inner>) {
-    let (mut told, mut has_failed): (Option<Told>, bool) = (None, true);
+    let mut teller = Teller::default();
     loop {
         let Some(inner) = node.upgrade() else { return };
-        let journal = inner.registry.journal();
-        let pause = if has_failed { AGAIN } else { AT_LEAST };
-        if timeout(pause, journal.written()).await.is_ok() {
+        let pause = if teller.failing.is_some() { AGAIN } else { AT_LEAST };
+        if timeout(pause, inner.registry.journal().written()).await.is_ok() {
             sleep(GATHER).await;
         }
-        let cluster = &inner.cluster;
-        // A member that was silent for a while is not the right one to be told of many things.
-        let is_there = |member| cluster.silence(member).is_some_and(|silence| silence < DEAD);
-        let witness = witness_of(cluster.id(), &cluster.member_ids(), is_there);
-        let wanted = witness.map(|witness| Told { witness, start: inner.start.load(Ordering::Acquire) });
-        if let Some(before) = told.filter(|before| wanted != Some(*before)) {
-            // What it has is another one's to keep now. If it does not hear of that, it forgets by itself.
-            let _ =
-                inner.send(before, Keep { start: before.start, anew: true, cards: Vec::new(), left: Vec::new() }).await;
-        }
-        let notes = journal.take();
-        told = match wanted {
-            Some(wanted) if told == Some(wanted) && !notes.has_gaps => inner.go_on(wanted, notes).await,
-            Some(wanted) => inner.begin(wanted).await,
-            None => None,
-        };
-        has_failed = told != wanted;
-        if !has_failed {
-            journal.tell();
-        }
+        teller.turn(&inner).await;
     }
 }
 
-/// Who was told, and of which start.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Told {
-    witness: NodeId,
-    start: u64,
+/// How far the witness knows.
+#[derive(Default)]
+struct Teller {
+    /// Who may have cards of this start.
+    holder: Option<Holder>,
+    /// Whether the holder knows all that was to be told.
+    is_up_to_date: bool,
+    /// Since when a member does not answer as the witness.
+    failing: Option<(NodeId, Instant)>,
+    /// Who would not be the witness, and since when.
+    shunned: Option<(NodeId, Instant)>,
 }
 
-impl Inner {
-    /// Tells of what is new. Answers with who knows everything now.
-    async fn go_on(&self, told: Told, Notes { came, mut left, .. }: Notes) -> Option<Told> {
+/// A member that may have cards, and of which start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Holder {
+    pub(super) witness: NodeId,
+    pub(super) start: u64,
+}
+
+impl Teller {
+    /// Tells what there is to tell, to whom it is to be told.
+    async fn turn(&mut self, inner: &Inner) {
+        let released = inner.released.lock().take();
+        if let Some(holder) = self.holder {
+            if holder.start != inner.start() {
+                // Another node speaks for that start, and has dropped or used what it had of it.
+                self.holder = None;
+            } else if released == Some(holder) {
+                self.holder = None;
+                self.shunned = Some((holder.witness, Instant::now()));
+            }
+        }
+        let wanted = self.wanted(inner);
+        if let Some(holder) = self.holder.filter(|holder| Some(holder.witness) != wanted) {
+            if !inner.let_go(holder).await {
+                self.fail(holder.witness);
+                return;
+            }
+            self.holder = None;
+        }
+        let journal = inner.registry.journal();
+        if self.holder.is_none() {
+            journal.tell_all();
+            self.is_up_to_date = false;
+        }
+        let Some(witness) = wanted else {
+            journal.tell(journal.take().number);
+            self.failing = None;
+            return;
+        };
+        let told = if self.is_up_to_date { self.go_on(inner, witness).await } else { self.begin(inner, witness).await };
+        self.is_up_to_date = told;
+        if told {
+            self.failing = None;
+        } else {
+            self.fail(witness);
+        }
+    }
+
+    /// Who is to be the witness: a member that was heard of lately, and answers.
+    fn wanted(&mut self, inner: &Inner) -> Option<NodeId> {
+        if let Some((node, _)) = self.failing.filter(|(_, since)| since.elapsed() >= FAILING)
+            && !inner.lives.is_silent(node)
+        {
+            self.shunned = Some((node, Instant::now()));
+        }
+        let shunned = self.shunned.filter(|(_, since)| since.elapsed() < SHUN).map(|(node, _)| node);
+        let is_there = |member| Some(member) != shunned && !inner.lives.is_silent(member);
+        witness_of(inner.cluster.id(), &inner.cluster.member_ids(), is_there)
+    }
+
+    fn fail(&mut self, node: NodeId) {
+        let since = self.failing.filter(|(failing, _)| *failing == node).map(|(_, since)| since);
+        self.failing = Some((node, since.unwrap_or_else(Instant::now)));
+    }
+
+    /// Tells of what is new. Answers with whether the witness knows everything now.
+    async fn go_on(&mut self, inner: &Inner, witness: NodeId) -> bool {
+        let start = inner.start();
+        let journal = inner.registry.journal();
+        let Notes { number, came, mut left, has_gaps } = journal.take();
+        if has_gaps {
+            return self.begin(inner, witness).await;
+        }
         let came: Vec<_> = came.into_iter().collect();
         let mut pieces = came.chunks(CARDS);
         loop {
             let piece = pieces.next();
             let asked = piece.unwrap_or_default().iter().map(|(id, roll)| card(roll, *id));
             let cards: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
-            let message = Keep { start: told.start, anew: false, cards, left: std::mem::take(&mut left) };
-            if !self.send(told, message).await {
-                return None;
+            if !inner.send(witness, start, false, cards, std::mem::take(&mut left)).await {
+                return false;
             }
             if piece.is_none_or(|piece| piece.len() < CARDS) {
-                return Some(told);
+                journal.tell(number);
+                return true;
             }
         }
     }
 
     /// Tells of everything.
-    async fn begin(&self, told: Told) -> Option<Told> {
-        let anew = Keep { start: told.start, anew: true, cards: Vec::new(), left: Vec::new() };
-        if !self.send(told, anew).await {
-            return None;
+    async fn begin(&mut self, inner: &Inner, witness: NodeId) -> bool {
+        let start = inner.start();
+        let journal = inner.registry.journal();
+        if !inner.send(witness, start, true, Vec::new(), Vec::new()).await {
+            return false;
         }
-        for roll in self.registry.stages() {
+        self.holder = Some(Holder { witness, start });
+        let number = journal.take().number;
+        for roll in inner.registry.stages() {
             let mut after = None;
             loop {
                 let ids = roll.ids(&Audience::All, after, CARDS);
                 let Some(last) = ids.last() else { break };
                 after = Some(*last);
                 let cards = join_all(ids.iter().map(|id| card(&roll, *id))).await.into_iter().flatten().collect();
-                if !self.send(told, Keep { start: told.start, anew: false, cards, left: Vec::new() }).await {
-                    return None;
+                if !inner.send(witness, start, false, cards, Vec::new()).await {
+                    return false;
                 }
             }
         }
-        Some(told)
+        journal.tell(number);
+        true
+    }
+}
+
+impl Inner {
+    fn start(&self) -> u64 {
+        self.start.load(Ordering::Acquire)
     }
 
-    async fn send(&self, told: Told, message: Keep) -> bool {
-        matches!(self.cluster.send(told.witness, message, PATIENCE).await, Ok(true))
+    /// Sees to it that nobody can claim what a member has; answers with whether that is so.
+    async fn let_go(&self, holder: Holder) -> bool {
+        let Holder { witness, start } = holder;
+        // Either it has nothing any more, and says so,
+        let is_there = !self.lives.is_silent(witness);
+        let has_nothing = is_there && self.send(witness, start, true, Vec::new(), Vec::new()).await;
+        if !has_nothing {
+            // or what it has is worth nothing.
+            let own = self.cluster.id();
+            match claims::claim(&self.catalog, own, start, own).await {
+                // Its follower sees to the rest where that is another one.
+                Ok(by) if by != own => return false,
+                Ok(_) => {
+                    let next = start.wrapping_add(1);
+                    let _ = self.start.compare_exchange(start, next, Ordering::AcqRel, Ordering::Acquire);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "this node can't claim its own connections yet");
+                    return false;
+                }
+            }
+        }
+        self.registry.journal().tell_all();
+        true
+    }
+
+    /// Tells the witness something; answers with whether it has it.
+    async fn send(
+        &self,
+        witness: NodeId,
+        start: u64,
+        anew: bool,
+        cards: Vec<(ConnectionId, ByteBuf)>,
+        left: Vec<ConnectionId>,
+    ) -> bool {
+        let number = self.said.fetch_add(1, Ordering::AcqRel);
+        let keep = Keep { process: self.process, number, start, anew, cards, left };
+        matches!(self.cluster.send(witness, keep, PATIENCE).await, Ok(true))
     }
 }
 

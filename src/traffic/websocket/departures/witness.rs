@@ -10,14 +10,15 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
-use turnpike_cluster::{Cluster, Message, NodeId};
+use tokio::time::{Instant, sleep};
+use turnpike_cluster::{Message, NodeId};
 
-use super::super::reach::{DEAD, is_dead};
+use super::super::lives::{DEAD, Lives};
 use super::Keep;
+use super::claims::claim;
 use super::teller::options;
-use crate::catalog::{self, Catalog, Edit, keys};
-use crate::model::connection::{Claim, ConnectionId};
+use crate::catalog::Catalog;
+use crate::model::connection::ConnectionId;
 use crate::traffic::execute::socket::Card;
 
 /// The nodes are looked at so often.
@@ -25,24 +26,24 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A node that is there and has not sent a word for so long has another witness.
 const FORGET: Duration = Duration::from_secs(10);
 
-/// A majority of the nodes must be found within this time.
-const MAJORITY: Duration = Duration::from_secs(1);
 /// Nodes that can hear of each other have within this time.
 const SETTLE: Duration = Duration::from_secs(1);
+/// A node is waited for so long when it is told that this one ends.
+const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Have you heard of this node lately?
+/// What you have had kept here of this start is gone: this node ends.
 #[derive(Clone, Serialize, Deserialize)]
-struct AskHeard(NodeId);
+pub(super) struct Release(pub(super) u64);
 
-impl Message for AskHeard {
-    const NAME: &'static str = "websocket/heard";
-    type Reply = bool;
+impl Message for Release {
+    const NAME: &'static str = "websocket/release";
+    type Reply = ();
 }
 
 /// What one node knows of the connections of others.
 pub(super) struct Witness {
     catalog: Catalog,
-    cluster: Cluster,
+    lives: Lives,
     kept: Mutex<Kept>,
     orphans: mpsc::Sender<Card>,
 }
@@ -53,11 +54,18 @@ struct Kept {
     nodes: HashMap<NodeId, Cards>,
     /// Of starts that are certainly over.
     over: Vec<(NodeId, Cards)>,
+    /// The start of each node that was claimed last, or is to be: nothing of it is kept any more.
+    claimed: HashMap<NodeId, u64>,
+    /// Nothing at all is kept any more.
+    is_closed: bool,
 }
 
 /// The cards of one start of a node.
 #[derive(Debug)]
 struct Cards {
+    process: u64,
+    /// What the node has said last.
+    number: u64,
     start: u64,
     heard: Instant,
     by_id: HashMap<ConnectionId, Box<[u8]>>,
@@ -65,19 +73,25 @@ struct Cards {
 
 impl Witness {
     /// Begins to answer other nodes, and to look after them.
-    pub(super) fn start(catalog: Catalog, cluster: Cluster, orphans: mpsc::Sender<Card>) {
-        let witness = Arc::new(Self { catalog, cluster: cluster.clone(), kept: Mutex::default(), orphans });
+    pub(super) fn start(catalog: Catalog, lives: Lives, orphans: mpsc::Sender<Card>) -> Arc<Self> {
+        let cluster = lives.cluster().clone();
+        let witness = Arc::new(Self { catalog, lives, kept: Mutex::default(), orphans });
         let keeping = Arc::downgrade(&witness);
         cluster.receive(move |node, keep: Keep| {
             let goes_on = keeping.upgrade().is_some_and(|witness| witness.kept.lock().keep(node, keep));
             async move { goes_on }
         });
-        let hearing = cluster.clone();
-        cluster.receive(move |_, AskHeard(node)| {
-            let is_heard_of = !is_dead(&hearing, node);
-            async move { is_heard_of }
-        });
-        actix_web::rt::spawn(witness.look());
+        actix_web::rt::spawn(Arc::clone(&witness).look());
+        witness
+    }
+
+    /// Forgets everything, and says so to those whose connections it was about: they need another witness. For a node
+    /// that ends.
+    pub(super) async fn close(&self) {
+        let kept = self.kept.lock().close();
+        let cluster = self.lives.cluster();
+        let told = kept.into_iter().filter(|(node, _)| !self.lives.is_silent(*node));
+        join_all(told.map(|(node, start)| cluster.send(node, Release(start), FAREWELL))).await;
     }
 
     async fn look(self: Arc<Self>) {
@@ -89,7 +103,7 @@ impl Witness {
                     self.kept.lock().over.push((node, cards));
                 }
             }
-            let dead = self.kept.lock().take_dead(|node| is_dead(&self.cluster, node));
+            let dead = self.kept.lock().take_dead(|node| self.lives.is_silent(node));
             for (node, cards) in dead {
                 let spoken =
                     if self.is_surely_dead(node).await { self.speak_for(node, cards).await } else { Err(cards) };
@@ -100,53 +114,29 @@ impl Witness {
         }
     }
 
-    /// Whether a node that seems dead is so for the others as well: it may be this one that is cut off, and then it must
-    /// not speak for anybody.
+    /// Whether a node that seems dead is so for the others as well, and stays so for a moment: one that was cut off until
+    /// now hears of the others soon.
     async fn is_surely_dead(&self, node: NodeId) -> bool {
-        let has_majority = async || matches!(timeout(MAJORITY, self.catalog.fresh()).await, Ok(Ok(())));
-        if !has_majority().await {
+        if !self.lives.ask(node).await {
             return false;
         }
-        // A node that was cut off until now hears of the others in a moment.
         sleep(SETTLE).await;
-        let others = self.cluster.member_ids().into_iter().filter(|other| ![node, self.cluster.id()].contains(other));
-        let others = others.filter(|other| !is_dead(&self.cluster, *other));
-        let heard = join_all(others.map(|other| self.cluster.send(other, AskHeard(node), MAJORITY))).await;
-        let is_heard_of = heard.into_iter().any(|heard| heard.unwrap_or(false));
-        !is_heard_of && is_dead(&self.cluster, node) && has_majority().await
+        self.lives.ask(node).await
     }
 
     /// Claims the connections of a node's start, and has `$disconnect` run for them. Gives the cards back where nothing
     /// can be claimed at the moment.
     async fn speak_for(&self, node: NodeId, cards: Cards) -> Result<(), Cards> {
-        match self.claim(node, cards.start).await {
-            Ok(true) => self.release(node, cards).await,
-            Ok(false) => tracing::info!(node, "another node has spoken for this one's connections"),
+        let own = self.lives.cluster().id();
+        match claim(&self.catalog, node, cards.start, own).await {
+            Ok(by) if by == own => self.release(node, cards).await,
+            Ok(by) => tracing::info!(node, by, "another node has spoken for this one's connections"),
             Err(error) => {
                 tracing::warn!(node, %error, "the connections of a dead node can't be claimed yet");
                 return Err(cards);
             }
         }
         Ok(())
-    }
-
-    /// Whether it is for this node, and nobody else, to speak for the connections of a node's start.
-    async fn claim(&self, node: NodeId, start: u64) -> Result<bool, catalog::Error> {
-        let key = keys::connection_claim(node);
-        let claim = Claim { start, by: self.cluster.id() };
-        loop {
-            let found = self.catalog.read(|documents| documents.get(&key))?;
-            let edit = match &found {
-                Some(found) if found.value.start == start => return Ok(false),
-                Some(found) => Edit::new().update(&key, found, &claim),
-                None => Edit::new().create(&key, &claim),
-            };
-            match self.catalog.commit(edit).await {
-                Ok(_) => return Ok(true),
-                Err(catalog::Error::Conflict { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     /// Hands the connections over to where `$disconnect` is run.
@@ -164,22 +154,30 @@ impl Witness {
 impl Kept {
     /// Keeps what a node says; answers with whether it goes on from what is there.
     fn keep(&mut self, node: NodeId, keep: Keep) -> bool {
-        let is_other = self.nodes.get(&node).is_some_and(|cards| cards.start != keep.start);
-        if is_other && let Some(cards) = self.nodes.remove(&node) {
-            // It has started again since: nobody has run `$disconnect` for those of the start before.
-            self.over.push((node, cards));
+        if self.is_closed || self.claimed.get(&node) == Some(&keep.start) {
+            return false;
         }
-        if keep.anew {
-            self.nodes.remove(&node);
+        if let Entry::Occupied(known) = self.nodes.entry(node) {
+            // What was on its way for long is no news.
+            if known.get().process == keep.process && known.get().number >= keep.number {
+                return false;
+            }
+            if known.get().start != keep.start {
+                // It goes on under another start: nobody has run `$disconnect` for those of the one before.
+                self.over.push((node, known.remove()));
+            } else if keep.anew {
+                known.remove();
+            }
         }
-        let fresh = || Cards { start: keep.start, heard: Instant::now(), by_id: HashMap::new() };
+        let Keep { process, number, start, anew, cards: came, left } = keep;
+        let fresh = || Cards { process, number, start, heard: Instant::now(), by_id: HashMap::new() };
         let cards = match self.nodes.entry(node) {
-            Entry::Vacant(_) if !keep.anew => return false,
+            Entry::Vacant(_) if !anew => return false,
             entry => entry.or_insert_with(fresh),
         };
-        cards.heard = Instant::now();
-        cards.by_id.extend(keep.cards.into_iter().map(|(id, card)| (id, card.into_vec().into_boxed_slice())));
-        for id in &keep.left {
+        (cards.heard, cards.number) = (Instant::now(), number);
+        cards.by_id.extend(came.into_iter().map(|(id, card)| (id, card.into_vec().into_boxed_slice())));
+        for id in &left {
             cards.by_id.remove(id);
         }
         if cards.by_id.capacity() > 4 * cards.by_id.len() {
@@ -188,24 +186,36 @@ impl Kept {
         true
     }
 
+    /// Keeps nothing any more; answers with the starts of which something was kept.
+    fn close(&mut self) -> Vec<(NodeId, u64)> {
+        self.is_closed = true;
+        self.over.clear();
+        self.nodes.drain().map(|(node, cards)| (node, cards.start)).collect()
+    }
+
     /// Takes the cards of starts that are over, where there are any.
     fn take_over(&mut self) -> Vec<(NodeId, Cards)> {
         let over = std::mem::take(&mut self.over);
         over.into_iter().filter(|(_, cards)| !cards.by_id.is_empty()).collect()
     }
 
-    /// Takes the cards of those that seem dead, where there are any; forgets those of nodes that are there and have
-    /// another witness.
+    /// Takes the cards of those that seem dead, where there are any: what they say meanwhile is not kept. Forgets those of
+    /// nodes that are there and have another witness.
     fn take_dead(&mut self, is_dead: impl Fn(NodeId) -> bool) -> Vec<(NodeId, Cards)> {
         let gone: Vec<NodeId> = self.nodes.keys().copied().filter(|node| is_dead(*node)).collect();
         let dead = gone.iter().filter_map(|node| self.nodes.remove_entry(node));
-        let dead = dead.filter(|(_, cards)| !cards.by_id.is_empty()).collect();
+        let dead: Vec<_> = dead.filter(|(_, cards)| !cards.by_id.is_empty()).collect();
+        self.claimed.extend(dead.iter().map(|(node, cards)| (*node, cards.start)));
         self.nodes.retain(|_, cards| cards.heard.elapsed() < FORGET);
         dead
     }
 
     /// Keeps cards that were taken for nothing; unless their node has been heard of since.
     fn put_back(&mut self, node: NodeId, cards: Cards) {
+        if self.is_closed {
+            return;
+        }
+        self.claimed.remove(&node);
         match self.nodes.entry(node) {
             Entry::Vacant(place) => drop(place.insert(cards)),
             Entry::Occupied(place) if place.get().start != cards.start => self.over.push((node, cards)),
@@ -219,13 +229,18 @@ const _: () = assert!(FORGET.as_millis() > 2 * DEAD.as_millis());
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use serde_bytes::ByteBuf;
 
     use super::*;
 
+    /// What a node says, each time something later.
     fn keep(start: u64, anew: bool, cards: &[ConnectionId], left: &[ConnectionId]) -> Keep {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let cards = cards.iter().map(|id| (*id, ByteBuf::from(b"card".to_vec()))).collect();
-        Keep { start, anew, cards, left: left.to_vec() }
+        Keep { process: 1, number, start, anew, cards, left: left.to_vec() }
     }
 
     fn counts(dead: Vec<(NodeId, Cards)>) -> Vec<(NodeId, u64, usize)> {
@@ -254,16 +269,30 @@ mod tests {
         let ids: Vec<_> = (0..4).map(|_| ConnectionId::random(1)).collect();
         let mut kept = Kept::default();
         let mut silent = |start, again: Option<u64>| {
-            kept.keep(1, keep(start, true, &ids[..2], &[]));
+            assert!(kept.keep(1, keep(start, true, &ids[..2], &[])));
             let (node, cards) = kept.take_dead(|_| true).remove(0);
-            again.map(|start| kept.keep(1, keep(start, true, &ids[2..3], &[])));
+            let is_kept = again.map(|start| kept.keep(1, keep(start, true, &ids[2..3], &[])));
             kept.put_back(node, cards);
-            (counts(kept.take_over()), counts(kept.take_dead(|_| true)))
+            (is_kept, counts(kept.take_over()), counts(kept.take_dead(|_| true)))
         };
-        assert_eq!(silent(7, None), (vec![], vec![(1, 7, 2)]));
-        // It is back, and has told everything anew, under the same start or another one.
-        assert_eq!(silent(7, Some(7)), (vec![], vec![(1, 7, 1)]));
-        assert_eq!(silent(7, Some(8)), (vec![(1, 7, 2)], vec![(1, 8, 1)]));
+        assert_eq!(silent(7, None), (None, vec![], vec![(1, 7, 2)]));
+        // It is back under another start; what it says of the one that may be claimed is not taken.
+        assert_eq!(silent(8, Some(8)), (Some(false), vec![], vec![(1, 8, 2)]));
+        assert_eq!(silent(9, Some(10)), (Some(true), vec![(1, 9, 2)], vec![(1, 10, 1)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_node_says_is_taken_in_its_order_and_nothing_of_what_was_claimed_or_after_the_end() {
+        let ids: Vec<_> = (0..2).map(|_| ConnectionId::random(1)).collect();
+        let mut kept = Kept::default();
+        let (late, later) = (keep(7, false, &ids, &[]), keep(6, true, &ids, &[]));
+        assert!(kept.keep(1, keep(7, true, &ids[..1], &[])));
+        assert!(!kept.keep(1, late) && !kept.keep(1, later), "it was on its way for long");
+        assert_eq!(counts(kept.take_dead(|_| true)), [(1, 7, 1)]);
+        assert!(!kept.keep(1, keep(7, false, &[], &ids)) && !kept.keep(1, keep(7, true, &[], &[])));
+        assert!(kept.keep(1, keep(8, true, &ids, &[])));
+        assert_eq!(kept.close(), [(1, 8)]);
+        assert!(!kept.keep(1, keep(9, true, &ids, &[])) && kept.take_dead(|_| true).is_empty());
     }
 
     #[tokio::test(start_paused = true)]
