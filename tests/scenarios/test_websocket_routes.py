@@ -411,6 +411,35 @@ def test_a_connection_may_need_an_api_key(node, functions):
         assert socket.ask("hello") == {"route": "$default"}
 
 
+def test_a_route_for_messages_may_need_an_api_key(node, functions):
+    """The key is shown when the connection is made; each message counts, and what is refused is told in a frame."""
+    gateway = node.client()
+    key, other = [gateway.create_api_key(name=name, enabled=True) for name in ("messages", "elsewhere")]
+    api = make(node, {"paid": NAMED | {"ApiKeyRequired": True}, "$default": NAMED})
+    plan = gateway.create_usage_plan(name="messages", quota={"limit": 3, "period": "MONTH"}, apiStages=[{"apiId": api, "stage": "prod"}])
+    gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+    for headers in ({}, {"x-api-key": "unknown"}, {"x-api-key": other["value"]}):
+        with Socket(node, api, additional_headers=headers) as socket:
+            for _ in range(2):
+                socket.say({"action": "paid"})
+                assert re.fullmatch(error_frame("Forbidden"), socket.hear())
+                assert socket.ask({"action": "free"}) == {"route": "$default"}
+    with Socket(node, api, additional_headers={"X-Api-Key": key["value"]}) as socket:
+        for _ in range(3):
+            assert socket.ask({"action": "free"}) == {"route": "$default"}
+            assert socket.ask({"action": "paid"}) == {"route": "paid"}
+        socket.say({"action": "paid"})
+        assert re.fullmatch(error_frame("Limit Exceeded"), socket.hear())
+    slow = gateway.create_usage_plan(
+        name="slow", throttle={"rateLimit": 0.001, "burstLimit": 1}, apiStages=[{"apiId": api, "stage": "prod"}])
+    gateway.create_usage_plan_key(usagePlanId=slow["id"], keyId=other["id"], keyType="API_KEY")
+    with Socket(node, api, additional_headers={"X-Api-Key": other["value"]}) as socket:
+        assert socket.ask({"action": "paid"}) == {"route": "paid"}
+        socket.say({"action": "paid"})
+        assert re.fullmatch(error_frame("Too Many Requests"), socket.hear())
+        assert socket.ask({"action": "free"}) == {"route": "$default"}
+
+
 # --- what functions are told ---
 
 

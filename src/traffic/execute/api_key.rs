@@ -11,7 +11,9 @@ use super::access::Admitted;
 use super::outcome::Outcome;
 use crate::model::rest::{ApiKeySource, GatewayResponseType};
 use crate::observe::execution_log::Line;
-use crate::traffic::message::Refusal;
+use crate::traffic::authorizer::Permission;
+use crate::traffic::message::{Head, Refusal};
+use crate::traffic::stage::{CompiledMethod, CompiledStage};
 use crate::traffic::usage::{Desk, Seat};
 
 /// The header that keys are in, in small letters.
@@ -26,13 +28,8 @@ pub(super) struct Keyed {
 pub(super) fn identify(admitted: Admitted, desk: &Desk, outcome: &mut Outcome) -> Result<Keyed, Refusal> {
     let routed = &admitted.0;
     let (api, stage) = (&routed.stage.api, &routed.stage.name);
-    let facts = outcome.facts();
-    let permission = facts.authorized().map(|authorized| Arc::clone(&authorized.permission));
-    let value = match facts.deployed().map(|deployed| deployed.key_source) {
-        Some(ApiKeySource::Header) | None => routed.request.headers.last_text(HEADER),
-        Some(ApiKeySource::Authorizer) => permission.as_ref().and_then(|permission| permission.usage_key.as_deref()),
-    };
-    let value = value.unwrap_or_default();
+    let permission = outcome.facts().authorized().map(|authorized| Arc::clone(&authorized.permission));
+    let value = shown(&routed.request, permission.as_deref(), outcome);
     let target = if outcome.journal().is_some() { outcome.facts().target() } else { String::new() };
     if let Some(log) = outcome.journal() {
         let request = log.request().to_owned();
@@ -63,6 +60,39 @@ pub(super) fn identify(admitted: Admitted, desk: &Desk, outcome: &mut Outcome) -
     outcome.keyed(&seat);
     outcome.decided("API key", |_| format!("key {} of usage plan {}", seat.key(), seat.plan()));
     Ok(Keyed { admitted, seat: Some(seat) })
+}
+
+/// The seat of a key that somebody shows who connects, where nobody asks for it before a message comes whose route wants
+/// one.
+pub(super) fn shown_early(head: &Head, stage: &CompiledStage, desk: &Desk, outcome: &Outcome) -> Option<Arc<Seat>> {
+    if !stage.base.routes.as_ref().is_some_and(|routes| routes.wants_keys) {
+        return None;
+    }
+    let permission = outcome.facts().authorized().map(|authorized| Arc::clone(&authorized.permission));
+    let value = shown(head, permission.as_deref(), outcome);
+    let found = if value.is_empty() { Ok(None) } else { desk.seat(value, &stage.api, &stage.name) };
+    found.unwrap_or_else(|error| {
+        tracing::error!(%error, "an API key can't be looked up");
+        None
+    })
+}
+
+/// The seat by which a message is sent, if its route wants one: that of the key that was shown for the connection.
+pub(super) fn of_message(method: &CompiledMethod, outcome: &Outcome) -> Result<Option<Arc<Seat>>, Refusal> {
+    match outcome.facts().seat() {
+        _ if !method.api_key_required => Ok(None),
+        Some(seat) => Ok(Some(Arc::clone(seat))),
+        None => Err(forbidden("no API key that is good for the stage was shown when the connection was made")),
+    }
+}
+
+/// The key that somebody shows, where the API looks for it; empty, if there is none.
+fn shown<'a>(head: &'a Head, permission: Option<&'a Permission>, outcome: &Outcome) -> &'a str {
+    let value = match outcome.facts().deployed().map(|deployed| deployed.key_source) {
+        Some(ApiKeySource::Header) | None => head.headers.last_text(HEADER),
+        Some(ApiKeySource::Authorizer) => permission.and_then(|permission| permission.usage_key.as_deref()),
+    };
+    value.unwrap_or_default()
 }
 
 fn forbidden(reason: &'static str) -> Refusal {

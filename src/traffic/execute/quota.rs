@@ -11,7 +11,7 @@ use super::throttle::too_many;
 use crate::model::rest::GatewayResponseType;
 use crate::observe::execution_log::Line;
 use crate::traffic::message::Refusal;
-use crate::traffic::usage::Denied;
+use crate::traffic::usage::{Denied, Seat};
 
 /// Counts the request. Source: data-plane reference, 7.
 pub(super) async fn spend(keyed: Keyed, outcome: &mut Outcome) -> Result<Admitted, Refusal> {
@@ -20,11 +20,17 @@ pub(super) async fn spend(keyed: Keyed, outcome: &mut Outcome) -> Result<Admitte
         succeeded(&admitted, "", outcome);
         return Ok(admitted);
     };
+    spend_of(&seat, outcome).await?;
+    succeeded(&admitted, seat.value(), outcome);
+    Ok(admitted)
+}
+
+/// Counts something of a key's holder.
+pub(super) async fn spend_of(seat: &Seat, outcome: &mut Outcome) -> Result<(), Refusal> {
     match seat.spend().await {
         Ok(()) => {
-            succeeded(&admitted, seat.value(), outcome);
             outcome.decided("quota", |_| "counted".to_owned());
-            Ok(admitted)
+            Ok(())
         }
         Err(Denied::Quota) => Err(Refusal {
             response: Some(GatewayResponseType::QuotaExceeded),

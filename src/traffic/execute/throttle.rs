@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use crate::model::rest::GatewayResponseType;
 use crate::traffic::message::Refusal;
 use crate::traffic::stage::CompiledMethod;
-use crate::traffic::usage::Exceeded;
+use crate::traffic::usage::{Exceeded, Seat};
 
 /// Takes a token of the plan's bucket, then one of the stage's. Source: data-plane reference, 7.
 pub(super) async fn pass(keyed: Keyed, outcome: &mut Outcome) -> Result<Keyed, Refusal> {
@@ -22,12 +22,16 @@ pub(super) async fn pass(keyed: Keyed, outcome: &mut Outcome) -> Result<Keyed, R
 
 /// Takes a token of the plan's bucket, if there is a plan.
 pub(super) async fn pass_plan(keyed: Keyed, outcome: &mut Outcome) -> Result<Keyed, Refusal> {
-    let Some(seat) = &keyed.seat else { return Ok(keyed) };
-    let method = &keyed.admitted.0.method;
-    match seat.pass(&method.resource_path, method.verb).await {
-        Ok(()) => Ok(keyed),
-        Err(Exceeded { rate, burst }) => Err(too_many(exceeded(method, outcome.facts(), rate, burst).into())),
+    if let Some(seat) = &keyed.seat {
+        pass_seat(seat, &keyed.admitted.0.method, outcome).await?;
     }
+    Ok(keyed)
+}
+
+/// Takes a token of a key's bucket.
+pub(super) async fn pass_seat(seat: &Seat, method: &CompiledMethod, outcome: &Outcome) -> Result<(), Refusal> {
+    let passed = seat.pass(&method.resource_path, method.verb).await;
+    passed.map_err(|Exceeded { rate, burst }| too_many(exceeded(method, outcome.facts(), rate, burst).into()))
 }
 
 /// Takes a token of the stage's bucket, if the stage limits the method.

@@ -101,6 +101,7 @@ impl Execute {
         let connected = |outcome: &Outcome, headers: Headers, groups| {
             let authorized = outcome.facts().authorization();
             let seat = outcome.facts().seat().map(Arc::clone);
+            let seat = seat.or_else(|| api_key::shown_early(&head, &stage, &self.desk, outcome));
             let connection = Connection::asked_for(id, &stage.api, &stage.name, &head);
             let connection = Rc::new(Connection { authorized, seat, ..connection });
             Ok(Decision::Opened(Connected { connection, headers, groups }))

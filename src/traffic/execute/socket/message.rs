@@ -19,7 +19,7 @@ use crate::model::rest::GatewayResponseType;
 use crate::traffic::execute::integration::broken;
 use crate::traffic::execute::integration_response::Author;
 use crate::traffic::execute::outcome::Outcome;
-use crate::traffic::execute::{Execute, throttle};
+use crate::traffic::execute::{Execute, api_key, quota, throttle};
 use crate::traffic::message::{Head, Refusal, Request};
 use crate::traffic::stage::{CompiledRoute, Routes};
 
@@ -81,10 +81,17 @@ impl Execute {
         let stage = self.stage_of(outcome)?;
         let routes = stage.base.routes.as_ref();
         let route = select(routes, outcome)?;
+        let seat = api_key::of_message(&route.method, outcome)?;
+        if let Some(seat) = &seat {
+            throttle::pass_seat(seat, &route.method, outcome).await?;
+        }
         throttle::pass_stage(&route.method, outcome)?;
         validate(&route, outcome)?;
         if !route.has_target {
             return Err(Refusal::configuration("the route has no integration"));
+        }
+        if let Some(seat) = &seat {
+            quota::spend_of(seat, outcome).await?;
         }
         let performing = Box::pin(perform(request, stage, (&route, route.replies), &self.backends, outcome));
         let mut mapped = performing.await?;

@@ -28,6 +28,8 @@ pub struct Routes {
     pub selection: Selection,
     /// Where messages are counted that no route is for.
     pub unmatched: RouteMetrics,
+    /// Whether a route for messages wants an API key, which is shown when a connection is made.
+    pub wants_keys: bool,
     by_key: HashMap<String, Arc<CompiledRoute>>,
 }
 
@@ -91,9 +93,10 @@ impl Routes {
             };
             (route.key.clone(), Arc::new(compiled))
         };
-        let by_key = snapshot.routes.iter().map(compile).collect();
+        let by_key: HashMap<_, _> = snapshot.routes.iter().map(compile).collect();
+        let wants_keys = by_key.values().any(|route: &Arc<CompiledRoute>| route.method.api_key_required);
         let selection = Selection::compile(&snapshot.api.route_selection_expression, variables);
-        Self { selection, unmatched: RouteMetrics::default(), by_key }
+        Self { selection, unmatched: RouteMetrics::default(), wants_keys, by_key }
     }
 }
 
