@@ -8,15 +8,20 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use tokio::time::timeout;
 
 use super::departures::{Departure, Journal};
 use super::line::{Line, Shut};
 use super::roll::{Entry, Roll};
 use crate::model::connection::ConnectionId;
 use crate::model::id::{ApiId, StageName};
+
+/// A node that is cut off from the others waits so long to hear who tells the end of a connection.
+const UNSETTLED: Duration = Duration::from_secs(60 * 60);
 
 /// The connections of this node. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
@@ -158,13 +163,19 @@ impl Presence {
     }
 
     /// Whether `$disconnect` is to be run here. Settled when no other node can run it on this one's behalf any more, or
-    /// when one has.
+    /// when one has; what is not settled in [`UNSETTLED`] is not run.
     pub fn has_to_tell(&self) -> impl Future<Output = bool> + use<> {
         self.leave();
         let (registry, departure) = (self.registry.clone(), self.departure.get());
         async move {
             match departure {
-                Some(departure) => registry.inner.journal.is_ours(departure).await,
+                Some(departure) => {
+                    let settled = timeout(UNSETTLED, registry.inner.journal.is_ours(departure)).await;
+                    settled.unwrap_or_else(|_| {
+                        tracing::warn!("$disconnect is not run: no other node was heard of that may have run it");
+                        false
+                    })
+                }
                 None => true,
             }
         }
