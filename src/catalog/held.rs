@@ -1,4 +1,5 @@
-//! What nodes hold of quotas: promised to them, counted as used, and not spent yet; and what they have not counted yet.
+//! What nodes hold of quotas: promised to them, counted as used, and not spent yet; and what they have not counted yet. Nodes
+//! are asked to tell it, or to give it back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use turnpike_cluster::Message;
 
-use super::Catalog;
+use super::{Catalog, Error};
 use crate::model::id::{ApiKeyId, UsagePlanId};
 
 /// A node that does not answer within this time may have spent what it holds.
@@ -38,6 +39,18 @@ impl Message for AskHeld {
     type Reply = Vec<Held>;
 }
 
+/// Give back all that you hold of this key's quota. Answered with whether nothing is held any more.
+#[derive(Serialize, Deserialize)]
+struct AskWithdrawal {
+    plan: String,
+    key: String,
+}
+
+impl Message for AskWithdrawal {
+    const NAME: &'static str = "usage/withdrawal";
+    type Reply = bool;
+}
+
 impl Catalog {
     /// From here on `tell` answers, to this node and to others, what this node holds.
     pub fn tell_held(&self, tell: impl Fn(&UsagePlanId, &[ApiKeyId]) -> Vec<Held> + Send + Sync + 'static) {
@@ -46,6 +59,27 @@ impl Catalog {
             let held = tell(&UsagePlanId::new(plan), &keys);
             async move { held }
         });
+    }
+
+    /// From here on `withdraw` gives back what this node holds of a key's quota, when somebody asks for it.
+    pub fn answer_withdrawals<F>(&self, withdraw: impl Fn(UsagePlanId, ApiKeyId) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        self.cluster
+            .receive(move |_, AskWithdrawal { plan, key }| withdraw(UsagePlanId::new(plan), ApiKeyId::new(key)));
+    }
+
+    /// Has all nodes give back what they hold of a key's quota. A node that does not answer in time keeps what it holds:
+    /// that stays counted as used.
+    pub async fn withdraw(&self, plan: &UsagePlanId, key: &ApiKeyId) -> Result<(), Error> {
+        let members = self.cluster.members().await;
+        let asked = members.iter().map(|member| {
+            let message = AskWithdrawal { plan: plan.to_string(), key: key.to_string() };
+            self.cluster.send(member.id, message, PATIENCE)
+        });
+        join_all(asked).await;
+        self.fresh().await
     }
 
     /// How many more requests were let through than is written down, by key and day: fewer, where nodes hold tokens that

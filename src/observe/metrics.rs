@@ -145,7 +145,7 @@ pub const PLAN_REQUESTS: Metric = metric(
     "turnpike_plan_requests_total",
     Kind::Counter,
     &["plan", "outcome"],
-    "Requests with API keys by usage plan: allowed, throttled, or refused because their quota was used up.",
+    "Requests with API keys by usage plan: allowed, throttled, refused because their quota was used up, or undecided: refused because nobody could say in time whether it was.",
 );
 /// Leases.
 pub const LEASES: Metric = metric(
@@ -168,12 +168,12 @@ pub const QUOTA_STRANDED: Metric = metric(
     &["plan"],
     "Tokens of quotas that this node held when it crashed, at the most, as it finds when it takes their keys' next leases; by usage plan.",
 );
-/// Whether leases can be had.
-pub const PLAN_CUT_OFF: Metric = metric(
-    "turnpike_plan_cut_off",
+/// Plans without leases.
+pub const PLANS_CUT_OFF: Metric = metric(
+    "turnpike_plans_cut_off",
     Kind::Gauge,
-    &["plan"],
-    "1 while this node can take no leases of a usage plan's quotas, because it reaches no majority of the nodes; else 0.",
+    &[],
+    "Usage plans of whose quotas this node can take no leases, because it reaches no majority of the nodes.",
 );
 /// How wrong the clock is.
 pub const CLOCK_OFFSET: Metric = metric(
@@ -306,7 +306,7 @@ pub const ALL: &[Metric] = &[
     QUOTA_WAITS,
     QUOTA_CROSSED,
     QUOTA_STRANDED,
-    PLAN_CUT_OFF,
+    PLANS_CUT_OFF,
     CLOCK_OFFSET,
     FUNCTION_INVOCATIONS,
     FUNCTION_ERRORS,

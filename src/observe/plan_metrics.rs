@@ -2,7 +2,7 @@
 
 use metrics::{Counter, counter, gauge};
 
-use super::metrics::{LEASES, PLAN_CUT_OFF, PLAN_REQUESTS, QUOTA_CROSSED, QUOTA_STRANDED, QUOTA_WAITS};
+use super::metrics::{LEASES, PLAN_REQUESTS, PLANS_CUT_OFF, QUOTA_CROSSED, QUOTA_STRANDED, QUOTA_WAITS};
 
 /// The counters of one usage plan.
 pub struct PlanMetrics {
@@ -10,6 +10,7 @@ pub struct PlanMetrics {
     allowed: Counter,
     throttled: Counter,
     refused: Counter,
+    undecided: Counter,
     leases: Counter,
     waits: Counter,
     stranded: Counter,
@@ -24,6 +25,7 @@ impl PlanMetrics {
             allowed: of("allowed"),
             throttled: of("throttled"),
             refused: of("refused"),
+            undecided: of("undecided"),
             leases: counter!(LEASES.name, "plan" => plan.to_owned()),
             waits: counter!(QUOTA_WAITS.name, "plan" => plan.to_owned()),
             stranded: counter!(QUOTA_STRANDED.name, "plan" => plan.to_owned()),
@@ -43,6 +45,11 @@ impl PlanMetrics {
     /// A request's quota was used up.
     pub fn refused(&self) {
         self.refused.increment(1);
+    }
+
+    /// Nobody could say in time whether a request's quota was used up.
+    pub fn undecided(&self) {
+        self.undecided.increment(1);
     }
 
     /// A lease was taken.
@@ -66,7 +73,31 @@ impl PlanMetrics {
     }
 }
 
-/// Whether leases of a plan can't be had now.
-pub fn record_cut_off(plan: &str, is_cut_off: bool) {
-    gauge!(PLAN_CUT_OFF.name, "plan" => plan.to_owned()).set(if is_cut_off { 1.0 } else { 0.0 });
+/// A plan among those of which no leases can be had, as long as that is so and the plan is there.
+#[derive(Default)]
+pub struct CutOff {
+    is_counted: bool,
+}
+
+impl CutOff {
+    /// Whether leases could not be had when that was last said.
+    pub fn is_set(&self) -> bool {
+        self.is_counted
+    }
+
+    /// Whether leases can't be had now.
+    pub fn set(&mut self, is_cut_off: bool) {
+        match (self.is_counted, is_cut_off) {
+            (false, true) => gauge!(PLANS_CUT_OFF.name).increment(1),
+            (true, false) => gauge!(PLANS_CUT_OFF.name).decrement(1),
+            (false, false) | (true, true) => {}
+        }
+        self.is_counted = is_cut_off;
+    }
+}
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        self.set(false);
+    }
 }

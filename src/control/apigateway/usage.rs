@@ -68,6 +68,10 @@ impl Target<'_> {
         for operation in &operations {
             patch(&mut remaining, operation)?;
         }
+        if remaining.is_some() {
+            // From the commit on, exactly so many are left: nobody spends what was leased before.
+            self.control.catalog.withdraw(&id, &key).await?;
+        }
         let today = date(self.control.quota_time()?);
         let days = Window { first: today, last: today };
         let (plan, found, record) = self.control.catalog.read(|documents| {

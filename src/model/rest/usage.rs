@@ -26,6 +26,20 @@ pub struct Usage {
     /// What each node held after its last lease or return: the most that is lost if it has crashed since.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<u64, u64>,
+    /// Which share of the quota's use was told of last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crossed: Option<Crossed>,
+}
+
+/// A share of a quota that was used, of which operators were told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crossed {
+    /// The first day of the quota's period, as a Julian day.
+    pub first: i32,
+    /// Requests of the period.
+    pub limit: u64,
+    /// The share, in percent.
+    pub percent: u64,
 }
 
 /// A day of usage.

@@ -95,7 +95,8 @@ fn shown<'a>(head: &'a Head, permission: Option<&'a Permission>, outcome: &Outco
     value.unwrap_or_default()
 }
 
-fn forbidden(reason: &'static str) -> Refusal {
+/// The answer to a request whose key opens nothing.
+pub(super) fn forbidden(reason: &'static str) -> Refusal {
     Refusal {
         response: Some(GatewayResponseType::InvalidApiKey),
         status: StatusCode::FORBIDDEN,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::StatusCode;
 
 use super::access::Admitted;
-use super::api_key::Keyed;
+use super::api_key::{Keyed, forbidden};
 use super::outcome::Outcome;
 use super::throttle::too_many;
 use crate::model::rest::GatewayResponseType;
@@ -40,6 +40,7 @@ pub(super) async fn spend_of(seat: &Seat, outcome: &mut Outcome) -> Result<(), R
             reason: Cow::Owned(format!("the quota of API key {} in usage plan {} is used up", seat.key(), seat.plan())),
             validation: None,
         }),
+        Err(Denied::Gone) => Err(forbidden("the usage plan of the API key was deleted just now")),
         Err(Denied::Unknown) => {
             Err(too_many(Cow::Borrowed("the cluster could not say in time whether the quota has anything left")))
         }

@@ -30,6 +30,7 @@ const MAX_WAITING: usize = 10_000;
 pub(super) struct Account {
     pub(super) holding: Arc<Holding>,
     waiting: AtomicUsize,
+    is_gone: AtomicBool,
     /// Until when there is no use in waiting for tokens, as the calendar counts.
     blind: AtomicU64,
     /// What this node has of the key's rates, by the method that they are for, or none.
@@ -73,13 +74,15 @@ pub struct Exceeded {
     pub burst: i64,
 }
 
-/// Why a request is not counted against a quota. Both are answered with 429.
+/// Why a request is not counted against a quota.
 #[derive(Debug, PartialEq)]
 pub enum Denied {
     /// The quota is used up.
     Quota,
     /// It could not be learned in time whether the quota has anything left.
     Unknown,
+    /// The plan was deleted meanwhile.
+    Gone,
 }
 
 impl Account {
@@ -87,6 +90,7 @@ impl Account {
         Self {
             holding: Arc::new(holding),
             waiting: AtomicUsize::new(0),
+            is_gone: AtomicBool::new(false),
             blind: AtomicU64::new(0),
             allotments: Mutex::default(),
             seats: Mutex::default(),
@@ -108,6 +112,7 @@ impl Account {
             if known.pace() != pace {
                 *known = fresh();
             }
+            known.prefer_serving(limits.prefers_serving());
             Arc::clone(known)
         };
         let whole = limits.pace().map(|pace| allotment(None, pace));
@@ -135,6 +140,12 @@ impl Account {
         for seat in self.seats.lock().drain(..).filter_map(|seat| seat.upgrade()) {
             seat.end();
         }
+    }
+
+    /// The plan is gone: whoever waits for tokens need not wait any more.
+    pub(super) fn end(&self) {
+        self.is_gone.store(true, Ordering::Release);
+        self.holding.release();
     }
 
     pub(super) fn plan(&self) -> UsagePlanId {
@@ -200,6 +211,9 @@ impl Account {
             if self.holding.is_exhausted(today) {
                 return Err(Denied::Quota);
             }
+            if self.is_gone.load(Ordering::Acquire) {
+                return Err(Denied::Gone);
+            }
             self.want();
             timeout_at(deadline, settled).await.map_err(|_| Denied::Unknown)?;
         }
@@ -252,7 +266,9 @@ impl Seat {
         let limits = self.account.holding.limits.load();
         match &result {
             Ok(()) => limits.metrics.allowed(),
-            Err(_) => limits.metrics.refused(),
+            Err(Denied::Quota) => limits.metrics.refused(),
+            Err(Denied::Gone) => {}
+            Err(Denied::Unknown) => limits.metrics.undecided(),
         }
         result
     }

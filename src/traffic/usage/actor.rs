@@ -20,11 +20,13 @@ use super::register::Shared;
 use super::renewal::{Batch, Ledger, Posting};
 use super::round;
 use crate::model::id::{ApiKeyId, UsagePlanId};
-use crate::observe::plan_metrics;
+use crate::observe::plan_metrics::CutOff;
 
 /// There is so much time between two commits of leases, for each node of the cluster: together they make fewer than
 /// twenty in a second.
 const BETWEEN: Duration = Duration::from_millis(55);
+/// Leases that are asked for this long can't be had for now.
+const SLOW: Duration = Duration::from_secs(2);
 /// Who closes while something is under way, or does not know the day yet, tries again after this time.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -36,8 +38,11 @@ pub(super) struct PlanActor {
     leases: Leases,
     /// Whether a commit of leases is planned or under way.
     is_renewing: bool,
+    /// Since when.
+    wanted: Instant,
     last: Instant,
     rounds: u64,
+    cut_off: CutOff,
 }
 
 /// Something was left at the door.
@@ -49,6 +54,12 @@ pub(super) struct Wake;
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(super) struct Recall(pub(super) ApiKeyId);
+
+/// Gives back all that is held of this key's quota, as far as that can be done now. Whether nothing is held any more, and
+/// nothing is on its way.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(super) struct Withdraw(pub(super) ApiKeyId);
 
 /// Gives everything back, and ends.
 #[derive(Message)]
@@ -81,8 +92,10 @@ impl PlanActor {
             letters,
             leases: Leases::default(),
             is_renewing: false,
+            wanted: Instant::now(),
             last: Instant::now().checked_sub(Duration::from_secs(60)).unwrap_or_else(Instant::now),
             rounds: 0,
+            cut_off: CutOff::default(),
         }
     }
 
@@ -90,8 +103,9 @@ impl PlanActor {
     fn open_door(&mut self, context: &mut Context<Self>) {
         self.letters.opened().into_iter().for_each(|holding| self.leases.add(holding));
         self.letters.wanting().into_iter().for_each(|holding| self.leases.want(holding));
-        if self.leases.can_post() && self.letters.is_changed() {
-            let postings = self.leases.return_all();
+        self.leases.return_later(self.letters.returned());
+        if self.letters.is_changed() {
+            let postings = self.leases.returned();
             self.post(postings, context);
         }
         if self.letters.is_gone() {
@@ -108,6 +122,7 @@ impl PlanActor {
             return;
         }
         self.is_renewing = true;
+        self.wanted = Instant::now();
         let between = BETWEEN * u32::try_from(shared.nodes()).unwrap_or(u32::MAX);
         let pause = between.saturating_sub(self.last.elapsed());
         context.run_later(pause, Self::renew);
@@ -126,7 +141,7 @@ impl PlanActor {
         let plan = self.plan.clone();
         let renewal = async move { round::renew(&*shared, &plan, requests, today).await };
         context.spawn(renewal.into_actor(self).map(|is_open, actor, context| {
-            plan_metrics::record_cut_off(actor.plan.as_str(), !is_open);
+            actor.cut_off.set(!is_open);
             actor.leases.renewed();
             actor.is_renewing = false;
             actor.plan_renewal(context);
@@ -137,6 +152,11 @@ impl PlanActor {
     fn look(&mut self, context: &mut Context<Self>) {
         self.open_door(context);
         let Some(shared) = self.shared.upgrade() else { return context.stop() };
+        if self.is_renewing && self.wanted.elapsed() > SLOW {
+            self.cut_off.set(true);
+        } else if !self.is_renewing && self.cut_off.is_set() {
+            self.look_around(context);
+        }
         let postings = self.leases.look(shared.open_day());
         for key in self.leases.forgotten() {
             if shared.forget(&self.plan, &key) {
@@ -144,6 +164,17 @@ impl PlanActor {
             }
         }
         self.post(postings, context);
+    }
+
+    /// Looks whether leases can be had again, where nobody wants any just now.
+    fn look_around(&self, context: &mut Context<Self>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let looking = async move { shared.fresh().await.is_ok() };
+        context.spawn(looking.into_actor(self).map(|is_open, actor, _| {
+            if is_open {
+                actor.cut_off.set(false);
+            }
+        }));
     }
 
     /// Writes postings down, or first what is still open.
@@ -192,6 +223,23 @@ impl Handler<Recall> for PlanActor {
     }
 }
 
+impl Handler<Withdraw> for PlanActor {
+    type Result = ResponseActFuture<Self, bool>;
+
+    fn handle(&mut self, Withdraw(key): Withdraw, context: &mut Self::Context) -> Self::Result {
+        self.open_door(context);
+        self.leases.withdraw(&key);
+        let postings = self.leases.returned();
+        match self.posting(postings) {
+            Some(posting) => Box::pin(posting.into_actor(self).map(move |left, actor, _| {
+                actor.leases.posted(left);
+                actor.leases.is_free_of(&key)
+            })),
+            None => Box::pin(ready(self.leases.is_free_of(&key)).into_actor(self)),
+        }
+    }
+}
+
 impl Handler<Close> for PlanActor {
     type Result = ResponseActFuture<Self, ()>;
 
@@ -211,11 +259,8 @@ impl Handler<Close> for PlanActor {
         let plan = self.plan.clone();
         let giving = async move {
             let Some(shared) = shared else { return };
-            for mut batch in last {
-                if !(Ledger { books: &*shared, plan: &plan }).post(&mut batch).await {
-                    tracing::warn!(%plan, "some of what was used, or not used, could not be written down");
-                    return;
-                }
+            if !(Ledger { books: &*shared, plan: &plan }).post_last(last).await {
+                tracing::warn!(%plan, "some of what was used, or not used, could not be written down");
             }
         };
         Box::pin(giving.into_actor(self).map(|(), _, context: &mut Context<Self>| context.stop()))

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::actor::{PlanActor, Wake};
 use super::holding::Holding;
+use super::renewal::Posting;
 
 /// The way to a plan's actor. Cheap to clone.
 #[derive(Clone)]
@@ -21,6 +22,7 @@ pub(super) struct Door {
 pub(super) struct Letters {
     opened: Mutex<Vec<Arc<Holding>>>,
     wanting: Mutex<Vec<Arc<Holding>>>,
+    returned: Mutex<Vec<Posting>>,
     is_changed: AtomicBool,
     is_gone: AtomicBool,
 }
@@ -38,8 +40,9 @@ impl Door {
         self.knock();
     }
 
-    /// The plan has changed: leases of the plan before are given back.
-    pub(super) fn changed(&self) {
+    /// The plan has changed: leases of the plan before, which nobody can spend any more, are given back.
+    pub(super) fn changed(&self, leases: Vec<Posting>) {
+        self.letters.returned.lock().extend(leases);
         self.letters.is_changed.store(true, Ordering::Release);
         self.knock();
     }
@@ -63,6 +66,10 @@ impl Letters {
 
     pub(super) fn wanting(&self) -> Vec<Arc<Holding>> {
         std::mem::take(&mut *self.wanting.lock())
+    }
+
+    pub(super) fn returned(&self) -> Vec<Posting> {
+        std::mem::take(&mut *self.returned.lock())
     }
 
     pub(super) fn is_changed(&self) -> bool {

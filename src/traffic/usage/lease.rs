@@ -10,6 +10,9 @@ const FIRST: u64 = 64;
 /// A crash strands at most this part of a quota, however many nodes of a minority go down.
 const STRANDED: u64 = 100;
 
+/// The shares of a quota, in percent, whose use is told of.
+const MARKS: [u64; 2] = [80, 100];
+
 /// What a lease is asked for with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Need {
@@ -39,6 +42,13 @@ impl Need {
         // Near the end no node takes more than its part of half of the rest.
         let share = self.remaining.div_ceil(2 * nodes).max(1);
         hold.saturating_sub(self.held).min(share).min(self.remaining)
+    }
+
+    /// The largest share of the quota that is told of and is used with so many tokens more, in percent.
+    pub(super) fn mark(&self, lease: u64) -> Option<u64> {
+        let used = u128::from(self.limit.saturating_sub(self.remaining.saturating_sub(lease)));
+        let is_reached = |mark: &u64| self.limit > 0 && used * 100 >= u128::from(self.limit) * u128::from(*mark);
+        MARKS.into_iter().rev().find(is_reached)
     }
 
     /// A purse with fewer tokens than this should be filled before it is empty.
@@ -76,6 +86,24 @@ mod tests {
         ] {
             let need = Need { limit, remaining, held, demand, nodes };
             assert_eq!(need.lease(), expected, "{need:?}");
+        }
+    }
+
+    #[test]
+    fn shares_of_a_quota_are_told_of_when_they_are_used() {
+        for (limit, remaining, lease, expected) in [
+            (10, 10, 7, None),
+            (10, 10, 8, Some(80)),
+            (10, 3, 1, Some(80)),
+            (10, 1, 1, Some(100)),
+            (10, 0, 0, Some(100)),
+            // More was granted.
+            (10, 25, 10, None),
+            (0, 0, 0, None),
+            (u64::MAX, 1, 1, Some(100)),
+        ] {
+            let need = Need { limit, remaining, held: 0, demand: None, nodes: 3 };
+            assert_eq!(need.mark(lease), expected, "{need:?}");
         }
     }
 

@@ -23,6 +23,8 @@ const FORGOTTEN: Duration = Duration::from_secs(600);
 const KEPT: f64 = 5.0;
 /// Tokens a second that a key is taken to spend when it has begun a moment ago.
 const FIRST_GUESS: u32 = 32;
+/// After its tokens were withdrawn, no lease is taken for a key for so long.
+const PAUSE: Duration = Duration::from_millis(300);
 /// How much of a demand is what was seen in the last look.
 const FRESH: f64 = 0.5;
 
@@ -48,13 +50,16 @@ struct Known {
     taken: u64,
     demand: Option<f64>,
     used: Instant,
+    /// Until when nothing is asked for.
+    paused: Option<Instant>,
 }
 
 impl Leases {
     /// A key is in use.
     pub(super) fn add(&mut self, holding: Arc<Holding>) {
         let taken = holding.purse.taken();
-        self.known.insert(holding.key.clone(), Known { holding, taken, demand: None, used: Instant::now() });
+        self.known
+            .insert(holding.key.clone(), Known { holding, taken, demand: None, used: Instant::now(), paused: None });
     }
 
     /// Tokens are wanted for a key.
@@ -76,7 +81,7 @@ impl Leases {
         let old = self.wanting.values().filter(|holding| holding.purse.held().0 != today);
         // What is left of yesterday goes first.
         self.later.extend(old.filter_map(|holding| give_back(holding, 0)));
-        let mut keys: Vec<ApiKeyId> = self.wanting.keys().cloned().collect();
+        let mut keys: Vec<ApiKeyId> = self.wanting.keys().filter(|key| !self.is_paused(key)).cloned().collect();
         keys.sort_unstable();
         keys.truncate(MAX_BATCH);
         keys.iter().filter_map(|key| self.request(key)).collect()
@@ -129,9 +134,33 @@ impl Leases {
         postings
     }
 
-    /// Gives back all that is held.
-    pub(super) fn return_all(&self) -> Vec<Posting> {
-        self.known.values().filter_map(|known| give_back(&known.holding, 0)).collect()
+    /// What was taken out of purses is given back, as soon as that is possible.
+    pub(super) fn return_later(&mut self, postings: Vec<Posting>) {
+        self.later.extend(postings);
+    }
+
+    /// What is to be given back and can be now.
+    pub(super) fn returned(&mut self) -> Vec<Posting> {
+        if self.can_post() { std::mem::take(&mut self.later) } else { Vec::new() }
+    }
+
+    /// Takes out all that is held of a key's quota, to be given back. For a moment no more is asked for: whoever wants it
+    /// back has that time to decide what is left.
+    pub(super) fn withdraw(&mut self, key: &ApiKeyId) {
+        let Some(known) = self.known.get_mut(key) else { return };
+        known.paused = Some(Instant::now() + PAUSE);
+        self.later.extend(give_back(&known.holding, 0));
+    }
+
+    fn is_paused(&self, key: &ApiKeyId) -> bool {
+        let paused = self.known.get(key).and_then(|known| known.paused);
+        paused.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Whether nothing is held of a key's quota, and nothing is on its way in or out.
+    pub(super) fn is_free_of(&self, key: &ApiKeyId) -> bool {
+        let is_empty = self.known.get(key).is_none_or(|known| known.holding.purse.held().1 == 0);
+        is_empty && !self.is_renewing && self.can_post() && self.later.is_empty()
     }
 
     /// Gives back what another node can have of a key's tokens: half, or all that idles.
@@ -205,7 +234,7 @@ impl Leases {
 }
 
 /// Takes tokens out of a purse, all but so many, to be given back.
-fn give_back(holding: &Arc<Holding>, keep: u64) -> Option<Posting> {
+pub(super) fn give_back(holding: &Arc<Holding>, keep: u64) -> Option<Posting> {
     let (day, tokens) = holding.purse.empty(keep);
     let change = i64::try_from(tokens).unwrap_or(i64::MAX);
     (tokens > 0).then(|| Posting { holding: Arc::clone(holding), day, change: -change })

@@ -50,6 +50,7 @@ pub(super) struct Allotment {
     /// The till's name, the same on all nodes.
     name: String,
     pace: Pace,
+    prefers_serving: AtomicBool,
     tokens: AtomicU64,
     /// When they were drawn, in nanoseconds from the pacer's start.
     drawn: AtomicU64,
@@ -70,6 +71,8 @@ struct AskDraw {
     wanted: u64,
     rate: f64,
     burst: i64,
+    /// Whether the plan's requests are rather served than refused where no majority can be reached.
+    prefers_serving: bool,
 }
 
 impl Message for AskDraw {
@@ -153,6 +156,7 @@ impl Pacer {
             wanted: allotment.size(Duration::from_nanos(lasted)),
             rate: allotment.pace.0,
             burst: allotment.pace.1,
+            prefers_serving: allotment.prefers_serving.load(Ordering::Relaxed),
         };
         let keeper = inner.view.load().keeper(&allotment.name);
         let (tokens, pause) = match keeper {
@@ -203,7 +207,7 @@ impl Inner {
     fn draw(&self, node: u64, ask: &AskDraw) -> (u64, u64) {
         let now = self.started.elapsed();
         let draw = Draw { node, held: ask.held, wanted: ask.wanted, pace: (ask.rate, ask.burst) };
-        let share = self.view.load().share();
+        let share = self.view.load().share(ask.prefers_serving);
         let mut tills = self.tills.lock();
         let till = tills.entry(ask.name.clone()).or_insert_with(|| Till::new(draw.pace, now));
         let (tokens, pause) = till.draw(&draw, share, now);
@@ -216,6 +220,7 @@ impl Allotment {
         Self {
             name,
             pace,
+            prefers_serving: AtomicBool::new(false),
             tokens: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
             dry: AtomicU64::new(0),
@@ -224,6 +229,11 @@ impl Allotment {
             asked: tokio::sync::Notify::new(),
             waiting: AtomicUsize::new(0),
         }
+    }
+
+    /// What its plan says of nodes that are cut off.
+    pub(super) fn prefer_serving(&self, prefers: bool) {
+        self.prefers_serving.store(prefers, Ordering::Relaxed);
     }
 
     pub(super) fn pace(&self) -> Pace {

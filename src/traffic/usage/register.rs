@@ -12,16 +12,18 @@ use tokio::time::Instant;
 use turnpike_cluster::Cluster;
 
 use super::account::{Account, Seat};
-use super::actor::{Close, Observe, Observed, PlanActor, Recall};
+use super::actor::{Close, Observe, Observed, PlanActor, Recall, Withdraw};
 use super::books::Books;
 use super::calendar::{Calendar, Reading};
 use super::door::{Door, Letters};
 use super::exchange;
 use super::holding::Holding;
+use super::leases::give_back;
 use super::limits::Limits;
 use super::opening::{self, Heard};
 use super::pacer::Pacer;
 use super::purse::Day;
+use super::renewal::CLOSING;
 use crate::catalog::{self, Catalog, Documents, Edit, Follower, Held, keys};
 use crate::model::id::{ApiId, ApiKeyId, StageName, UsagePlanId};
 use crate::model::rest::UsagePlan;
@@ -33,8 +35,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Clocks are compared so often; with each look until they were once, and while they say another day than is open.
 const COMPARE: Duration = Duration::from_secs(10);
 
-/// What is held is given back within this time when the node ends.
-const CLOSING: Duration = Duration::from_secs(5);
+/// What is held of a key's quota is withdrawn within this time, tried so often.
+const WITHDRAWAL: Duration = Duration::from_millis(500);
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// The keys and plans that are in use on this node. Cheap to clone.
 #[derive(Clone)]
@@ -78,6 +81,17 @@ struct Found {
     plan: UsagePlan,
 }
 
+impl Plan {
+    /// Whoever has a seat looks again, and what is held is given back: from here on nobody spends what the plan before gave.
+    fn begin_anew(&self) {
+        for account in self.accounts.values() {
+            account.clear();
+            account.holding.reopen();
+        }
+        self.door.changed(self.accounts.values().filter_map(|account| give_back(&account.holding, 0)).collect());
+    }
+}
+
 impl Register {
     /// A register that knows nobody yet. Runs in an actix arbiter.
     pub fn start(settings: Settings) -> Self {
@@ -95,6 +109,12 @@ impl Register {
         exchange::answer(register.shared.cluster(), &register, &register.shared.calendar);
         let told = register.clone();
         register.shared.catalog().tell_held(move |plan, keys| told.held(plan, keys));
+        let withdrawing = register.clone();
+        let withdraw = move |plan, key| {
+            let register = withdrawing.clone();
+            async move { register.withdraw(plan, key).await }
+        };
+        register.shared.catalog().answer_withdrawals(withdraw);
         actix_web::rt::spawn(upkeep(Arc::downgrade(&register.shared)));
         register
     }
@@ -187,6 +207,21 @@ impl Register {
         }
     }
 
+    /// Gives back all that is held of a key's quota; whether that could be done within a moment.
+    async fn withdraw(&self, plan: UsagePlanId, key: ApiKeyId) -> bool {
+        let actor = self.shared.plans.lock().get(&plan).map(|plan| plan.door.actor.clone());
+        // Who has no such plan holds nothing.
+        let Some(actor) = actor else { return true };
+        let deadline = Instant::now() + WITHDRAWAL;
+        while Instant::now() < deadline {
+            if actor.send(Withdraw(key.clone())).await.unwrap_or(true) {
+                return true;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        false
+    }
+
     /// What can be seen of every plan actor.
     pub async fn observe(&self) -> Vec<Observed> {
         let mut all = Vec::new();
@@ -214,11 +249,7 @@ impl Follower for Register {
         self.shared.changes.fetch_add(1, Ordering::AcqRel);
         self.shared.see_day();
         for plan in self.shared.plans.lock().values() {
-            plan.accounts.values().for_each(|account| {
-                account.clear();
-                account.holding.reopen();
-            });
-            plan.door.changed();
+            plan.begin_anew();
         }
     }
 }
@@ -293,13 +324,10 @@ impl Shared {
             plan.accounts.get(key).into_iter().for_each(|account| account.clear());
             return;
         }
-        for account in plan.accounts.values() {
-            account.clear();
-            account.holding.reopen();
-        }
-        if self.catalog().read(|documents| documents.exists(&keys::usage_plan(id))) {
-            plan.door.changed();
-        } else if let Some(gone) = plans.remove(id) {
+        plan.begin_anew();
+        let is_there = self.catalog().read(|documents| documents.exists(&keys::usage_plan(id)));
+        if let Some(gone) = (!is_there).then(|| plans.remove(id)).flatten() {
+            gone.accounts.values().for_each(|account| account.end());
             gone.door.gone();
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use time::Date;
+use tokio::time::Instant;
 
 use super::books::Books;
 use super::holding::Holding;
@@ -13,13 +14,16 @@ use super::lease::Need;
 use super::purse::Day;
 use crate::catalog::{self, Documents, Edit, Stored, keys};
 use crate::model::id::{ApiKeyId, UsagePlanId};
-use crate::model::rest::usage::{Record, Window, month};
+use crate::model::rest::usage::{Crossed, Record, Window, month};
 use crate::model::rest::{Usage, UsagePlan};
 
 /// A commit that is overtaken is tried so many times.
 const TRIES: u32 = 30;
-/// The share of a quota, in percent, whose use is told of.
-const MARKS: [u64; 2] = [80, 100];
+/// Whether a lease was taken is asked for so long, where a node that is cut off can't learn it.
+const RESOLVING: Duration = Duration::from_secs(60);
+/// What is held is given back within this time when the node ends, tried so often.
+pub(super) const CLOSING: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(50);
 /// So many months before this one are kept: usage is told for ninety days.
 const KEPT: u32 = 4;
 /// Months are looked for that are up to so old.
@@ -91,7 +95,7 @@ struct Draft {
     edit: Edit,
     lease: u64,
     low: u64,
-    /// A share of the quota that is used with it, and was not before.
+    /// A share of the quota that is used with it, of which nobody was told in this period.
     crossed: Option<u64>,
     /// What a process of this node that crashed has held at the most.
     stranded: u64,
@@ -203,14 +207,22 @@ impl<B: Books> Ledger<'_, B> {
                 edit = edit.rely_on(&key, &stored);
             }
         }
+        let told: Vec<Crossed> = months.iter().filter_map(|(_, usage)| usage.crossed).collect();
         let record = Record::new(months);
         let remaining = quota.remaining(&record, today);
         let (of, held) = holding.purse.held();
         let held = if of == day { held } else { 0 };
         let need = Need { limit: quota.allowance(window), remaining, held, demand: *demand, nodes: self.books.nodes() };
         let lease = need.lease();
+        let mark = need.mark(lease).filter(|_| lease > 0);
+        let mark = mark.map(|percent| Crossed { first: window.first.to_julian_day(), limit: need.limit, percent });
+        let is_told = |mark: &Crossed| {
+            told.iter().any(|told| Crossed { percent: mark.percent, ..*told } == *mark && told.percent >= mark.percent)
+        };
+        let crossed = mark.filter(|mark| !is_told(mark));
         let mut usage = found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
         usage.days.entry(today.day()).or_default().used += lease;
+        usage.crossed = crossed.or(usage.crossed);
         usage.leased.insert(self.books.node(), number);
         let before = usage.held.insert(self.books.node(), held + lease).unwrap_or_default();
         let stranded = if holding.is_known.load(Ordering::Acquire) { 0 } else { before };
@@ -220,13 +232,7 @@ impl<B: Books> Ledger<'_, B> {
                 None => self.without_old(edit.create(&place, &usage), &holding.key, today),
             };
         }
-        let percent = |left: u64| {
-            let used = need.limit.saturating_sub(left).saturating_mul(100);
-            used.checked_div(need.limit).unwrap_or_default()
-        };
-        let (before, after) = (percent(remaining), percent(remaining - lease));
-        let crossed = MARKS.into_iter().rev().find(|mark| before < *mark && *mark <= after);
-        Ok(Some(Draft { edit, lease, low: need.low(lease), crossed, stranded }))
+        Ok(Some(Draft { edit, lease, low: need.low(lease), crossed: crossed.map(|mark| mark.percent), stranded }))
     }
 
     /// Where a month begins, those go that nobody is told of any more.
@@ -275,6 +281,20 @@ impl<B: Books> Ledger<'_, B> {
         batch.pages.is_empty()
     }
 
+    /// Writes the last batches of a node that ends, one after the other; whether all of them could be written in time.
+    pub(super) async fn post_last(&self, batches: Vec<Batch>) -> bool {
+        let deadline = Instant::now() + CLOSING;
+        for mut batch in batches {
+            while !self.post(&mut batch).await {
+                if Instant::now() > deadline {
+                    return false;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+        true
+    }
+
     async fn write(&self, pages: &[Page], number: u64) -> Result<(), catalog::Error> {
         let edit = self.books.read(|documents| {
             // Usage that nobody can ask for any more is not written.
@@ -312,7 +332,8 @@ impl<B: Books> Ledger<'_, B> {
 
     /// Whether a lease was taken of which that could not be learned at first.
     async fn was_taken(&self, holding: &Holding, today: Date, number: u64) -> bool {
-        for attempt in 2..=TRIES {
+        let deadline = Instant::now() + RESOLVING;
+        for attempt in (2..TRIES).chain(std::iter::repeat(TRIES)) {
             if self.rest(attempt).await.is_ok() {
                 let place = keys::usage(self.plan, &holding.key, today);
                 let found: Result<Option<Stored<Usage>>, _> = self.books.read(|documents| documents.get(&place));
@@ -320,7 +341,11 @@ impl<B: Books> Ledger<'_, B> {
                     found.is_some_and(|found| found.value.leased.get(&self.books.node()) == Some(&number))
                 });
             }
+            if Instant::now() > deadline {
+                break;
+            }
         }
+        tracing::warn!(plan = %self.plan, key = %holding.key, "it can't be learned whether a lease was taken: it may be lost");
         false
     }
 

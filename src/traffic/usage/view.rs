@@ -51,14 +51,14 @@ impl View {
     }
 
     /// The part of a rate that is shared out among the nodes that this one sees. All parts together are never more than
-    /// the whole: who is cut off has stopped before the others take its part.
-    pub(super) fn share(&self) -> f64 {
+    /// the whole: who is cut off has stopped before the others take its part, unless the plan prefers to serve.
+    pub(super) fn share(&self, prefers_serving: bool) -> f64 {
         let part = self.live.len() as f64 / self.all as f64;
         let has_majority = self.live.len() * 2 > self.all;
         match (has_majority, self.since.elapsed()) {
             (true, since) if since < GRACE => part.min(1.0),
             (true, _) => 1.0,
-            (false, since) if since < ALONE => part,
+            (false, since) if since < ALONE || prefers_serving => part,
             (false, _) => 0.0,
         }
     }
@@ -93,12 +93,13 @@ mod tests {
             let all = one.len() + other.len();
             let (one, other) = (view(&one, all), view(&other, all));
             for _ in 0..30 {
-                assert!(one.share() + other.share() <= 1.0, "{one:?} {other:?}");
+                assert!(one.share(false) + other.share(false) <= 1.0, "{one:?} {other:?}");
                 tokio::time::advance(Duration::from_secs(1)).await;
             }
-            assert_eq!(other.share(), 0.0);
-            assert_eq!(one.share(), if one.live.len() * 2 > all { 1.0 } else { 0.0 });
+            assert_eq!(other.share(false), 0.0);
+            assert_eq!(other.share(true), other.live.len() as f64 / all as f64);
+            assert_eq!(one.share(false), if one.live.len() * 2 > all { 1.0 } else { 0.0 });
         }
-        assert_eq!(view(&[1, 2, 3], 3).share(), 1.0);
+        assert_eq!(view(&[1, 2, 3], 3).share(false), 1.0);
     }
 }

@@ -60,7 +60,7 @@ async fn run(seed: u64) -> world::Seen {
 
 /// All is well again, and everybody asks until there is nothing left. Then all end in peace.
 async fn finish(world: &Rc<World>) {
-    world.heal();
+    world.heal().await;
     let mut quiet = 0;
     for _ in 0..3000 {
         world.demand_all();

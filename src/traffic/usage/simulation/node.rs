@@ -194,9 +194,7 @@ impl Sight {
         }
         self.node.crash();
         let batches = self.node.leases.borrow_mut().close(|| self.number());
-        for mut batch in batches {
-            self.write(&mut batch).await;
-        }
+        Ledger { books: self, plan: &self.world.plan }.post_last(batches).await;
     }
 
     async fn write(&self, batch: &mut Batch) -> bool {

@@ -1,7 +1,7 @@
 //! The world that nodes are in: what is agreed, what goes wrong, and what was let through.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -110,6 +110,8 @@ pub(super) struct World {
     pub(super) agreed: RefCell<Vec<Proposal>>,
     catalog: RefCell<Trial>,
     nodes: RefCell<Vec<Option<Rc<Node>>>>,
+    /// Nodes whose processes end in peace just now.
+    ending: RefCell<BTreeSet<u64>>,
     /// Requests that were let through, by key and day.
     spent: RefCell<BTreeMap<(usize, u32), u64>>,
     /// Leases that may be lost: of those who crashed, and those that were taken when nobody believed in it any more.
@@ -153,6 +155,7 @@ impl World {
             agreed: RefCell::default(),
             catalog: RefCell::default(),
             nodes: RefCell::default(),
+            ending: RefCell::default(),
             spent: RefCell::default(),
             mishaps: Cell::new(0),
             seen: RefCell::default(),
@@ -301,9 +304,17 @@ impl World {
             }
             (Some(node), 7..10) => {
                 self.seen.borrow_mut().peaceful_ends += 1;
+                // Who can reach nobody can give nothing back.
+                self.mishaps.set(self.mishaps.get() + u64::from(node.is_cut_off.get()));
                 self.nodes.borrow_mut()[at] = None;
                 let sight = Sight { world: Rc::clone(self), node };
-                tokio::task::spawn_local(async move { sight.close().await });
+                let world = Rc::clone(self);
+                // A node's next process starts when the one before has ended.
+                self.ending.borrow_mut().insert(sight.node.id);
+                tokio::task::spawn_local(async move {
+                    sight.close().await;
+                    world.ending.borrow_mut().remove(&sight.node.id);
+                });
             }
             (Some(node), 10..20) if self.unlucky.contains(&node.id) => {
                 self.seen.borrow_mut().jumps += 1;
@@ -313,7 +324,7 @@ impl World {
                 self.seen.borrow_mut().standstills += 1;
                 node.calendar.stand_still(std::time::Duration::from_secs(3600));
             }
-            (None, 0..40) => {
+            (None, 0..40) if !self.ending.borrow().contains(&(at as u64 + 1)) => {
                 let node = self.start(at as u64 + 1);
                 self.nodes.borrow_mut()[at] = Some(node);
             }
@@ -322,7 +333,10 @@ impl World {
     }
 
     /// All nodes are there, and reach each other.
-    pub(super) fn heal(self: &Rc<Self>) {
+    pub(super) async fn heal(self: &Rc<Self>) {
+        while !self.ending.borrow().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         for at in 0..self.size as usize {
             let node = self.nodes.borrow()[at].clone();
             let node = node.unwrap_or_else(|| self.start(at as u64 + 1));
