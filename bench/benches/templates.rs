@@ -61,7 +61,7 @@ fn render(bencher: Bencher<'_, '_>, template: &str) {
     let stage_variables = map(&[("table", "orders-prod"), ("region", "eu-central-1")]);
     bencher.with_inputs(parameters).bench_local_values(|parameters| {
         let variables = [
-            ("input", Input::value(body.clone(), None, parameters.into())),
+            ("input", Input::value(body.clone(), None, Rc::new(parameters))),
             ("util", Util::value()),
             ("context", Value::Object(Rc::new(Context))),
             ("stageVariables", stage_variables.clone()),

@@ -23,10 +23,24 @@ pub struct Parameters {
     pub header: Vec<(String, String)>,
 }
 
+/// The request that a template is about.
+pub trait Request {
+    /// Its parameters, which few templates ask for.
+    fn parameters(self: Rc<Self>) -> Rc<Parameters>;
+}
+
+impl Request for Parameters {
+    fn parameters(self: Rc<Self>) -> Rc<Parameters> {
+        self
+    }
+}
+
 /// `$input`.
 pub struct Input {
     body: Bytes,
-    parameters: Rc<Parameters>,
+    request: Rc<dyn Request>,
+    /// Its parameters, made when they are first asked for.
+    parameters: OnceCell<Rc<Parameters>>,
     /// The body as JSON, read when it is first asked for.
     document: OnceCell<Option<Rc<Document>>>,
     /// The same as serde_json has it, for paths that go through all of it.
@@ -38,15 +52,20 @@ pub struct Input {
 impl Input {
     /// The input of one rendering. `document` is the body as JSON, if somebody has read it already; one of another body
     /// counts for nothing.
-    pub fn value(body: Bytes, document: Option<Rc<Document>>, parameters: Rc<Parameters>) -> Value {
+    pub fn value(body: Bytes, document: Option<Rc<Document>>, request: Rc<dyn Request>) -> Value {
         let known = document.filter(|document| document.is_of(&body)).map(Some);
         Value::Object(Rc::new(Self {
             body,
-            parameters,
+            request,
+            parameters: OnceCell::new(),
             document: known.map_or_else(OnceCell::new, OnceCell::from),
             json: OnceCell::new(),
             all: OnceCell::new(),
         }))
+    }
+
+    fn parameters(&self) -> &Rc<Parameters> {
+        self.parameters.get_or_init(|| Rc::clone(&self.request).parameters())
     }
 
     /// The body as text; one that is empty is an empty object.
@@ -96,7 +115,7 @@ impl Input {
 
     /// A parameter of this name: of the path, else the query, else the header; an empty text where there is none.
     fn parameter(&self, name: &str) -> &str {
-        let Parameters { path, querystring, header } = &*self.parameters;
+        let Parameters { path, querystring, header } = &**self.parameters();
         let found = last(path, name).or_else(|| last(querystring, name));
         let of_header = || header.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.or_else(|| of_header().map(|(_, value)| value.as_str())).unwrap_or_default()
@@ -132,7 +151,7 @@ impl Object for Input {
             ("json", [path]) => Ok(self.json(&parsed(path)?)),
             ("path", [path]) => Ok(self.path(&parsed(path)?)),
             ("params", []) => {
-                let all = || Value::Map(Map::waiting(self.parameters.clone(), ALL, Style::Java));
+                let all = || Value::Map(Map::waiting(Rc::clone(self.parameters()) as Rc<dyn Origin>, ALL, Style::Java));
                 Ok(self.all.get_or_init(all).clone())
             }
             ("params", [name]) => Ok(self.parameter(&name.to_text()).into()),

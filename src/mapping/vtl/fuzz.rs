@@ -1,5 +1,7 @@
 //! Templates at random: whatever they are, they render within their limits, or are refused with a place in them.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 
 use super::{Error, Limits, Map, Style, Template, Value};
@@ -130,7 +132,7 @@ fn variables(body: &'static str) -> Vec<(&'static str, Value)> {
         ("l", Value::list(vec![Value::Int(3), "b".into(), Value::Null, inner.clone()], Style::Java)),
         ("m", Value::Map(Map::new([("a".into(), inner), ("".into(), Value::Bool(false))], Style::Java))),
         ("context", Value::Map(Map::new([("stage".into(), "test".into())], Style::Silent))),
-        ("input", Input::value(Bytes::from_static(body.as_bytes()), None, parameters.into())),
+        ("input", Input::value(Bytes::from_static(body.as_bytes()), None, Rc::new(parameters))),
         ("util", Util::value()),
     ]
 }

@@ -47,8 +47,8 @@ pub struct Template {
     source: String,
     body: Block,
     macros: HashMap<String, Macro>,
-    /// The variables' names, in alphabetical order, and their places.
-    slots: Vec<(String, Slot)>,
+    /// The variables' names, by their places.
+    names: Vec<String>,
     /// Where `$foreach` is, if the template names it.
     foreach: Option<Slot>,
     /// Where `$velocityCount` is, if the template names it.
@@ -156,7 +156,12 @@ impl Template {
 
     /// Renders the template with these variables.
     pub fn render(&self, variables: &[(&str, Value)], limits: &Limits) -> Result<String, Error> {
-        evaluator::render(self, variables, limits, None)
+        self.render_with(|name| find(variables, name), limits)
+    }
+
+    /// Renders the template with variables that are made for it: each that it names is asked for, once.
+    pub fn render_with(&self, variable: impl FnMut(&str) -> Option<Value>, limits: &Limits) -> Result<String, Error> {
+        evaluator::render(self, variable, limits, None)
     }
 
     /// Renders the template with these variables, and tells `trace` of each step.
@@ -170,14 +175,13 @@ impl Template {
             let Error { line, column, .. } = Error::at(&self.source, at, "");
             trace(Traced { line, column, what, value });
         };
-        evaluator::render(self, variables, limits, Some(&mut tell))
+        evaluator::render(self, |name| find(variables, name), limits, Some(&mut tell))
     }
+}
 
-    /// The place of a variable, if the template names it.
-    fn slot(&self, name: &str) -> Option<Slot> {
-        let at = self.slots.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
-        Some(self.slots[at].1)
-    }
+/// The variable of this name; of several the last.
+fn find(variables: &[(&str, Value)], name: &str) -> Option<Value> {
+    variables.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ pub(super) fn parse(source: &str) -> Result<Template, Error> {
     }
     let Parser { slots, macros, .. } = parser;
     let (foreach, velocity_count) = (slots.get("foreach").copied(), slots.get("velocityCount").copied());
-    let mut slots: Vec<_> = slots.into_iter().map(|(name, slot)| (name.to_owned(), slot)).collect();
-    slots.sort_unstable();
+    let mut names: Vec<_> = slots.into_iter().collect();
+    names.sort_unstable_by_key(|(_, slot)| *slot);
+    let names = names.into_iter().map(|(name, _)| name.to_owned()).collect();
     let room = AtomicUsize::new(0);
-    Ok(Template { source: source.to_owned(), body, macros, slots, foreach, velocity_count, room })
+    Ok(Template { source: source.to_owned(), body, macros, names, foreach, velocity_count, room })
 }
 
 /// A position in a text, and what was learned on the way there.

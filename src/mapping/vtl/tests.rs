@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -41,7 +42,7 @@ fn variables(input: &str, parameters: &str) -> Vec<(String, Value)> {
     let parameters = Parameters { path: pairs("path"), querystring: pairs("querystring"), header: pairs("header") };
     let Json::Object(members) = json_file("variables.json") else { panic!("variables have names") };
     let mut variables: Vec<_> = members.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
-    variables.push(("input".to_owned(), Input::value(Bytes::from(input.to_owned()), None, parameters.into())));
+    variables.push(("input".to_owned(), Input::value(Bytes::from(input.to_owned()), None, Rc::new(parameters))));
     variables.push(("util".to_owned(), Util::value()));
     variables.push(("context".to_owned(), plain(&json_file("context.json"))));
     variables

@@ -15,7 +15,7 @@ use time::macros::format_description;
 use super::Owner;
 use super::headers::is_taken_off;
 use super::socket::SocketEvent;
-use crate::mapping::input::Parameters;
+use crate::mapping::input::{self, Parameters};
 use crate::mapping::query::Query;
 use crate::model::rest::Strings;
 use crate::traffic::authorizer::Permission;
@@ -79,7 +79,7 @@ impl Authorized {
     }
 }
 
-/// What is known of a request so far. Cheap to clone.
+/// What is known of a request so far.
 #[derive(Clone)]
 pub(super) struct Facts {
     owner: Arc<Owner>,
@@ -97,7 +97,7 @@ pub(super) struct Facts {
     /// What `$input.params()` is made of, for all templates of the request.
     parameters: OnceCell<Rc<Parameters>>,
     /// What happened on a connection, if the request stands for that.
-    socket: Option<Rc<SocketEvent>>,
+    socket: Option<SocketEvent>,
 }
 
 impl Facts {
@@ -124,17 +124,17 @@ impl Facts {
         authorized: Option<Rc<Authorized>>,
         seat: Option<Arc<Seat>>,
     ) -> Self {
-        Self { authorized, seat, socket: Some(Rc::new(event)), ..Self::new(owner, request) }
+        Self { authorized, seat, socket: Some(event), ..Self::new(owner, request) }
     }
 
     /// The request asks for a connection.
     pub(super) fn connecting(&mut self, event: SocketEvent) {
-        self.socket = Some(Rc::new(event));
+        self.socket = Some(event);
     }
 
     /// What happened on a connection, if that is what the request stands for.
     pub(super) fn socket(&self) -> Option<&SocketEvent> {
-        self.socket.as_deref()
+        self.socket.as_ref()
     }
 
     /// The stage that was found, and the path by which callers know it, if the request has another.
@@ -242,22 +242,6 @@ impl Facts {
         self.method.as_ref().map_or(&[], |(_, path)| path.as_slice())
     }
 
-    /// What `$input.params()` is made of; asked for when the method is known.
-    pub(super) fn parameters(&self) -> &Rc<Parameters> {
-        self.parameters.get_or_init(|| {
-            let query = Query::parse(self.head.uri.query().unwrap_or_default());
-            let header = |(name, value): &(HeaderName, HeaderValue)| {
-                Some((spelled(name.as_str()).into_owned(), value.to_str().ok()?.to_owned()))
-            };
-            let headers = self.head.headers.iter().filter(|(name, _)| !is_taken_off(name.as_str()));
-            Rc::new(Parameters {
-                path: self.path_parameters().to_vec(),
-                querystring: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-                header: headers.filter_map(header).collect(),
-            })
-        })
-    }
-
     /// The value of a `$context` variable, for example `identity.sourceIp`.
     pub(super) fn context(&self, name: &str) -> Option<Cow<'_, str>> {
         if let Some(name) = name.strip_prefix("authorizer.") {
@@ -306,5 +290,24 @@ impl Facts {
         let seconds = i64::try_from(self.head.arrived.as_secs()).unwrap_or(i64::MAX);
         let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         time.format(TIME).unwrap_or_default()
+    }
+}
+
+impl input::Request for Facts {
+    /// What `$input.params()` is made of; asked for when the method is known.
+    fn parameters(self: Rc<Self>) -> Rc<Parameters> {
+        let made = self.parameters.get_or_init(|| {
+            let query = Query::parse(self.head.uri.query().unwrap_or_default());
+            let header = |(name, value): &(HeaderName, HeaderValue)| {
+                Some((spelled(name.as_str()).into_owned(), value.to_str().ok()?.to_owned()))
+            };
+            let headers = self.head.headers.iter().filter(|(name, _)| !is_taken_off(name.as_str()));
+            Rc::new(Parameters {
+                path: self.path_parameters().to_vec(),
+                querystring: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                header: headers.filter_map(header).collect(),
+            })
+        });
+        Rc::clone(made)
     }
 }

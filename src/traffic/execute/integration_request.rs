@@ -111,7 +111,7 @@ async fn mocked(
     routed: &mut Routed,
     mock: &CompiledMock,
     document: Option<Rc<Document>>,
-    facts: &Facts,
+    facts: &Rc<Facts>,
     overrides: &mut Option<Overrides>,
 ) -> Result<Option<i64>, Refusal> {
     let body = routed.request.take_body().whole(u64::MAX).await.map_err(Refusal::body)?;
@@ -134,7 +134,7 @@ async fn called(
     routed: &mut Routed,
     http: &CompiledHttp,
     document: Option<Rc<Document>>,
-    facts: &Facts,
+    facts: &Rc<Facts>,
     overrides: &mut Option<Overrides>,
     trace: &str,
 ) -> Result<http1::Call, Refusal> {
@@ -160,7 +160,7 @@ pub(super) async fn fill(
     call: &CompiledCall,
     proxy: bool,
     document: Option<Rc<Document>>,
-    facts: &Facts,
+    facts: &Rc<Facts>,
     overrides: &mut Option<Overrides>,
 ) -> Result<Filled, Refusal> {
     if let Some(header) = &call.unmappable {
@@ -236,7 +236,7 @@ fn transform<'t>(
     templates: &'t TemplateChoice,
     content: &Content,
     document: Option<Rc<Document>>,
-    facts: &Facts,
+    facts: &Rc<Facts>,
     overrides: &mut Option<Overrides>,
 ) -> Result<Option<Cow<'t, str>>, Refusal> {
     let chosen = match templates.selection() {

@@ -26,7 +26,8 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// What is known of a request so far.
 pub(super) struct Outcome {
-    facts: Facts,
+    /// Shared with the templates while they are rendered.
+    facts: Rc<Facts>,
     started: Instant,
     /// The trace id, for those integrations whose answers carry it.
     trace: Option<String>,
@@ -56,7 +57,7 @@ impl Outcome {
     /// The outcome of what this is known of.
     pub(super) fn of(facts: Facts, started: Instant) -> Self {
         Self {
-            facts,
+            facts: Rc::new(facts),
             started,
             trace: None,
             integration: None,
@@ -119,26 +120,31 @@ impl Outcome {
     }
 
     /// What is known of the request.
-    pub(super) fn facts(&self) -> &Facts {
+    pub(super) fn facts(&self) -> &Rc<Facts> {
         &self.facts
     }
 
+    /// The same, to be added to; who keeps them already does not see what is added.
+    fn facts_mut(&mut self) -> &mut Facts {
+        Rc::make_mut(&mut self.facts)
+    }
+
     pub(super) fn located(&mut self, stage: &Arc<CompiledStage>, side: Side, path: Option<String>) {
-        self.facts.located(stage, side, path);
+        self.facts_mut().located(stage, side, path);
     }
 
     pub(super) fn routed(&mut self, request: &Request, method: &Arc<CompiledMethod>, path: &Rc<PathParameters>) {
-        self.facts.routed(request, method, path);
+        self.facts_mut().routed(request, method, path);
     }
 
     /// The request asks for a connection.
     pub(super) fn connecting(&mut self, event: SocketEvent) {
-        self.facts.connecting(event);
+        self.facts_mut().connecting(event);
     }
 
     /// The route of an event is known.
     pub(super) fn routed_event(&mut self, route: &Arc<CompiledRoute>) {
-        self.facts.routed_event(&route.method);
+        self.facts_mut().routed_event(&route.method);
         if let Some(log) = &mut self.journal
             && route.hides_data
         {
@@ -154,17 +160,17 @@ impl Outcome {
 
     /// The request has a key.
     pub(super) fn keyed(&mut self, seat: &Arc<Seat>) {
-        self.facts.keyed(seat);
+        self.facts_mut().keyed(seat);
     }
 
     /// An authorizer lets the caller in.
     pub(super) fn authorized(&mut self, authorized: Authorized) {
-        self.facts.let_in(authorized);
+        self.facts_mut().let_in(authorized);
     }
 
     /// An operator made these `$context` variables up.
     pub(super) fn given(&mut self, variables: Strings) {
-        self.facts.give(variables);
+        self.facts_mut().give(variables);
     }
 
     /// From here on answers carry this trace id.

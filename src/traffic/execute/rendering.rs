@@ -1,6 +1,7 @@
 //! Mapping templates on a request: what they see of it, and what they write over it.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use http::{HeaderName, HeaderValue};
@@ -20,18 +21,14 @@ const IDENTITY: [&str; 2] = ["sourceIp", "userAgent"];
 const OF_KEYS: [&str; 2] = ["apiKey", "apiKeyId"];
 
 /// What templates write over request and answer: `$context.requestOverride` and `$context.responseOverride`. Both are
-/// one for all templates of a request. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct Overrides {
-    request: Map,
-    response: Map,
-}
+/// one for all templates of a request, and made for the first that looks at them. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Overrides(Rc<Written>);
 
-impl Default for Overrides {
-    fn default() -> Self {
-        let maps = |names| Map::waiting(Rc::new(Parts(names)), WHOLE, Style::Silent);
-        Self { request: maps(&["header", "querystring", "path"]), response: maps(&["header"]) }
-    }
+#[derive(Default)]
+struct Written {
+    request: OnceCell<Map>,
+    response: OnceCell<Map>,
 }
 
 /// What an override has before anybody writes: an empty map under each of these names. Most templates write nothing, and
@@ -40,6 +37,13 @@ struct Parts(&'static [&'static str]);
 
 /// The place of the override itself; its maps have those behind it.
 const WHOLE: u32 = 0;
+
+impl Parts {
+    /// The override that has these.
+    fn whole(names: &'static [&'static str]) -> Map {
+        Map::waiting(Rc::new(Self(names)), WHOLE, Style::Silent)
+    }
+}
 
 impl Origin for Parts {
     fn size(&self, place: u32) -> usize {
@@ -62,33 +66,40 @@ impl Origin for Parts {
 }
 
 impl Overrides {
+    fn request(&self) -> &Map {
+        self.0.request.get_or_init(|| Parts::whole(&["header", "querystring", "path"]))
+    }
+
+    fn response(&self) -> &Map {
+        self.0.response.get_or_init(|| Parts::whole(&["header"]))
+    }
+
     /// What is written over the call's headers, query and path.
     pub(super) fn of_request(&self, place: &str) -> Vec<(String, Vec<String>)> {
-        entries(&self.request, place)
+        entries(self.0.request.get(), place)
     }
 
     /// What is written over the answer's headers.
     pub(super) fn of_response_headers(&self) -> Vec<(String, Vec<String>)> {
-        entries(&self.response, "header")
+        entries(self.0.response.get(), "header")
     }
 
     /// The status that is written over the answer's, if it is one.
     pub(super) fn status(&self) -> Option<http::StatusCode> {
-        if self.response.is_untouched() {
-            return None;
-        }
-        let text = self.response.get("status").text();
+        let text = touched(self.0.response.get())?.get("status").text();
         let code = text.trim().parse().ok().filter(|code| (100..600).contains(code))?;
         http::StatusCode::from_u16(code).ok()
     }
 }
 
+/// An override that a template may have written.
+fn touched(overrides: Option<&Map>) -> Option<&Map> {
+    overrides.filter(|overrides| !overrides.is_untouched())
+}
+
 /// Names and values of one part of an override; a list is several values.
-fn entries(overrides: &Map, place: &str) -> Vec<(String, Vec<String>)> {
-    if overrides.is_untouched() {
-        return Vec::new();
-    }
-    let Value::Map(map) = overrides.get(place) else { return Vec::new() };
+fn entries(overrides: Option<&Map>, place: &str) -> Vec<(String, Vec<String>)> {
+    let Some(Value::Map(map)) = touched(overrides).map(|overrides| overrides.get(place)) else { return Vec::new() };
     let texts = |value: &Value| match value {
         Value::List(list) => list.items().iter().map(|item| item.text().to_string()).collect(),
         other => vec![other.text().to_string()],
@@ -113,7 +124,7 @@ pub(super) fn render<'t>(
     template: &'t Template,
     content: &Content,
     document: Option<Rc<Document>>,
-    facts: &Facts,
+    facts: &Rc<Facts>,
     overrides: &mut Option<Overrides>,
 ) -> Result<Cow<'t, str>, String> {
     if !content.is_text {
@@ -124,21 +135,30 @@ pub(super) fn render<'t>(
         Template::Broken(error) => return Err(error.to_string()),
         Template::Velocity(language) => language,
     };
-    let overrides = overrides.get_or_insert_default().clone();
-    let variables = facts.deployed().map(|deployed| &deployed.variables);
-    let variables = variables.into_iter().flatten().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
-    let variables = [
-        ("input", Input::value(content.bytes.clone(), document, Rc::clone(facts.parameters()))),
-        ("util", Util::value()),
-        ("context", Value::Object(Rc::new(Context { facts: facts.clone(), overrides }))),
-        ("stageVariables", Value::Map(Map::new(variables, Style::Java))),
-    ];
-    language.render(&variables, &Template::LIMITS).map(Cow::Owned).map_err(|error| error.to_string())
+    let variable = |name: &str| {
+        Some(match name {
+            "input" => Input::value(content.bytes.clone(), document.clone(), Rc::clone(facts) as _),
+            "util" => Util::value(),
+            "context" => {
+                let overrides = overrides.get_or_insert_default().clone();
+                Value::Object(Rc::new(Context { facts: Rc::clone(facts), overrides }))
+            }
+            "stageVariables" => stage_variables(facts),
+            _ => return None,
+        })
+    };
+    language.render_with(variable, &Template::LIMITS).map(Cow::Owned).map_err(|error| error.to_string())
+}
+
+fn stage_variables(facts: &Facts) -> Value {
+    let variables = facts.deployed().into_iter().flat_map(|deployed| &deployed.variables);
+    let entries = variables.map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+    Value::Map(Map::new(entries, Style::Java))
 }
 
 /// `$context`.
 struct Context {
-    facts: Facts,
+    facts: Rc<Facts>,
     overrides: Overrides,
 }
 
@@ -176,8 +196,8 @@ impl Context {
 impl Object for Context {
     fn property(&self, name: &str) -> Value {
         match name {
-            "requestOverride" => Value::Map(self.overrides.request.clone()),
-            "responseOverride" => Value::Map(self.overrides.response.clone()),
+            "requestOverride" => Value::Map(self.overrides.request().clone()),
+            "responseOverride" => Value::Map(self.overrides.response().clone()),
             "identity" => self.identity(),
             "authorizer" => self.authorizer(),
             "requestTimeEpoch" => Value::Int(i64::try_from(self.facts.head().arrived.as_millis()).unwrap_or(i64::MAX)),
@@ -210,7 +230,8 @@ impl Object for Context {
     }
 
     fn held(&self) -> Vec<Value> {
-        vec![Value::Map(self.overrides.request.clone()), Value::Map(self.overrides.response.clone())]
+        let Written { request, response } = &*self.overrides.0;
+        [request, response].into_iter().filter_map(|map| map.get().cloned()).map(Value::Map).collect()
     }
 
     fn text(&self) -> String {

@@ -38,7 +38,7 @@ pub(super) async fn called(
     service: &CompiledAws,
     document: Option<Rc<Document>>,
     aws: &Aws,
-    facts: &Facts,
+    facts: &Rc<Facts>,
     overrides: &mut Option<Overrides>,
     trace: &str,
 ) -> Result<ServiceCall, Refusal> {

@@ -21,19 +21,14 @@ const MAX_ROOM: usize = 64 * 1024;
 /// Told of each step: where it stands, and what came of it.
 pub(super) type Trace<'t> = &'t mut dyn FnMut(At, What, &str);
 
-/// Renders a template with these variables; `trace` is told of each step, if there is one.
+/// Renders a template whose variables have these values; `trace` is told of each step, if there is one.
 pub(super) fn render<'t>(
     template: &'t Template,
-    variables: &[(&str, Value)],
+    mut variable: impl FnMut(&str) -> Option<Value>,
     limits: &'t Limits,
     trace: Option<Trace<'t>>,
 ) -> Result<String, Error> {
-    let mut slots = vec![Value::Null; template.slots.len()];
-    for (name, value) in variables {
-        if let Some(slot) = template.slot(name) {
-            slots[slot] = value.clone();
-        }
-    }
+    let slots = template.names.iter().map(|name| variable(name).unwrap_or(Value::Null)).collect();
     let mut rendering = Rendering { template, limits, slots, steps: 0, depth: 0, here: 0, trace };
     let room = template.room.load(Ordering::Relaxed);
     let mut out = String::with_capacity(room.min(MAX_ROOM));

@@ -28,13 +28,15 @@ pub(in crate::traffic::execute) const NAMES: [&str; 13] = [
     "stage",
 ];
 
-/// An event of a connection.
+/// An event of a connection. Cheap to clone.
+#[derive(Clone)]
 pub(in crate::traffic::execute) struct SocketEvent {
     pub(super) connection: Rc<Connection>,
     pub(super) kind: Kind,
 }
 
 /// What happened.
+#[derive(Clone)]
 pub(super) enum Kind {
     /// Somebody wants to connect.
     Connect,
