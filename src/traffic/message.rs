@@ -16,7 +16,6 @@ use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use uuid::Uuid;
 
-use crate::model::connection::starts_like_a_flag;
 use crate::model::rest::GatewayResponseType;
 
 /// Header fields in order, duplicates kept.
@@ -213,7 +212,7 @@ pub struct Head {
     /// Path and query as they were sent.
     pub uri: Uri,
     /// The host that was asked for, without a port.
-    pub host: String,
+    pub host: Rc<str>,
     /// Header fields.
     pub headers: Headers,
     /// Who sent it.
@@ -255,16 +254,6 @@ impl Deref for Request {
 }
 
 impl Head {
-    /// An extended id, before it is spelled out.
-    pub fn new_extended() -> [u8; 11] {
-        let mut bytes = [0; 11];
-        bytes.copy_from_slice(&Uuid::new_v4().as_bytes()[..11]);
-        if starts_like_a_flag(bytes[0]) {
-            bytes[0] = 0;
-        }
-        bytes
-    }
-
     /// The extended id: fifteen characters and one `=`, as AWS's.
     pub fn extended_id(&self) -> String {
         BASE64.encode(self.extended)

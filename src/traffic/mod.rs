@@ -17,3 +17,5 @@ pub mod authorizer;
 pub mod integration;
 
 pub mod message;
+
+pub mod ids;

@@ -276,7 +276,7 @@ impl Facts {
             "extendedRequestId" => Cow::Owned(head.extended_id()),
             "requestTime" => Cow::Owned(self.time()),
             "requestTimeEpoch" => Cow::Owned(head.arrived.as_millis().to_string()),
-            "domainName" => Cow::Borrowed(head.host.as_str()),
+            "domainName" => Cow::Borrowed(&*head.host),
             "domainPrefix" => Cow::Borrowed(head.host.split('.').next().unwrap_or_default()),
             "identity.sourceIp" => Cow::Owned(head.peer.to_string()),
             "identity.apiKey" => Cow::Borrowed(self.seat.as_ref()?.value()),

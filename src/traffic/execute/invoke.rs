@@ -13,7 +13,6 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method as Verb, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::access::Admitted;
 use super::authorize::{self, Step};
@@ -26,6 +25,7 @@ use crate::model::id::StageName;
 use crate::model::rest::{self, Authorizer, IntegrationType, Snapshot, Strings};
 use crate::observe::clock::Clock;
 use crate::observe::execution_log::ExecutionLog;
+use crate::traffic::ids;
 use crate::traffic::integration::Upstream;
 use crate::traffic::message::{Body, Head, Headers, Peer, Refusal, Request, spelled};
 use crate::traffic::stage::{CompiledAuthorizer, CompiledStage, PathParameters, Side};
@@ -210,12 +210,12 @@ impl Invoker {
 /// The head of a request that an operator makes up.
 fn made_up(method: Verb, uri: Uri, headers: Headers, arrived: Duration) -> Head {
     Head {
-        id: Uuid::new_v4(),
-        extended: Head::new_extended(),
+        id: ids::long(),
+        extended: ids::short(),
         arrived,
         method,
         uri,
-        host: "testPrefix.testDomainName".to_owned(),
+        host: "testPrefix.testDomainName".into(),
         headers,
         peer: Peer::Test,
         port: 443,

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::guard::Turn;
 use crate::traffic::execute::Execute;
+use crate::traffic::ids;
 use crate::traffic::message::{Body, BodyError, ByteStream, Head, Headers, Peer, Reply, Request};
 use crate::traffic::websocket::{self, Door, Management};
 
@@ -111,12 +112,12 @@ fn read(request: &HttpRequest, payload: Payload, arrived: Duration, port: u16) -
     }
     let id = headers.last_text("x-amzn-requestid").and_then(|id| Uuid::parse_str(id).ok());
     let head = Head {
-        id: id.unwrap_or_else(Uuid::new_v4),
-        extended: Head::new_extended(),
+        id: id.unwrap_or_else(ids::long),
+        extended: ids::short(),
         arrived,
         method: request.method().clone(),
         uri: uri.clone(),
-        host: host.to_owned(),
+        host: host.into(),
         headers,
         peer: Peer::Address(request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())),
         port,

@@ -114,7 +114,7 @@ mod tests {
             arrived: Duration::ZERO,
             method: method.clone(),
             uri: Uri::from_static("/"),
-            host: String::new(),
+            host: "".into(),
             headers,
             peer: Peer::Address(IpAddr::from([127, 0, 0, 1])),
             port: 80,

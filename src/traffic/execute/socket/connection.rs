@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use http::{Method, Uri};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::model::connection::ConnectionId;
 use crate::model::id::{ApiId, StageName};
 use crate::traffic::authorizer::Permission;
 use crate::traffic::execute::facts::Authorized;
+use crate::traffic::ids;
 use crate::traffic::message::{Head, Headers, Peer};
 use crate::traffic::usage::Seat;
 
@@ -31,7 +31,7 @@ pub struct Connection {
     /// What its caller said it is.
     pub user_agent: Option<Box<str>>,
     /// The host that was asked for, without a port.
-    pub host: Box<str>,
+    pub host: Rc<str>,
     /// The port that it was made on.
     pub port: u16,
     /// Whether it is over TLS.
@@ -79,7 +79,7 @@ impl Connection {
             connected_at: head.arrived,
             source,
             user_agent: head.headers.last_text("user-agent").map(Box::from),
-            host: Box::from(head.host.as_str()),
+            host: Rc::clone(&head.host),
             port: head.port,
             secure: head.secure,
             authorized: None,
@@ -106,7 +106,7 @@ impl Connection {
             connected_at: self.connected_at,
             source: self.source,
             user_agent: self.user_agent.clone(),
-            host: self.host.clone(),
+            host: Box::from(&*self.host),
             port: self.port,
             secure: self.secure,
             authorized: authorized.map(Box::new),
@@ -120,18 +120,30 @@ impl Connection {
             let permission = Permission::of_principal(card.principal, card.context);
             Rc::new(Authorized { permission: Arc::new(permission), latency: card.latency })
         });
-        Self { id, api, stage, connected_at, source, user_agent, host, port, secure, authorized, seat: None }
+        Self {
+            id,
+            api,
+            stage,
+            connected_at,
+            source,
+            user_agent,
+            host: Rc::from(host),
+            port,
+            secure,
+            authorized,
+            seat: None,
+        }
     }
 
     /// The head of a request that was never sent: an event of the connection in the phases that requests go through.
     pub(super) fn head(&self, arrived: Duration) -> Head {
         Head {
-            id: Uuid::new_v4(),
-            extended: Head::new_extended(),
+            id: ids::long(),
+            extended: ids::short(),
             arrived,
             method: Method::POST,
             uri: Uri::from_static("/"),
-            host: String::from(&*self.host),
+            host: Rc::clone(&self.host),
             headers: Headers::default(),
             peer: Peer::Address(self.source),
             port: self.port,
@@ -155,7 +167,7 @@ mod tests {
             connected_at: Duration::from_millis(1_705_751_697_419),
             source: IpAddr::from([192, 0, 2, 1]),
             user_agent: Some(Box::from("agent")),
-            host: Box::from("abc.execute-api.localhost"),
+            host: Rc::from("abc.execute-api.localhost"),
             port: 8080,
             secure: false,
             authorized: Some(Rc::new(authorized)),

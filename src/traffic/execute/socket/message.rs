@@ -20,7 +20,8 @@ use crate::traffic::execute::integration::broken;
 use crate::traffic::execute::integration_response::Author;
 use crate::traffic::execute::outcome::Outcome;
 use crate::traffic::execute::{Execute, api_key, quota, throttle};
-use crate::traffic::message::{Head, Refusal, Request};
+use crate::traffic::ids;
+use crate::traffic::message::{Refusal, Request};
 use crate::traffic::stage::{CompiledRoute, Routes};
 
 /// A message, whole, from a client or to it.
@@ -60,7 +61,7 @@ impl Execute {
             Message::Bytes(bytes) => (Bytes::from(BASE64.encode(bytes)), true),
         };
         let document = Document::read(&body).filter(|_| !is_base64).map(Rc::new);
-        let kind = Kind::Message { id: Head::new_extended(), body, is_base64, document };
+        let kind = Kind::Message { id: ids::short(), body, is_base64, document };
         let (request, mut outcome) = self.begin(SocketEvent { connection: Rc::clone(connection), kind });
         let result = self.answer_message(request, &mut outcome).await;
         let (answered, refusal) = match result {

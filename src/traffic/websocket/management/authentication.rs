@@ -138,11 +138,11 @@ mod tests {
         }
         let head = Head {
             id: Uuid::nil(),
-            extended: Head::new_extended(),
+            extended: [0; 11],
             arrived: Duration::ZERO,
             method: Method::POST,
             uri: Uri::from_static(path),
-            host: "abc.execute-api.localhost".to_owned(),
+            host: "abc.execute-api.localhost".into(),
             headers,
             peer: Peer::Address(from.parse::<IpAddr>().expect("an address")),
             port: 80,
