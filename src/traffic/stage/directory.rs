@@ -1,10 +1,10 @@
 //! Where requests find stages, by API and name, and custom domain names, by host: without a lock.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::Table;
 use super::compiled::CompiledStage;
 use super::names::Names;
 use crate::model::id::{ApiId, StageName};
@@ -13,11 +13,11 @@ use crate::observe::metrics;
 /// All stages and custom domain names that this node serves. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
 pub struct Directory {
-    apis: Arc<ArcSwap<HashMap<ApiId, Stages>>>,
+    apis: Arc<ArcSwap<Table<ApiId, Stages>>>,
     names: Names,
 }
 
-type Stages = HashMap<StageName, Slot>;
+type Stages = Table<StageName, Slot>;
 
 /// The place of one stage: its actor writes, requests read. Empty until the first compilation is done.
 pub(super) type Slot = Arc<ArcSwapOption<CompiledStage>>;
@@ -35,7 +35,7 @@ impl Directory {
 
     /// Makes places for stages. Only the keeper does, so that none is made twice.
     pub(super) fn open(&self, stages: impl IntoIterator<Item = (ApiId, StageName)>) -> Vec<Slot> {
-        let mut apis = HashMap::clone(&self.apis.load());
+        let mut apis = Table::clone(&self.apis.load());
         let slots = stages
             .into_iter()
             .map(|(api, stage)| {
@@ -50,7 +50,7 @@ impl Directory {
 
     /// Takes a stage's place away: from now on it is unknown.
     pub(super) fn close(&self, api: &ApiId, stage: &StageName) {
-        let mut apis = HashMap::clone(&self.apis.load());
+        let mut apis = Table::clone(&self.apis.load());
         if let Some(stages) = apis.get_mut(api) {
             stages.remove(stage);
             if stages.is_empty() {
@@ -60,8 +60,8 @@ impl Directory {
         self.publish(apis);
     }
 
-    fn publish(&self, apis: HashMap<ApiId, Stages>) {
-        let count: usize = apis.values().map(HashMap::len).sum();
+    fn publish(&self, apis: Table<ApiId, Stages>) {
+        let count: usize = apis.values().map(Table::len).sum();
         metrics::level(metrics::STAGES).set(count as f64);
         self.apis.store(Arc::new(apis));
     }

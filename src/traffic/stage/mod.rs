@@ -16,6 +16,8 @@ mod throttle;
 #[cfg(test)]
 mod fuzz;
 
+use std::collections::HashMap;
+
 pub use actor::Observed;
 pub use cache::{CachePolicy, KeptAnswer, MAX_ENTRY};
 pub use canary::Side;
@@ -31,3 +33,7 @@ pub use kept::{Kept, Looked, Ticket, Weighed, key_of};
 pub use names::{Names, Place, Served, first_segment};
 pub use router::{Found, PathParameters, Router};
 pub use throttle::Bucket;
+
+/// A table by names that operators chose. Callers look things up in it and add nothing to it: its hash is fast, and need
+/// not withstand anybody who looks for names that collide.
+type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;

@@ -4,12 +4,12 @@
 //! endpoint a caller comes.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use percent_encoding::percent_decode_str;
 
+use super::Table;
 use crate::model::id::{ApiId, StageName};
 use crate::model::rest::{BasePathMapping, DomainName, RoutingMode};
 
@@ -22,9 +22,9 @@ pub struct Names {
 #[derive(Clone, Default)]
 struct Hosts {
     /// By the whole name.
-    exact: HashMap<String, Arc<Served>>,
+    exact: Table<String, Arc<Served>>,
     /// `*.example.com` by what is behind its first label.
-    wild: HashMap<String, Arc<Served>>,
+    wild: Table<String, Arc<Served>>,
 }
 
 /// What a domain name serves.
@@ -33,7 +33,7 @@ pub struct Served {
     /// Callers must show a certificate, which nobody here asks them for.
     needs_certificate: bool,
     /// By their base paths, the empty one among them.
-    targets: HashMap<String, Target>,
+    targets: Table<String, Target>,
     /// The longest base path has so many segments.
     depth: usize,
 }

@@ -4,8 +4,7 @@
 //! specific one that has it. On each level a literal segment beats `{name}`, which beats `{name+}`; within a
 //! resource a verb of its own beats `ANY`.
 
-use std::collections::HashMap;
-
+use super::Table;
 use crate::model::rest::{PathPart, Verb};
 
 /// A tree of path segments, with a `T` for each method.
@@ -16,7 +15,7 @@ pub struct Router<T> {
 
 #[derive(Debug)]
 struct Node<T> {
-    literals: HashMap<String, Node<T>>,
+    literals: Table<String, Node<T>>,
     variable: Option<Box<(String, Node<T>)>>,
     greedy: Option<Box<(String, Methods<T>)>>,
     methods: Methods<T>,
@@ -44,7 +43,7 @@ impl<T> Default for Router<T> {
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { literals: HashMap::new(), variable: None, greedy: None, methods: Vec::new() }
+        Self { literals: Table::default(), variable: None, greedy: None, methods: Vec::new() }
     }
 }
 

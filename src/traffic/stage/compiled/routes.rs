@@ -14,6 +14,7 @@ use crate::model::id::{AuthorizerId, ResourceId};
 use crate::model::rest::{self, Strings, Verb};
 use crate::observe::route_metrics::RouteMetrics;
 use crate::traffic::integration::Kinds;
+use crate::traffic::stage::Table;
 
 /// The route that is asked whether a connection may be opened.
 pub const CONNECT: &str = "$connect";
@@ -30,7 +31,7 @@ pub struct Routes {
     pub unmatched: RouteMetrics,
     /// Whether a route for messages wants an API key, which is shown when a connection is made.
     pub wants_keys: bool,
-    by_key: HashMap<String, Arc<CompiledRoute>>,
+    by_key: Table<String, Arc<CompiledRoute>>,
 }
 
 /// A route, ready to run.
@@ -55,7 +56,7 @@ pub struct CompiledRoute {
 pub struct MessageModels {
     /// What a message's model is read from.
     pub selection: Selection,
-    by_key: HashMap<String, BodyModel>,
+    by_key: Table<String, BodyModel>,
 }
 
 impl Routes {
@@ -93,7 +94,7 @@ impl Routes {
             };
             (route.key.clone(), Arc::new(compiled))
         };
-        let by_key: HashMap<_, _> = snapshot.routes.iter().map(compile).collect();
+        let by_key: Table<_, _> = snapshot.routes.iter().map(compile).collect();
         let wants_keys = by_key.values().any(|route: &Arc<CompiledRoute>| route.method.api_key_required);
         let selection = Selection::compile(&snapshot.api.route_selection_expression, variables);
         Self { selection, unmatched: RouteMetrics::default(), wants_keys, by_key }
