@@ -10,39 +10,46 @@ const ENTRIES: usize = 4096;
 /// Entries that are written together.
 pub(super) const TOGETHER: usize = 32;
 
-/// Frames in the order in which they are sent. Holds no memory while it is empty.
+/// Frames in the order in which they are sent. Holds no memory while it is empty, and needs none of its own for one entry:
+/// most often there is no other.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    entries: VecDeque<Bytes>,
+    first: Option<Bytes>,
+    /// Those behind the first; there are none without one.
+    others: VecDeque<Bytes>,
     bytes: usize,
 }
 
 impl Queue {
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.first.is_none()
     }
 
     /// Whether `more` bytes fit, if the queue may hold `limit`. One entry always does: what is longer than the limit
     /// can be sent, too.
     pub(super) fn has_room(&self, more: usize, limit: usize) -> bool {
-        self.is_empty() || (self.entries.len() < ENTRIES && self.bytes + more <= limit)
+        self.is_empty() || (self.others.len() + 1 < ENTRIES && self.bytes + more <= limit)
     }
 
     pub(super) fn push(&mut self, frames: Bytes) {
         self.bytes += frames.len();
-        self.entries.push_back(frames);
+        match &self.first {
+            None => self.first = Some(frames),
+            Some(_) => self.others.push_back(frames),
+        }
     }
 
     /// The entry that waits, if it is the only one.
     pub(super) fn only(&self) -> Option<&Bytes> {
-        self.entries.front().filter(|_| self.entries.len() == 1)
+        self.first.as_ref().filter(|_| self.others.is_empty())
     }
 
     /// What is to be written next, in as many slices as there are entries, or as there is place for.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; TOGETHER]) -> usize {
-        let count = self.entries.len().min(TOGETHER);
-        for (slice, entry) in slices.iter_mut().zip(&self.entries) {
+        let mut count = 0;
+        for (slice, entry) in slices.iter_mut().zip(self.first.iter().chain(&self.others)) {
             *slice = IoSlice::new(entry);
+            count += 1;
         }
         count
     }
@@ -50,15 +57,15 @@ impl Queue {
     /// So many bytes were written.
     pub(super) fn written(&mut self, mut count: usize) {
         self.bytes -= count;
-        while let Some(first) = self.entries.front_mut() {
+        while let Some(first) = &mut self.first {
             if count < first.len() {
                 first.advance(count);
                 return;
             }
             count -= first.len();
-            self.entries.pop_front();
+            self.first = self.others.pop_front();
         }
-        self.entries = VecDeque::new();
+        self.others = VecDeque::new();
     }
 
     /// Drops what waits.
