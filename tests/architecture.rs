@@ -20,8 +20,14 @@ const ROOMS: &[&[&str]] = &[
 ];
 
 /// The rooms of `src/traffic/`, in the same way.
-const TRAFFIC_ROOMS: &[&[&str]] =
-    &[&["ingress"], &["websocket"], &["execute"], &["stage", "usage"], &["authorizer", "integration"], &["message", "ids"]];
+const TRAFFIC_ROOMS: &[&[&str]] = &[
+    &["ingress"],
+    &["websocket"],
+    &["execute"],
+    &["stage", "usage"],
+    &["authorizer", "integration"],
+    &["message", "ids"],
+];
 
 /// The one place of the data plane that the control plane may call: a test invocation is a request.
 const CONTROLS_DOOR: &str = "crate::traffic::execute::invoke";

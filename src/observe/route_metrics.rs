@@ -54,11 +54,14 @@ impl RouteMetrics {
         self.series(place).counts[what as usize].increment(1);
     }
 
-    /// Counts the bytes of a message, and of its answer.
-    pub fn message(&self, place: [&str; 3], bytes_in: u64, bytes_out: u64) {
+    /// Counts a message and its answer, if it has one, and the bytes of each.
+    pub fn message(&self, place: [&str; 3], bytes_in: u64, bytes_out: Option<u64>) {
         let series = self.series(place);
+        series.counts[SocketCount::Message as usize].increment(1 + u64::from(bytes_out.is_some()));
         series.bytes_in.increment(bytes_in);
-        series.bytes_out.increment(bytes_out);
+        if let Some(bytes_out) = bytes_out {
+            series.bytes_out.increment(bytes_out);
+        }
     }
 
     /// Records how long a route's integration took.

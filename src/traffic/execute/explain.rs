@@ -79,8 +79,8 @@ impl Explain {
 
     /// Keeps the story of a request that was answered.
     pub(super) fn keep(&self, outcome: &mut Outcome, refusal: Option<&Refusal>, status: StatusCode) {
-        let took = outcome.elapsed();
         let Some((log, phases)) = outcome.story() else { return };
+        let took = outcome.elapsed();
         let facts: &Facts = outcome.facts();
         let is_traced = facts.method().is_none_or(|method| method.staged.is_traced);
         // Of some routes only what fails is told.

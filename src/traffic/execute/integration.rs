@@ -1,6 +1,7 @@
 //! Sixth phase: the call itself.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -53,39 +54,58 @@ pub(super) enum Answer {
 }
 
 pub(super) async fn call(prepared: Prepared, backends: &Backends, outcome: &mut Outcome) -> Result<Answered, Refusal> {
-    let limits = &backends.limits;
     let Prepared { routed, call, overrides } = prepared;
-    let started = Instant::now();
-    let result = match call {
-        Call::Mock(status) => return Ok(Answered { routed, answer: Answer::Mock(status), overrides }),
-        Call::Lambda(invocation) => {
-            let answer = match routed.method.integration.streams() {
-                true => Answer::Streamed(Box::new(stream(invocation, backends, outcome).await?)),
-                false => Answer::Lambda(invoke(invocation, backends, outcome).await?),
-            };
-            return Ok(Answered { routed, answer, overrides });
+    // Whoever is called, what goes on meanwhile has memory of its own: who calls nobody takes none.
+    let answer = match call {
+        Call::Mock(status) => Answer::Mock(status),
+        Call::Lambda(invocation) if routed.method.integration.streams() => {
+            Answer::Streamed(Box::new(Box::pin(stream(invocation, backends, outcome)).await?))
         }
+        Call::Lambda(invocation) => Answer::Lambda(Box::pin(invoke(invocation, backends, outcome)).await?),
         Call::Http(call) => {
-            journal::sending(outcome, &call);
-            backends.client.send(call).await.map_err(refuse)
+            let asking = async {
+                journal::sending(outcome, &call);
+                let started = Instant::now();
+                let result = backends.client.send(call).await.map_err(refuse);
+                receive(result, started.elapsed(), &routed, backends, outcome).await
+            };
+            Answer::Http(Box::pin(asking).await?)
         }
-        Call::Aws(call) => service::call(call, &routed, backends, outcome).await,
+        Call::Aws(call) => {
+            let asking = async {
+                let started = Instant::now();
+                let result = service::call(call, &routed, backends, outcome).await;
+                receive(result, started.elapsed(), &routed, backends, outcome).await
+            };
+            Answer::Http(Box::pin(asking).await?)
+        }
     };
-    let took = started.elapsed();
+    Ok(Answered { routed, answer, overrides })
+}
+
+/// What an endpoint answered after this time, as much of it as somebody waits for.
+async fn receive(
+    result: Result<http1::Answer, Refusal>,
+    took: Duration,
+    routed: &Routed,
+    backends: &Backends,
+    outcome: &mut Outcome,
+) -> Result<http1::Answer, Refusal> {
+    let limit = backends.limits.answer;
     outcome.integrated(took);
     let mut answer = result?;
     outcome.integration_answered(&answer);
     if !routed.method.integration.streams() {
-        answer.body = answer.body.bounded(limits.answer).map_err(broken)?;
+        answer.body = answer.body.bounded(limit).map_err(broken)?;
     }
     if outcome.is_told() && !routed.method.integration.streams() {
         answer.body = answer.body.gathered(SHOWN).await.map_err(broken)?;
     } else if outcome.journal().is_some() {
-        answer.body = Body::Whole(answer.body.whole(limits.answer).await.map_err(broken)?);
+        answer.body = Body::Whole(answer.body.whole(limit).await.map_err(broken)?);
     }
     journal::answer(outcome, &answer, took);
     outcome.decided("integration", |_| format!("status {} after {} ms", answer.status.as_u16(), took.as_millis()));
-    Ok(Answered { routed, answer: Answer::Http(answer), overrides })
+    Ok(answer)
 }
 
 /// Invokes a function, and waits for the whole of its answer.

@@ -93,7 +93,9 @@ pub(super) async fn map(answered: Answered, outcome: &mut Outcome) -> Result<Map
     let handling = response.content_handling;
     let is_bytes = facts.socket().is_some() && handling == Some(ContentHandling::ConvertToBinary);
     let body = body.whole(u64::MAX).await.map_err(broken)?;
-    let mut mapped = Headers::with_capacity(response.headers.len() + 4);
+    // An answer to a request gets some more on its way, a message to a connection none.
+    let more = if facts.socket().is_some() { 0 } else { 4 };
+    let mut mapped = Headers::with_capacity(response.headers.len() + more);
     let opened = selected_by.and_then(|message| opened(&body, &message));
     for (name, source) in &response.headers {
         let value = value(source, &headers, opened.as_ref().unwrap_or(&body), facts)
@@ -177,16 +179,18 @@ fn select<'r>(
     selected_by: Option<&str>,
     status: Option<i64>,
 ) -> Result<&'r CompiledResponse, Refusal> {
-    let status = status.map(|status| status.to_string());
-    let text = selected_by.or(status.as_deref());
-    let matching = responses.iter().find(|response| match (&response.pattern, text) {
+    let status = || status.map(|status| Cow::Owned(status.to_string()));
+    // Mostly there is the default one alone, which needs no text to be selected by.
+    let has_patterns = responses.iter().any(|response| response.pattern.is_some());
+    let text = if has_patterns { selected_by.map(Cow::Borrowed).or_else(status) } else { None };
+    let matching = responses.iter().find(|response| match (&response.pattern, &text) {
         (Some(pattern), Some(text)) => pattern.is_match(text),
         _ => false,
     });
     matching.or_else(|| responses.iter().find(|response| response.pattern.is_none())).ok_or_else(|| {
         Refusal::configuration(format_args!(
             "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: {}",
-            status.as_deref().unwrap_or_default()
+            status().unwrap_or_default()
         ))
     })
 }

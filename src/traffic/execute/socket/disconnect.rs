@@ -3,6 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::connection::Connection;
 use super::event::{Kind, SocketEvent};
 use super::{perform, record};
@@ -16,7 +18,8 @@ impl Execute {
     /// what goes wrong is in the log.
     pub async fn disconnect(&self, connection: &Rc<Connection>, code: u16, reason: &str) {
         let kind = Kind::Disconnect { code, reason: reason.to_owned() };
-        let (request, mut outcome) = self.begin(SocketEvent { connection: Rc::clone(connection), kind });
+        let (request, mut outcome) =
+            self.begin(SocketEvent { connection: Rc::clone(connection), kind }, Instant::now());
         let refusal = self.tell_of_end(request, &mut outcome).await.err();
         if let Some(refusal) = &refusal {
             outcome.refused(refusal);

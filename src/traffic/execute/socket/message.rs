@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::StatusCode;
+use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::event::{Kind, SocketEvent};
@@ -54,15 +55,15 @@ pub struct Answered {
 }
 
 impl Execute {
-    /// Deals with one message of a connection, in every case.
-    pub async fn message(&self, connection: &Rc<Connection>, message: Message) -> Answered {
+    /// Deals with one message of a connection that came at this time, in every case.
+    pub async fn message(&self, connection: &Rc<Connection>, message: Message, came: Instant) -> Answered {
         let (body, is_base64) = match message {
             Message::Text(text) => (text, false),
             Message::Bytes(bytes) => (Bytes::from(BASE64.encode(bytes)), true),
         };
         let document = Document::read(&body).filter(|_| !is_base64).map(Rc::new);
         let kind = Kind::Message { id: ids::short(), body, is_base64, document };
-        let (request, mut outcome) = self.begin(SocketEvent { connection: Rc::clone(connection), kind });
+        let (request, mut outcome) = self.begin(SocketEvent { connection: Rc::clone(connection), kind }, came);
         let result = self.answer_message(request, &mut outcome).await;
         let (answered, refusal) = match result {
             Ok(answered) => (answered, None),

@@ -37,15 +37,16 @@ use crate::traffic::message::{Body, Refusal, Request};
 use crate::traffic::stage::{CompiledRoute, CompiledStage, Side};
 
 impl Execute {
-    /// An event of a connection that there is, and the request that stands for it in the phases.
-    fn begin(&self, event: SocketEvent) -> (Request, Outcome) {
+    /// An event of a connection that there is, which happened at this time, and the request that stands for it in the
+    /// phases.
+    fn begin(&self, event: SocketEvent, happened: Instant) -> (Request, Outcome) {
         let connection = &event.connection;
         let head = connection.head(self.now());
         let body = event.message().cloned().map_or(Body::Empty, Body::Whole);
         let request = Request::new(head, body);
         let (authorized, seat) = (connection.authorized.clone(), connection.seat.clone());
         let facts = Facts::of_event(&self.owner, &request, event, authorized, seat);
-        (request, Outcome::of(facts, Instant::now()))
+        (request, Outcome::of(facts, happened))
     }
 
     /// The stage of a connection's event, as it is now: what is deployed meanwhile holds for connections that there are.
@@ -74,7 +75,8 @@ async fn perform(
 ) -> Result<Mapped, Refusal> {
     let method = Arc::clone(&route.method);
     let document = outcome.facts().socket().and_then(|event| event.document()).map(Rc::clone);
-    let routed = Routed { request, stage, method, path: "/".to_owned() };
+    // An event is for no path.
+    let routed = Routed { request, stage, method, path: String::new() };
     journal::event(outcome, &routed);
     let prepared = integration_request::prepare(Accepted { routed, document }, backends, outcome).await?;
     let answered = integration::call(prepared, backends, outcome).await?;

@@ -18,13 +18,9 @@ pub(super) fn connect(outcome: &Outcome, refusal: Option<&Refusal>, status: Stat
 
 /// Counts a message, and its answer.
 pub(super) fn message(outcome: &Outcome, refusal: Option<&Refusal>, answer: Option<&Bytes>) {
-    count(outcome, SocketCount::Message);
-    if answer.is_some() {
-        count(outcome, SocketCount::Message);
-    }
     let length = answer.map(|answer| answer.len() as u64);
     let bytes_in = outcome.facts().socket().and_then(|event| event.message()).map_or(0, |message| message.len() as u64);
-    with_metrics(outcome, |metrics, place| metrics.message(place, bytes_in, length.unwrap_or_default()));
+    with_metrics(outcome, |metrics, place| metrics.message(place, bytes_in, length));
     ended(outcome, refusal, refusal.map_or(StatusCode::OK, |refusal| refusal.status), length);
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::session::Inbox;
 use crate::traffic::execute::Execute;
@@ -83,11 +84,11 @@ impl Inbox for Messages {
         self.under_way.is_empty()
     }
 
-    fn take(&mut self, message: Message, context: &mut Context<'_>) -> Option<Bytes> {
+    fn take(&mut self, message: Message, context: &mut Context<'_>, now: Instant) -> Option<Bytes> {
         let (execute, connection) = (Rc::clone(&self.execute), Rc::clone(&self.connection));
         let Message { bytes, is_binary } = message;
         let message = if is_binary { socket::Message::Bytes(bytes) } else { socket::Message::Text(bytes) };
-        let mut future: UnderWay = Box::pin(async move { execute.message(&connection, message).await });
+        let mut future: UnderWay = Box::pin(async move { execute.message(&connection, message, now).await });
         match future.as_mut().poll(context) {
             Poll::Ready(answered) => self.react(answered),
             Poll::Pending => {

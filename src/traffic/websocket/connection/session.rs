@@ -39,8 +39,8 @@ pub(super) trait Inbox {
     /// Whether all messages are answered.
     fn is_done(&self) -> bool;
 
-    /// Takes a message. Gives the frames of its answer, if that is known at once.
-    fn take(&mut self, message: Message, context: &mut Context<'_>) -> Option<Bytes>;
+    /// Takes a message that came now. Gives the frames of its answer, if that is known at once.
+    fn take(&mut self, message: Message, context: &mut Context<'_>, now: Instant) -> Option<Bytes>;
 }
 
 /// How a connection ended, as `$disconnect` is told.
@@ -341,7 +341,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             _ if !self.is_open() => {}
             Event::Message(message) => {
                 self.activity.came(message.bytes.len(), now);
-                if let Some(frames) = inbox.take(message, context) {
+                if let Some(frames) = inbox.take(message, context, now) {
                     self.answer(frames, now);
                 }
             }

@@ -31,7 +31,7 @@ impl Inbox for Echo {
         self.is_done
     }
 
-    fn take(&mut self, message: Message, _: &mut Context<'_>) -> Option<Bytes> {
+    fn take(&mut self, message: Message, _: &mut Context<'_>, _: Instant) -> Option<Bytes> {
         self.room -= 1;
         Some(wire::text(&message.bytes))
     }
