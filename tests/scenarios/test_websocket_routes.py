@@ -430,6 +430,16 @@ def test_a_route_for_messages_may_need_an_api_key(node, functions):
             assert socket.ask({"action": "paid"}) == {"route": "paid"}
         socket.say({"action": "paid"})
         assert re.fullmatch(error_frame("Limit Exceeded"), socket.hear())
+        # What is changed of key and plan counts for connections that there are.
+        patch = lambda path, value: [{"op": "replace", "path": path, "value": value}]
+        gateway.update_usage_plan(usagePlanId=plan["id"], patchOperations=patch("/quota/limit", "100"))
+        assert socket.ask({"action": "paid"}) == {"route": "paid"}
+        gateway.update_api_key(apiKey=key["id"], patchOperations=patch("/enabled", "false"))
+        socket.say({"action": "paid"})
+        assert re.fullmatch(error_frame("Forbidden"), socket.hear())
+        assert socket.ask({"action": "free"}) == {"route": "$default"}
+        gateway.update_api_key(apiKey=key["id"], patchOperations=patch("/enabled", "true"))
+        assert socket.ask({"action": "paid"}) == {"route": "paid"}
     slow = gateway.create_usage_plan(
         name="slow", throttle={"rateLimit": 0.001, "burstLimit": 1}, apiStages=[{"apiId": api, "stage": "prod"}])
     gateway.create_usage_plan_key(usagePlanId=slow["id"], keyId=other["id"], keyType="API_KEY")

@@ -9,6 +9,7 @@ use http::StatusCode;
 
 use super::access::Admitted;
 use super::outcome::Outcome;
+use crate::catalog;
 use crate::model::rest::{ApiKeySource, GatewayResponseType};
 use crate::observe::execution_log::Line;
 use crate::traffic::authorizer::Permission;
@@ -43,10 +44,7 @@ pub(super) fn identify(admitted: Admitted, desk: &Desk, outcome: &mut Outcome) -
     }
     // No look-up for what can be no key.
     let found = if value.is_empty() { Ok(None) } else { desk.seat(value, api, stage) };
-    let seat = found.map_err(|error| {
-        tracing::error!(%error, "an API key can't be looked up");
-        Refusal::configuration("Usage Plan check failed due to an internal error")
-    })?;
+    let seat = found.map_err(unreadable)?;
     let Some(seat) = seat else {
         if let Some(log) = outcome.journal() {
             let (api, stage) = (api.as_str(), stage.as_str());
@@ -77,13 +75,29 @@ pub(super) fn shown_early(head: &Head, stage: &CompiledStage, desk: &Desk, outco
     })
 }
 
-/// The seat by which a message is sent, if its route wants one: that of the key that was shown for the connection.
-pub(super) fn of_message(method: &CompiledMethod, outcome: &Outcome) -> Result<Option<Arc<Seat>>, Refusal> {
-    match outcome.facts().seat() {
-        _ if !method.api_key_required => Ok(None),
-        Some(seat) => Ok(Some(Arc::clone(seat))),
-        None => Err(forbidden("no API key that is good for the stage was shown when the connection was made")),
+/// The seat by which a message is sent, if its route wants one: that of the key that was shown for the connection, as the key
+/// and its plan are now.
+pub(super) fn of_message(
+    method: &CompiledMethod,
+    stage: &CompiledStage,
+    desk: &Desk,
+    outcome: &Outcome,
+) -> Result<Option<Arc<Seat>>, Refusal> {
+    if !method.api_key_required {
+        return Ok(None);
     }
+    let shown = outcome.facts().seat();
+    let seat = match shown {
+        Some(seat) if !seat.is_good() => desk.seat(seat.value(), &stage.api, &stage.name).map_err(unreadable)?,
+        other => other.map(Arc::clone),
+    };
+    let seat = seat.ok_or_else(|| match shown {
+        Some(_) => {
+            forbidden("the API key that was shown when the connection was made is not good for the stage any more")
+        }
+        None => forbidden("no API key that is good for the stage was shown when the connection was made"),
+    });
+    seat.map(Some)
 }
 
 /// The key that somebody shows, where the API looks for it; empty, if there is none.
@@ -93,6 +107,11 @@ fn shown<'a>(head: &'a Head, permission: Option<&'a Permission>, outcome: &Outco
         Some(ApiKeySource::Authorizer) => permission.and_then(|permission| permission.usage_key.as_deref()),
     };
     value.unwrap_or_default()
+}
+
+fn unreadable(error: catalog::Error) -> Refusal {
+    tracing::error!(%error, "an API key can't be looked up");
+    Refusal::configuration("Usage Plan check failed due to an internal error")
 }
 
 /// The answer to a request whose key opens nothing.

@@ -83,7 +83,7 @@ impl Execute {
         let stage = self.stage_of(outcome)?;
         let routes = stage.base.routes.as_ref();
         let route = select(routes, outcome)?;
-        let seat = api_key::of_message(&route.method, outcome)?;
+        let seat = api_key::of_message(&route.method, &stage, &self.desk, outcome)?;
         if let Some(seat) = &seat {
             throttle::pass_seat(seat, &route.method, outcome).await?;
         }
