@@ -13,6 +13,7 @@ mod idle;
 mod phases;
 mod proxy;
 mod push;
+mod rates;
 mod websocket;
 
 mod gateway;
@@ -60,6 +61,8 @@ enum Command {
     Push(push::Options),
     /// How long a broadcast takes until the last of many connections on three nodes has it
     Broadcast(broadcast::Options),
+    /// How exactly nodes keep a usage plan's rate and burst together, and what leases of a quota cost in commits
+    Rates(rates::Options),
     /// What a call of a built-in function costs, beside asking its process directly
     Functions(functions::Options),
     /// How long writes wait when the leader of three nodes is killed
@@ -108,6 +111,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Control(options) => Box::pin(control::run(options)).await,
         Command::Push(options) => Box::pin(push::run(options)).await,
         Command::Broadcast(options) => Box::pin(broadcast::run(options)).await,
+        Command::Rates(options) => Box::pin(rates::run(options)).await,
         Command::Functions(options) => Box::pin(functions::run(options)).await,
         Command::Failover(options) => Box::pin(failover::run(options)).await,
         Command::Commits(options) => Box::pin(commits::run(options)).await,

@@ -7,7 +7,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 /// The stage that everything is deployed to.
-const STAGE: &str = "prod";
+pub(crate) const STAGE: &str = "prod";
 /// The path of the one resource.
 const PART: &str = "bench";
 

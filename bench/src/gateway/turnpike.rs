@@ -140,8 +140,19 @@ pub(crate) async fn three_nodes_of(
     cores: &str,
     root: Option<(&str, &str)>,
 ) -> anyhow::Result<Vec<Node>> {
+    several(3, program, directory, cores, root).await
+}
+
+/// The same of so many nodes.
+pub(crate) async fn several(
+    count: u32,
+    program: &Path,
+    directory: &Path,
+    cores: &str,
+    root: Option<(&str, &str)>,
+) -> anyhow::Result<Vec<Node>> {
     let mut nodes: Vec<Node> = Vec::new();
-    for number in 1..=3 {
+    for number in 1..=count {
         let launch = Launch {
             program,
             data: directory.join(format!("node-{number}")),
