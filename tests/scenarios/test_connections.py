@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 
 import botocore.auth
 import botocore.awsrequest
@@ -280,6 +281,33 @@ def test_every_message_arrives_once_although_the_ways_between_nodes_break(tmp_pa
         closing = management(first, api)
         relay.cut()
         assert closing.delete_connection(ConnectionId=identifier)["ResponseMetadata"]["HTTPStatusCode"] == 204
+
+
+def test_what_an_sdk_tries_again_is_sent_once(cluster, api):
+    """It says so itself. A call that was not heard, or that only looks like an attempt at another, is sent."""
+    attempt = lambda call, number: {"amz-sdk-invocation-id": str(uuid.UUID(int=call)), "amz-sdk-request": f"attempt={number}; max=5"}
+    with sockets((cluster[1], api), (cluster[2], api)) as (client, other):
+        for node, receiver, headers, text, is_heard in [
+            (0, client, attempt(1, 1), "one", True),
+            (0, client, attempt(1, 2), "one", False),
+            # By another way, and where the connection is.
+            (2, client, attempt(1, 3), "one", False),
+            (1, client, attempt(1, 2), "one", False),
+            (1, client, attempt(2, 2), "two", True),
+            (0, client, attempt(2, 3), "two", False),
+            # For somebody else; and by somebody who always says the same.
+            (0, other, attempt(1, 2), "one", True),
+            (0, client, attempt(3, 1), "three", True),
+            (0, client, attempt(3, 1), "four", True),
+            (0, client, {"amz-sdk-invocation-id": "x", "amz-sdk-request": "attempt=2"}, "five", True),
+        ]:
+            url = cluster[node].url(api, "prod", f"/@connections/{receiver.id.replace('=', '%3D')}")
+            assert say(signed("POST", url, text.encode(), headers=headers)) == (200, None, "")
+            if is_heard:
+                assert receiver.hear() == text
+        for receiver in (client, other):
+            with pytest.raises(TimeoutError):
+                receiver.hear(within=0)
 
 
 def test_who_stops_reading_is_told_of_and_others_do_not_feel_it(cluster, api):

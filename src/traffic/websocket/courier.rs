@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::sync::{mpsc, oneshot};
 use turnpike_cluster::NodeId;
 
+use super::attempts::Attempt;
 use super::here::{Fault, Place};
 use super::lives::Lives;
 use super::once::{Deed, Slot, Slots};
@@ -38,6 +38,7 @@ pub(super) struct Post {
     pub(super) place: Place,
     pub(super) id: ConnectionId,
     pub(super) text: ByteBuf,
+    pub(super) attempt: Option<Attempt>,
 }
 
 impl Deed for Batch {
@@ -89,9 +90,8 @@ impl Courier {
     }
 
     /// Sends a text message to a connection of the node.
-    pub(super) async fn post(&self, place: Place, id: ConnectionId, text: Bytes) -> Result<(), Fault> {
-        let weight = Weight::new(&self.bytes, text.len()).ok_or(Fault::Busy)?;
-        let post = Post { place, id, text: ByteBuf::from(text) };
+    pub(super) async fn post(&self, post: Post) -> Result<(), Fault> {
+        let weight = Weight::new(&self.bytes, post.text.len()).ok_or(Fault::Busy)?;
         let (told, answer) = oneshot::channel();
         self.parcels.try_send(Parcel { post, told, _weight: weight }).map_err(|_| Fault::Busy)?;
         answer.await.unwrap_or(Err(Fault::Unknown))

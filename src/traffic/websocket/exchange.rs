@@ -11,7 +11,8 @@ use serde_bytes::ByteBuf;
 use tokio::runtime::Handle;
 use turnpike_cluster::{Cluster, Message, NodeId};
 
-use super::courier::{Batch, Courier};
+use super::attempts::Attempt;
+use super::courier::{Batch, Courier, Post};
 use super::here::{Counts, Fault, Here, Listed, Place, Question, Selection};
 use super::lives::Lives;
 use super::once::{Deed, Memory, Numbered, Slots};
@@ -109,12 +110,18 @@ impl Exchange {
     }
 
     /// Sends a text message to a connection, wherever it is.
-    pub(super) async fn post(&self, place: Place, id: ConnectionId, text: Bytes) -> Result<(), Fault> {
+    pub(super) async fn post(
+        &self,
+        place: Place,
+        id: ConnectionId,
+        text: Bytes,
+        attempt: Option<Attempt>,
+    ) -> Result<(), Fault> {
         let node = NodeId::from(id.node());
         if node == self.inner.lives.cluster().id() {
-            return self.inner.here.post(&place, &id, &text).await;
+            return self.inner.here.post(&place, &id, &text, attempt).await;
         }
-        self.way(node)?.courier.post(place, id, text).await
+        self.way(node)?.courier.post(Post { place, id, text: ByteBuf::from(text), attempt }).await
     }
 
     /// Asks something of a connection, wherever it is.
@@ -203,9 +210,11 @@ impl Exchange {
 
 /// Answers other nodes.
 fn answer(cluster: &Cluster, here: &Here) {
-    deal(cluster, here, |here, Batch(posts)| async move {
-        join_all(posts.iter().map(|post| here.pass_on(&post.place, &post.id, &post.text))).await
-    });
+    deal(
+        cluster,
+        here,
+        |here, Batch(posts)| async move { join_all(posts.iter().map(|post| here.pass_on(post))).await },
+    );
     deal(cluster, here, |here, Ask { place, id, question }| async move { here.ask(&place, &id, question).await });
     deal(cluster, here, |here, Cast { place, audience, text }| async move {
         here.broadcast(&place, &audience, &text).await

@@ -9,6 +9,8 @@ use futures_util::stream::FuturesOrdered;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::attempts::{Attempt, Attempts};
+use super::courier::Post;
 use super::line::{Description, Line, Shut, Undelivered};
 use super::registry::Registry;
 use super::roll::{Audience, Roll};
@@ -91,24 +93,39 @@ pub(super) struct Counts {
 pub(super) struct Here {
     registry: Registry,
     broadcasts: Arc<Semaphore>,
+    attempts: Arc<Attempts>,
 }
 
 impl Here {
     pub(super) fn new(registry: Registry) -> Self {
-        Self { registry, broadcasts: Arc::new(Semaphore::new(BROADCASTS)) }
+        Self { registry, broadcasts: Arc::new(Semaphore::new(BROADCASTS)), attempts: Arc::default() }
     }
 
     fn roll(&self, place: &Place) -> Option<Arc<Roll>> {
         self.registry.stage(&place.api, &place.stage)
     }
 
-    /// Sends a text message to a connection.
-    pub(super) async fn post(&self, place: &Place, id: &ConnectionId, text: &[u8]) -> Result<(), Fault> {
+    /// Sends a text message to a connection, unless another attempt at the same call has been sent.
+    pub(super) async fn post(
+        &self,
+        place: &Place,
+        id: &ConnectionId,
+        text: &[u8],
+        attempt: Option<Attempt>,
+    ) -> Result<(), Fault> {
+        if attempt.is_some_and(|attempt| self.attempts.is_sent(attempt, *id)) {
+            return Ok(());
+        }
         let roll = self.roll(place).ok_or(Fault::Gone)?;
         let delivered = roll.deliver(id, wire::text(text)).await;
         let metrics = roll.metrics();
         match delivered {
-            Ok(()) => metrics.delivered(1, 0),
+            Ok(()) => {
+                metrics.delivered(1, 0);
+                if let Some(attempt) = attempt {
+                    self.attempts.sent(attempt, *id);
+                }
+            }
             Err(Undelivered::Full) => metrics.delivered(0, 1),
             Err(Undelivered::Gone) => {}
         }
@@ -119,11 +136,11 @@ impl Here {
     }
 
     /// The same, for another node.
-    pub(super) async fn pass_on(&self, place: &Place, id: &ConnectionId, text: &[u8]) -> Result<(), Fault> {
+    pub(super) async fn pass_on(&self, Post { place, id, text, attempt }: &Post) -> Result<(), Fault> {
         if let Some(roll) = self.roll(place) {
             roll.metrics().hopped();
         }
-        self.post(place, id, text).await
+        self.post(place, id, text, *attempt).await
     }
 
     /// Asks something of a connection; answers with what it is like, if that was asked.

@@ -5,6 +5,7 @@
 //! finds connections wherever they are, and [`Management`] answers those who call for them over HTTP;
 //! [`Departures`] sees to it that the end of each is told, whatever becomes of its node.
 
+mod attempts;
 mod connection;
 mod courier;
 mod departures;

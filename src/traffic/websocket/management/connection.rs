@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
+use super::super::attempts::Attempt;
 use super::super::exchange::Exchange;
 use super::super::here::{Fault, Place, Question};
 use super::answers::{Refusal, done, json as json_reply};
@@ -18,10 +19,16 @@ const STAMP: &[BorrowedFormatItem<'_>] =
 
 /// `PostToConnection`: 200 means that the message is in the connection's send queue, from where it goes to the client,
 /// or the connection ends.
-pub(super) async fn post(exchange: &Exchange, place: Place, id: &str, body: Bytes) -> Result<Reply, Refusal> {
+pub(super) async fn post(
+    exchange: &Exchange,
+    place: Place,
+    id: &str,
+    body: Bytes,
+    attempt: Option<Attempt>,
+) -> Result<Reply, Refusal> {
     let id = parse(id)?;
     check_text(&body)?;
-    exchange.post(place, id, body).await.map_err(Refusal::fault)?;
+    exchange.post(place, id, body, attempt).await.map_err(Refusal::fault)?;
     Ok(done(StatusCode::OK))
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Method;
 
+use super::attempts::Attempt;
 use super::exchange::Exchange;
 use super::here::Question;
 use super::limits::Limits;
@@ -96,7 +97,9 @@ impl Management {
         let Target { place, subject, path, .. } = target;
         let exchange = &self.exchange;
         match (&request.method, subject) {
-            (&Method::POST, Subject::Connection(id)) => connection::post(exchange, place, &id, body).await,
+            (&Method::POST, Subject::Connection(id)) => {
+                connection::post(exchange, place, &id, body, Attempt::of(request.head())).await
+            }
             (&Method::GET, Subject::Connection(id)) => connection::get(exchange, place, &id).await,
             (&Method::DELETE, Subject::Connection(id)) => connection::delete(exchange, place, &id).await,
             (&Method::GET, Subject::Connections) => listing::list(exchange, place, request.uri.query()).await,
