@@ -15,6 +15,7 @@ mod admission;
 mod answers;
 mod blobs;
 mod cluster;
+mod compaction;
 mod config;
 mod documents;
 mod feed;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::NodeId;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Inner};
+use crate::compaction::{self, Bounds};
 use crate::config::{Config, Secret, Start, Timing};
 use crate::disk::{self, Directory, Disk, Growth};
 use crate::identity::{self, Identity};
@@ -27,7 +28,8 @@ use crate::start_error::StartError;
 use crate::store::{self, Stores};
 use crate::{admission, answers, blobs, leadership, proposal, read, repair, space, standing};
 
-const LOG: LogPolicy = LogPolicy { snapshot_after: 5000, kept: 1000 };
+const LOG: LogPolicy =
+    LogPolicy { snapshot_after: 5000, kept: 1000, bounds: Bounds { behind: 32 * 1024 * 1024, kept: 16 * 1024 * 1024 } };
 /// A store that takes more than this, and four times what lives in it, is written anew.
 const GROWTH: Growth = Growth { least: 256 * 1024 * 1024, factor: 4 };
 /// Nodes take so many different turns at making snapshots.
@@ -55,6 +57,8 @@ pub(crate) struct LogPolicy {
     pub(crate) snapshot_after: u64,
     /// So many entries stay in the log behind a snapshot, for members that are a little late.
     pub(crate) kept: u64,
+    /// The same by bytes, of which fewer may be enough.
+    pub(crate) bounds: Bounds,
 }
 
 /// Starts a node in its data directory and on its port, on the runtime that is its own.
@@ -156,6 +160,7 @@ pub(crate) async fn begin(config: Config, ground: Ground, handle: Handle) -> Res
     tokio::spawn(membership::watch_liveness(Arc::downgrade(&inner)));
     tokio::spawn(watch_raft(Arc::downgrade(&inner)));
     tokio::spawn(leadership::watch_leader(Arc::downgrade(&inner)));
+    tokio::spawn(compaction::run(Arc::downgrade(&inner), log.bounds));
     tokio::spawn(blobs::tidy(Arc::downgrade(&inner)));
     tokio::spawn(standing::watch(Arc::downgrade(&inner)));
     tokio::spawn(space::watch(Arc::downgrade(&inner)));

@@ -46,17 +46,6 @@ pub(crate) struct Frozen {
     pub(crate) applied: Index,
 }
 
-/// What applying one entry's command did, beside its outcome.
-#[derive(Default)]
-pub(crate) struct Effect {
-    pub(crate) changed: Vec<ChangedKey>,
-    /// Proposals to remember, and places to forget.
-    pub(crate) remembered: Vec<(Place, u128, Outcome)>,
-    pub(crate) forgotten: Vec<Place>,
-    /// Node ids that were given away.
-    pub(crate) nodes: Vec<(NodeId, u128)>,
-}
-
 impl State {
     pub(crate) fn applied(&self) -> Index {
         self.applied
@@ -71,21 +60,21 @@ impl State {
         self.applied = index;
     }
 
-    /// Applies a command as the entry at `index`.
-    pub(crate) fn apply(&mut self, index: Index, command: &Command) -> (Outcome, Effect) {
+    /// Applies a command as the entry at `index`; answers with its outcome, and with what it has changed.
+    pub(crate) fn apply(&mut self, index: Index, command: &Command) -> (Outcome, Vec<ChangedKey>) {
         self.applied = index;
-        let mut effect = Effect::default();
+        let mut changed = Vec::new();
         let outcome = match command {
             Command::Group(commands) => {
                 let places = (0..).zip(commands);
-                Outcome::Group(places.map(|(at, command)| self.apply_one((index, at), command, &mut effect)).collect())
+                Outcome::Group(places.map(|(at, command)| self.apply_one((index, at), command, &mut changed)).collect())
             }
-            command => self.apply_one((index, 0), command, &mut effect),
+            command => self.apply_one((index, 0), command, &mut changed),
         };
-        (outcome, effect)
+        (outcome, changed)
     }
 
-    fn apply_one(&mut self, place: Place, command: &Command, effect: &mut Effect) -> Outcome {
+    fn apply_one(&mut self, place: Place, command: &Command, changed: &mut Vec<ChangedKey>) -> Outcome {
         match command {
             Command::Transact { id, since, transaction } => {
                 if let Some(outcome) = self.recent.by_id.get(id) {
@@ -98,12 +87,11 @@ impl State {
                 let outcome = match self.violated(transaction) {
                     Some((condition, key)) => Outcome::Conflict { condition, key, index },
                     None => {
-                        effect.changed.extend(self.change(index, transaction));
+                        changed.extend(self.change(index, transaction));
                         Outcome::Committed { index }
                     }
                 };
-                effect.remembered.push((place, *id, outcome.clone()));
-                effect.forgotten.extend(self.recent.remember(place, *id, outcome.clone()));
+                self.recent.remember(place, *id, outcome.clone());
                 outcome
             }
             Command::AllotNode { wanted, instance } => {
@@ -113,7 +101,6 @@ impl State {
                 if *self.nodes.entry(node).or_insert(*instance) != *instance {
                     return Outcome::NodeTaken(node);
                 }
-                effect.nodes.push((node, *instance));
                 Outcome::Node(node)
             }
             // Groups are made of commands that are none.
@@ -177,11 +164,6 @@ impl State {
         }
     }
 
-    /// The place of the oldest proposal that is remembered.
-    pub(crate) fn oldest_remembered(&self) -> Option<Place> {
-        self.recent.by_place.first_key_value().map(|(place, _)| *place)
-    }
-
     /// Puts back the documents as they were stored.
     pub(crate) fn restore_documents(&mut self, documents: Documents) {
         self.documents = documents;
@@ -206,16 +188,15 @@ impl Recent {
         self.by_place.len() == REMEMBERED && since < oldest
     }
 
-    /// Remembers an outcome; answers with the place of the one that had to go for it.
-    fn remember(&mut self, place: Place, id: u128, outcome: Outcome) -> Option<Place> {
+    /// Remembers an outcome, and forgets the oldest one where there are too many.
+    fn remember(&mut self, place: Place, id: u128, outcome: Outcome) {
         self.by_id.insert(id, outcome);
         self.by_place.insert(place, id);
-        if self.by_place.len() <= REMEMBERED {
-            return None;
+        if self.by_place.len() > REMEMBERED
+            && let Some((_, id)) = self.by_place.pop_first()
+        {
+            self.by_id.remove(&id);
         }
-        let (oldest, id) = self.by_place.pop_first()?;
-        self.by_id.remove(&id);
-        Some(oldest)
     }
 }
 
@@ -254,11 +235,11 @@ mod tests {
             transaction: Transaction::new().when(Condition::Absent("claim".into())).put("claim", value),
         };
         let group = Command::Group(vec![claim(1, "first"), claim(2, "second"), claim(1, "first")]);
-        let (outcome, effect) = state.apply(5, &group);
+        let (outcome, changed) = state.apply(5, &group);
         let conflict = Outcome::Conflict { condition: 0, key: "claim".into(), index: 5 };
         let won = Outcome::Committed { index: 5 };
         assert_eq!(outcome, Outcome::Group(vec![won.clone(), conflict, won]));
-        assert_eq!((effect.changed.len(), effect.remembered.len()), (1, 2));
+        assert_eq!(changed.len(), 1);
         assert_eq!(&*state.documents().get("claim").expect("claimed").value, b"first");
     }
 

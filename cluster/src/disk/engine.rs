@@ -1,13 +1,6 @@
-//! What Raft's log and the agreed state are kept in: two ordered trees of keys and values.
+//! What Raft's log is kept in: ordered keys and values.
 
 use std::io;
-
-/// The trees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tree {
-    Log,
-    State,
-}
 
 /// A key and its value.
 pub(crate) type Pair = (Vec<u8>, Vec<u8>);
@@ -36,18 +29,14 @@ impl Batch {
 /// Batches reach the disk in their order: after a power cut there is some of them, from the first on without a gap, and
 /// at least those that were applied before the last [`Engine::sync`] that returned.
 pub(crate) trait Engine: Send + Sync + 'static {
-    fn get(&self, tree: Tree, key: &[u8]) -> io::Result<Option<Vec<u8>>>;
+    fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>>;
 
     /// The pairs whose keys are at least `from` and less than `to`, in the order of keys.
-    fn range<'a>(
-        &'a self,
-        tree: Tree,
-        from: &[u8],
-        to: &[u8],
-    ) -> Box<dyn DoubleEndedIterator<Item = io::Result<Pair>> + Send + 'a>;
+    fn range<'a>(&'a self, from: &[u8], to: &[u8])
+    -> Box<dyn DoubleEndedIterator<Item = io::Result<Pair>> + Send + 'a>;
 
     /// Makes all changes of a batch at once; later ones win over earlier ones.
-    fn apply(&self, tree: Tree, batch: Batch) -> io::Result<()>;
+    fn apply(&self, batch: Batch) -> io::Result<()>;
 
     /// Returns when everything that was applied before outlives a power cut. Not to be tried again when it fails: the
     /// kernel forgets the pages that it could not write, and a second sync would succeed over their loss.

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Batch, Contents, Disk, Engine, File, Pair, Slate, Tree, Work};
+use super::{Batch, Contents, Disk, Engine, File, Pair, Slate, Work};
 
 /// How long the disk takes for what it is waited for.
 pub(crate) type Delay = std::ops::Range<Duration>;
@@ -41,18 +41,15 @@ struct Kept {
 /// What is kept of an engine.
 #[derive(Default)]
 struct Stored {
-    trees: Trees,
+    pairs: Pairs,
     /// Batches that are not synced yet, oldest first.
-    pending: Vec<(Tree, Batch)>,
+    pending: Vec<Batch>,
     /// Bytes that were ever written to it: it gives no room back.
     written: u64,
 }
 
 #[derive(Clone, Default)]
-struct Trees {
-    log: BTreeMap<Vec<u8>, Vec<u8>>,
-    state: BTreeMap<Vec<u8>, Vec<u8>>,
-}
+struct Pairs(BTreeMap<Vec<u8>, Vec<u8>>);
 
 /// A disk in use, from its opening to the next power cut.
 #[derive(Clone)]
@@ -60,9 +57,9 @@ pub(crate) struct Memory {
     platter: Platter,
     using: u64,
     /// What the process sees: everything, synced or not.
-    seen: Arc<Mutex<Trees>>,
+    seen: Arc<Mutex<Pairs>>,
     /// The same of the engine that is begun.
-    fresh: Arc<Mutex<Trees>>,
+    fresh: Arc<Mutex<Pairs>>,
 }
 
 /// An engine of a disk in use.
@@ -71,23 +68,12 @@ struct Opened {
     is_fresh: bool,
 }
 
-impl Trees {
-    fn of(&self, tree: Tree) -> &BTreeMap<Vec<u8>, Vec<u8>> {
-        match tree {
-            Tree::Log => &self.log,
-            Tree::State => &self.state,
-        }
-    }
-
-    fn apply(&mut self, tree: Tree, batch: &Batch) {
-        let pairs = match tree {
-            Tree::Log => &mut self.log,
-            Tree::State => &mut self.state,
-        };
+impl Pairs {
+    fn apply(&mut self, batch: &Batch) {
         for (key, value) in &batch.0 {
             match value {
-                Some(value) => pairs.insert(key.clone(), value.clone()),
-                None => pairs.remove(key),
+                Some(value) => self.0.insert(key.clone(), value.clone()),
+                None => self.0.remove(key),
             };
         }
     }
@@ -135,7 +121,7 @@ impl Platter {
         let mut kept = self.kept.lock();
         kept.using += 1;
         kept.fuse = None;
-        let seen = Arc::new(Mutex::new(kept.engine.trees.clone()));
+        let seen = Arc::new(Mutex::new(kept.engine.pairs.clone()));
         Memory { platter: self.clone(), using: kept.using, seen, fresh: Arc::default() }
     }
 }
@@ -144,8 +130,8 @@ impl Kept {
     fn cut(&mut self) {
         let Self { engine, slates, random, .. } = self;
         let survive = random.random_range(0..=engine.pending.len());
-        for (tree, batch) in std::mem::take(&mut engine.pending).iter().take(survive) {
-            engine.trees.apply(*tree, batch);
+        for batch in std::mem::take(&mut engine.pending).iter().take(survive) {
+            engine.pairs.apply(batch);
         }
         for (synced, seen) in slates.values_mut() {
             // The kernel may have written it, or not.
@@ -223,7 +209,7 @@ impl Disk for Memory {
 
     fn fresh_engine(&self) -> io::Result<Arc<dyn Engine>> {
         self.kept(|kept| kept.fresh = Stored::default())?;
-        *self.fresh.lock() = Trees::default();
+        *self.fresh.lock() = Pairs::default();
         Ok(Arc::new(Opened { disk: self.clone(), is_fresh: true }))
     }
 
@@ -264,45 +250,44 @@ impl Disk for Memory {
 }
 
 impl Opened {
-    fn seen(&self) -> &Mutex<Trees> {
+    fn seen(&self) -> &Mutex<Pairs> {
         if self.is_fresh { &self.disk.fresh } else { &self.disk.seen }
     }
 }
 
 impl Engine for Opened {
-    fn get(&self, tree: Tree, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.seen().lock().of(tree).get(key).cloned())
+    fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.seen().lock().0.get(key).cloned())
     }
 
     fn range<'a>(
         &'a self,
-        tree: Tree,
         from: &[u8],
         to: &[u8],
     ) -> Box<dyn DoubleEndedIterator<Item = io::Result<Pair>> + Send + 'a> {
         let seen = self.seen().lock();
         let pairs: Vec<_> = match from < to {
-            true => seen.of(tree).range(from.to_vec()..to.to_vec()).collect(),
+            true => seen.0.range(from.to_vec()..to.to_vec()).collect(),
             false => Vec::new(),
         };
         let pairs: Vec<_> = pairs.into_iter().map(|(key, value)| Ok((key.clone(), value.clone()))).collect();
         Box::new(pairs.into_iter())
     }
 
-    fn apply(&self, tree: Tree, batch: Batch) -> io::Result<()> {
+    fn apply(&self, batch: Batch) -> io::Result<()> {
         self.disk.kept(|kept| {
-            self.seen().lock().apply(tree, &batch);
+            self.seen().lock().apply(&batch);
             let stored = kept.stored(self.is_fresh);
             stored.written += batch.size() as u64;
-            stored.pending.push((tree, batch));
+            stored.pending.push(batch);
         })
     }
 
     fn sync(&self) -> io::Result<()> {
         self.disk.kept(|kept| {
             let stored = kept.stored(self.is_fresh);
-            for (tree, batch) in std::mem::take(&mut stored.pending) {
-                stored.trees.apply(tree, &batch);
+            for batch in std::mem::take(&mut stored.pending) {
+                stored.pairs.apply(&batch);
             }
         })
     }

@@ -23,7 +23,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 pub(crate) use directory::{Directory, STORES};
-pub(crate) use engine::{Batch, Engine, Pair, Tree};
+pub(crate) use engine::{Batch, Engine, Pair};
 pub(crate) use file::{Contents, File};
 pub(crate) use rewrite::{Growth, rewrite};
 pub(crate) use slate::Slate;

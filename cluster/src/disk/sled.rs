@@ -12,9 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use super::directory::sync_directory;
-use super::{Batch, Engine, Pair, Tree};
+use super::{Batch, Engine, Pair};
 
-/// sled's cache: the documents are in memory anyway.
+/// sled's cache: what is read again was written a moment ago.
 const CACHE: u64 = 8 * 1024 * 1024;
 /// A collection takes about so many pages.
 const COLLECTED: usize = 256;
@@ -26,7 +26,6 @@ const RETRY: Duration = Duration::from_millis(10);
 pub(super) struct Sled {
     db: sled::Db,
     log: sled::Tree,
-    state: sled::Tree,
     files: Mutex<Files>,
 }
 
@@ -43,15 +42,10 @@ impl Sled {
                 opened => break opened?,
             }
         };
+        // Earlier releases kept the agreed state as well; what is in it is in the snapshot and the log.
+        db.drop_tree("state")?;
         let files = Files { path: path.to_owned(), synced: HashMap::new() };
-        Ok(Self { log: db.open_tree("log")?, state: db.open_tree("state")?, db, files: Mutex::new(files) })
-    }
-
-    fn tree(&self, tree: Tree) -> &sled::Tree {
-        match tree {
-            Tree::Log => &self.log,
-            Tree::State => &self.state,
-        }
+        Ok(Self { log: db.open_tree("log")?, db, files: Mutex::new(files) })
     }
 }
 
@@ -79,31 +73,30 @@ fn opening(error: sled::Error) -> io::Error {
 }
 
 impl Engine for Sled {
-    fn get(&self, tree: Tree, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.tree(tree).get(key)?.map(|value| value.to_vec()))
+    fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.log.get(key)?.map(|value| value.to_vec()))
     }
 
     fn range<'a>(
         &'a self,
-        tree: Tree,
         from: &[u8],
         to: &[u8],
     ) -> Box<dyn DoubleEndedIterator<Item = io::Result<Pair>> + Send + 'a> {
-        let pairs = self.tree(tree).range(from.to_vec()..to.to_vec());
+        let pairs = self.log.range(from.to_vec()..to.to_vec());
         Box::new(pairs.map(|pair| {
             let (key, value) = pair?;
             Ok((key.to_vec(), value.to_vec()))
         }))
     }
 
-    fn apply(&self, tree: Tree, mut batch: Batch) -> io::Result<()> {
+    fn apply(&self, mut batch: Batch) -> io::Result<()> {
         // One change is whole by itself. A batch costs sled two more writes, which the next sync has to wait for.
         if batch.0.len() == 1
             && let Some((key, value)) = batch.0.pop()
         {
             match value {
-                Some(value) => self.tree(tree).insert(key, value)?,
-                None => self.tree(tree).remove(key)?,
+                Some(value) => self.log.insert(key, value)?,
+                None => self.log.remove(key)?,
             };
             return Ok(());
         }
@@ -115,7 +108,7 @@ impl Engine for Sled {
                 None => changes.remove(key),
             }
         }
-        self.tree(tree).apply_batch(changes)?;
+        self.log.apply_batch(changes)?;
         collect(count);
         Ok(())
     }

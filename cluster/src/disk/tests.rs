@@ -18,7 +18,7 @@ fn each(ask: impl Fn(&dyn Fn() -> Arc<dyn Disk>)) {
 }
 
 fn keys(engine: &dyn Engine, from: &[u8], to: &[u8]) -> Vec<Vec<u8>> {
-    engine.range(Tree::State, from, to).map(|pair| pair.expect("a pair").0).collect()
+    engine.range(from, to).map(|pair| pair.expect("a pair").0).collect()
 }
 
 #[test]
@@ -32,17 +32,16 @@ fn a_batch_is_applied_in_its_order_and_is_there_again_once_synced() {
         batch.insert(b"c".as_slice(), b"1".to_vec());
         batch.remove(b"b".as_slice());
         batch.insert(b"a".as_slice(), b"2".to_vec());
-        engine.apply(Tree::State, batch).expect("applied");
+        engine.apply(batch).expect("applied");
         engine.sync().expect("synced");
         drop((engine, disk));
         let disk = open();
         let engine = disk.engine().expect("an engine");
-        assert_eq!(engine.get(Tree::State, b"a").expect("no error").as_deref(), Some(b"2".as_slice()));
-        assert_eq!(engine.get(Tree::State, b"b").expect("no error"), None);
-        assert_eq!(engine.get(Tree::Log, b"a").expect("no error"), None, "trees are apart");
+        assert_eq!(engine.get(b"a").expect("no error").as_deref(), Some(b"2".as_slice()));
+        assert_eq!(engine.get(b"b").expect("no error"), None);
         assert_eq!(keys(&*engine, b"", b"z"), [b"a", b"c"]);
         assert_eq!(keys(&*engine, b"a", b"c"), [b"a"], "the end is not included");
-        let last = engine.range(Tree::State, b"", b"z").next_back().expect("one").expect("a pair");
+        let last = engine.range(b"", b"z").next_back().expect("one").expect("a pair");
         assert_eq!(last.0, b"c");
     });
 }

@@ -1,4 +1,4 @@
-//! Small values: in the engine's trees behind a version, and in files of their own behind a checksum as well.
+//! Small values: in the engine behind a version, and in files of their own behind a checksum as well.
 
 use std::io::{self, Read, Write};
 
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::Disk;
 use crate::codec;
 
-/// The version in front of a value in a tree.
+/// The version in front of a value in the engine.
 const VALUE: u8 = 1;
 const MAGIC: &[u8; 4] = b"TPDF";
 /// The version in front of a value in a file.

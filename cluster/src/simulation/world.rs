@@ -20,6 +20,7 @@ use super::network::Net;
 use super::watching::{self, Changes};
 use crate::NodeId;
 use crate::cluster::Cluster;
+use crate::compaction::Bounds;
 use crate::config::{Config, RESERVE, Secret, Start, Timing};
 use crate::disk::Growth;
 use crate::disk::memory::Platter;
@@ -190,7 +191,7 @@ impl World {
                     disk: Arc::new(platter.using()),
                     port: world.net.port(address),
                     secret: Secret::new("sixteen characters").expect("long enough"),
-                    log: LogPolicy { snapshot_after: 40, kept: 10 },
+                    log: LogPolicy { snapshot_after: 40, kept: 10, bounds: Bounds { behind: 8_000, kept: 1_000 } },
                     // Little enough for most stores to be written anew at some start.
                     growth: Growth { least: 10_000, factor: 4 },
                 };

@@ -16,7 +16,8 @@ use super::pieces::{self, Read};
 use super::reach::Reach;
 use super::snapshots::Snapshots;
 use super::sweeper::Sweeper;
-use crate::disk::{self, Batch, Disk, Engine, Tree, damaged};
+use super::weight::Weight;
+use crate::disk::{self, Batch, Disk, Engine, damaged};
 use crate::raft::{LogId, RaftTypes, StorageError, Vote};
 use crate::{Index, NodeId};
 
@@ -27,6 +28,7 @@ pub(crate) struct LogStore {
     engine: Arc<dyn Engine>,
     flusher: Flusher,
     reach: Arc<Reach>,
+    weight: Arc<Weight>,
     snapshots: Arc<Snapshots>,
     sweeper: Sweeper,
 }
@@ -46,7 +48,7 @@ impl LogStore {
     ) -> io::Result<Self> {
         let first = first(value(&*engine, keys::PURGED)?.as_ref());
         let sweeper = Sweeper::start(Arc::clone(&disk), Arc::clone(&engine), flusher.clone(), first);
-        Ok(Self { disk, engine, flusher, reach, snapshots, sweeper })
+        Ok(Self { disk, engine, flusher, reach, weight: Arc::default(), snapshots, sweeper })
     }
 
     /// Reads all of it, and finds what is missing: at its end, by how far it is known to have reached, and in between.
@@ -54,11 +56,12 @@ impl LogStore {
         self.vote()?;
         let mut last = self.purged()?.map(|id| id.index);
         for read in pieces::read(&*self.engine, self.first()?, keys::ENTRIES.1) {
-            let Read { index: kept, entry, .. } = read?;
+            let Read { index: kept, entry, bytes } = read?;
             let index = entry.log_id.index;
             if kept != index || index != last.map_or(0, |last| last + 1) {
                 return Err(damaged(&format!("the log, which has a gap before {index},")));
             }
+            self.weight.push(index, bytes);
             last = Some(index);
         }
         let last = last.unwrap_or_default();
@@ -86,6 +89,17 @@ impl LogStore {
         Ok(Some((vote.leader_id().term, self.last()?)))
     }
 
+    /// Bytes of the entries that no snapshot has yet.
+    pub(crate) fn weight_behind_snapshot(&self) -> u64 {
+        self.weight.behind(self.snapshots.saved().map_or(0, |id| id.index))
+    }
+
+    /// The last entry that has more than so many bytes behind it, and is in the snapshot.
+    pub(crate) fn heavier_than(&self, bytes: u64) -> Option<Index> {
+        let last = self.weight.beyond(bytes)?.min(self.snapshots.saved()?.index);
+        self.weight.first().is_some_and(|first| first <= last).then_some(last)
+    }
+
     fn vote(&self) -> io::Result<Option<Vote>> {
         let inside: Option<Vote> = self.value(keys::VOTE)?;
         let beside: Option<Vote> = disk::read(&*self.disk, VOTE)?;
@@ -103,7 +117,7 @@ impl LogStore {
     fn set<T: Serialize>(&self, key: &[u8], value: &T) -> io::Result<()> {
         let mut batch = Batch::default();
         batch.insert(key, disk::pack(value)?);
-        self.engine.apply(Tree::Log, batch)
+        self.engine.apply(batch)
     }
 
     fn entries(&self, range: impl RangeBounds<u64>) -> io::Result<Vec<Entry<RaftTypes>>> {
@@ -159,7 +173,7 @@ impl LogStore {
     fn state(&self) -> io::Result<LogState<RaftTypes>> {
         let purged = self.purged()?;
         let first = keys::entry(first(purged.as_ref()));
-        let last = match self.engine.range(Tree::Log, &first, keys::ENTRIES.1).next_back().transpose()? {
+        let last = match self.engine.range(&first, keys::ENTRIES.1).next_back().transpose()? {
             Some((key, _)) => {
                 let last = pieces::read(&*self.engine, keys::entry_of(&key)?, keys::ENTRIES.1).next().transpose()?;
                 last.map(|read| read.entry.log_id)
@@ -172,10 +186,10 @@ impl LogStore {
     /// Removes entries from `from` on, in one step.
     fn remove(&self, from: u64) -> io::Result<()> {
         let mut batch = Batch::default();
-        for pair in self.engine.range(Tree::Log, &keys::entry(from), keys::ENTRIES.1) {
+        for pair in self.engine.range(&keys::entry(from), keys::ENTRIES.1) {
             batch.remove(pair?.0);
         }
-        self.engine.apply(Tree::Log, batch)
+        self.engine.apply(batch)
     }
 }
 
@@ -185,7 +199,7 @@ fn first(purged: Option<&LogId>) -> Index {
 }
 
 fn value<T: DeserializeOwned>(engine: &dyn Engine, key: &[u8]) -> io::Result<Option<T>> {
-    engine.get(Tree::Log, key)?.map(|bytes| disk::unpack(&bytes)).transpose()
+    engine.get(key)?.map(|bytes| disk::unpack(&bytes)).transpose()
 }
 
 fn failed(subject: ErrorSubject<u64>, verb: ErrorVerb, error: &io::Error) -> StorageError {
@@ -238,10 +252,11 @@ impl RaftLogStorage<RaftTypes> for LogStore {
         let mut batch = Batch::default();
         let mut last = None;
         for entry in entries {
-            pieces::write(&mut batch, entry.log_id.index, &entry).map_err(failed)?;
+            let bytes = pieces::write(&mut batch, entry.log_id.index, &entry).map_err(failed)?;
+            self.weight.push(entry.log_id.index, bytes);
             last = Some(entry.log_id.index);
         }
-        self.engine.apply(Tree::Log, batch).map_err(failed)?;
+        self.engine.apply(batch).map_err(failed)?;
         if let Some(last) = last {
             self.reach.appended(last);
         }
@@ -264,6 +279,7 @@ impl RaftLogStorage<RaftTypes> for LogStore {
         let (reach, last) = (Arc::clone(&self.reach), log_id.index.saturating_sub(1));
         self.disk.work(Box::new(move || reach.shorten(last))).await.map_err(failed)?;
         self.remove(log_id.index).map_err(failed)?;
+        self.weight.truncate(log_id.index);
         self.flusher.barrier().await.map_err(failed)
     }
 
@@ -274,6 +290,7 @@ impl RaftLogStorage<RaftTypes> for LogStore {
         // Not waited for: what a power cut brings back is purged again.
         let noted = self.set(keys::PURGED, &log_id);
         noted.map_err(|error| failed(ErrorSubject::Logs, ErrorVerb::Delete, &error))?;
+        self.weight.purge(first(Some(&log_id)));
         self.sweeper.sweep(first(Some(&log_id)));
         Ok(())
     }

@@ -1,7 +1,6 @@
-//! The state machine: applies what is committed to memory and to the engine, and makes and takes snapshots.
+//! The state machine: applies what is committed, in memory, and makes and takes snapshots.
 //!
-//! The engine may trail behind by what a power cut takes: it is brought up from the snapshot and the log, which are
-//! synced.
+//! Nothing else of it is on disk: a node that starts reads the snapshot, and applies what the log has behind it once more.
 
 use std::io;
 use std::sync::Arc;
@@ -11,24 +10,16 @@ use openraft::{
     AnyError, Entry, EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder, StorageIOError,
 };
 use parking_lot::RwLock;
-use serde::{Deserialize, Serialize};
-use serde_bytes::{ByteBuf, Bytes};
 
-use super::snapshots::Snapshots;
-use super::{keys, snapshots};
-use crate::disk::{self, Batch, Engine, File, Tree, damaged};
-use crate::documents::{self, Document};
+use super::snapshots::{self, Snapshots};
+use crate::NodeId;
+use crate::disk::File;
 use crate::feed::{Changed, Feed};
 use crate::raft::{LogId, Membership, Outcome, RaftTypes, SnapshotMeta, StorageError};
-use crate::state::{Effect, Frozen, Place, State};
-use crate::{Index, NodeId};
-
-/// While a snapshot is put in place, so many bytes are written in one step.
-const STEP: usize = 1024 * 1024;
+use crate::state::{Frozen, State};
 
 /// The state machine.
 pub(crate) struct Machine {
-    engine: Arc<dyn Engine>,
     snapshots: Arc<Snapshots>,
     state: Arc<RwLock<State>>,
     feed: Arc<Feed>,
@@ -36,7 +27,7 @@ pub(crate) struct Machine {
 }
 
 /// How far the machine has come, and who was a member then.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Position {
     applied: Option<LogId>,
     membership: Membership,
@@ -56,37 +47,25 @@ impl From<&SnapshotMeta> for Position {
 }
 
 impl Machine {
-    /// Loads the state; from the snapshot where that is ahead of the engine.
-    pub(super) fn open(
-        engine: Arc<dyn Engine>,
-        snapshots: Arc<Snapshots>,
-    ) -> io::Result<(Self, Arc<RwLock<State>>, Arc<Feed>)> {
-        let position = match engine.get(Tree::State, keys::APPLIED)? {
-            Some(bytes) => disk::unpack(&bytes)?,
-            None => Position::default(),
-        };
-        let mut snapshot = snapshots.current()?;
-        let saved = snapshot.as_mut().map(snapshots::read_meta).transpose()?;
-        let (state, position) = match snapshot {
-            Some(mut file) if saved.is_some_and(|saved| saved.last_log_id > position.applied) => {
+    /// Reads the snapshot. What is behind it in the log is applied when Raft starts.
+    pub(super) fn open(snapshots: Arc<Snapshots>) -> io::Result<(Self, Arc<RwLock<State>>, Arc<Feed>)> {
+        let (position, state) = match snapshots.current()? {
+            Some(mut file) => {
                 let (meta, state) = snapshots::read(&mut file)?;
-                let position = Position::from(&meta);
-                replace(&*engine, &state, &position)?;
-                (state, position)
+                (Position::from(&meta), state)
             }
-            _ => (load(&*engine, position.applied.map_or(0, |id| id.index))?, position),
+            None => (Position::default(), State::default()),
         };
         let feed = Feed::new(state.applied());
         let state = Arc::new(RwLock::new(state));
         let position = Arc::new(RwLock::new(position));
-        let machine = Self { engine, snapshots, feed: Arc::clone(&feed), state: Arc::clone(&state), position };
+        let machine = Self { snapshots, feed: Arc::clone(&feed), state: Arc::clone(&state), position };
         Ok((machine, state, feed))
     }
 
-    fn apply_all(&mut self, entries: impl Iterator<Item = Entry<RaftTypes>>) -> io::Result<Vec<Outcome>> {
+    fn apply_all(&mut self, entries: impl Iterator<Item = Entry<RaftTypes>>) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         let mut changes = Vec::new();
-        let mut batch = Batch::default();
         let mut position = self.position.read().clone();
         let mut state = self.state.write();
         for entry in entries {
@@ -99,10 +78,9 @@ impl Machine {
                     Outcome::Nothing
                 }
                 EntryPayload::Normal(command) => {
-                    let (outcome, effect) = state.apply(index, &command);
-                    write(&mut batch, &state, &effect)?;
-                    if !effect.changed.is_empty() {
-                        changes.push(Changed { index, keys: Arc::from(effect.changed) });
+                    let (outcome, changed) = state.apply(index, &command);
+                    if !changed.is_empty() {
+                        changes.push(Changed { index, keys: Arc::from(changed) });
                     }
                     outcome
                 }
@@ -112,11 +90,9 @@ impl Machine {
         }
         let applied = state.applied();
         drop(state);
-        batch.insert(keys::APPLIED, disk::pack(&position)?);
-        self.engine.apply(Tree::State, batch)?;
         *self.position.write() = position;
         self.feed.publish(changes, applied);
-        Ok(outcomes)
+        outcomes
     }
 
     /// Takes a snapshot that came from the leader.
@@ -126,17 +102,10 @@ impl Machine {
             Ok((file, state))
         };
         let (file, state) = self.snapshots.work(read).await?;
-        // The file first: from then on the state can always be had again, whatever becomes of the engine.
         self.snapshots.save(file, meta.last_log_id).await?;
-        let (engine, position) = (Arc::clone(&self.engine), Position::from(meta));
-        let placed = self.snapshots.work(move || {
-            replace(&*engine, &state, &position)?;
-            Ok((state, position))
-        });
-        let (state, position) = placed.await?;
         let applied = state.applied();
         *self.state.write() = state;
-        *self.position.write() = position;
+        *self.position.write() = Position::from(meta);
         self.feed.restart(applied);
         Ok(())
     }
@@ -150,114 +119,6 @@ impl Machine {
     pub(super) fn applied(&self) -> Option<LogId> {
         self.position.read().applied
     }
-}
-
-/// Adds to a batch what applying one command did.
-fn write(batch: &mut Batch, state: &State, effect: &Effect) -> io::Result<()> {
-    for changed in &effect.changed {
-        match state.documents().get(&changed.key) {
-            Some(Document { revision, value }) => {
-                batch.insert(keys::document(&changed.key), disk::pack(&(revision, Bytes::new(&value)))?);
-            }
-            None => batch.remove(keys::document(&changed.key)),
-        }
-    }
-    remember(batch, &effect.remembered)?;
-    // Those of one entry are kept together, until all of them are forgotten.
-    let oldest = state.oldest_remembered();
-    for gone in effect.forgotten.chunk_by(|(one, _), (next, _)| one == next) {
-        if let Some((index, _)) = gone.first()
-            && oldest.is_none_or(|(oldest, _)| *index < oldest)
-        {
-            batch.remove(keys::remembered(*index));
-        }
-    }
-    for (node, instance) in &effect.nodes {
-        batch.insert(keys::node(*node), disk::pack(instance)?);
-    }
-    Ok(())
-}
-
-/// Adds remembered proposals to a batch: one key for those of an entry, as one change costs much the same as another.
-fn remember(batch: &mut Batch, proposals: &[(Place, u128, Outcome)]) -> io::Result<()> {
-    for group in proposals.chunk_by(|((one, _), ..), ((next, _), ..)| one == next) {
-        if let Some(((index, _), ..)) = group.first() {
-            let parts: Vec<_> = group.iter().map(|((_, at), id, outcome)| (at, id, outcome)).collect();
-            batch.insert(keys::remembered(*index), disk::pack(&parts)?);
-        }
-    }
-    Ok(())
-}
-
-/// Puts a snapshot's state in the place of everything, step by step. Until the last one nothing is said to be applied,
-/// so that after a crash in between it is done again, from the snapshot.
-fn replace(engine: &dyn Engine, state: &State, position: &Position) -> io::Result<()> {
-    let mut first = Batch::default();
-    first.remove(keys::APPLIED);
-    engine.apply(Tree::State, first)?;
-    let mut steps = Steps { engine, batch: Batch::default() };
-    for kind in [keys::DOCUMENTS, keys::REMEMBERED, keys::NODES] {
-        for pair in engine.range(Tree::State, kind.0, kind.1) {
-            steps.batch.remove(pair?.0);
-            steps.step(STEP)?;
-        }
-    }
-    let frozen = state.freeze();
-    for (key, Document { revision, value }) in frozen.documents {
-        steps.batch.insert(keys::document(&key), disk::pack(&(revision, Bytes::new(&value)))?);
-        steps.step(STEP)?;
-    }
-    for group in frozen.recent.chunk_by(|((one, _), ..), ((next, _), ..)| one == next) {
-        remember(&mut steps.batch, group)?;
-        steps.step(STEP)?;
-    }
-    for (node, instance) in &frozen.nodes {
-        steps.batch.insert(keys::node(*node), disk::pack(instance)?);
-    }
-    steps.batch.insert(keys::APPLIED, disk::pack(position)?);
-    steps.step(0)
-}
-
-/// Changes that are made in steps of a bounded size.
-struct Steps<'a> {
-    engine: &'a dyn Engine,
-    batch: Batch,
-}
-
-impl Steps<'_> {
-    fn step(&mut self, size: usize) -> io::Result<()> {
-        if self.batch.size() < size {
-            return Ok(());
-        }
-        self.engine.apply(Tree::State, std::mem::take(&mut self.batch))
-    }
-}
-
-fn load(engine: &dyn Engine, applied: Index) -> io::Result<State> {
-    let mut state = State::default();
-    let mut documents = documents::Builder::default();
-    let pairs = |kind: keys::Kind| engine.range(Tree::State, kind.0, kind.1);
-    for pair in pairs(keys::DOCUMENTS) {
-        let (key, value) = pair?;
-        let key = std::str::from_utf8(&key[1..]).map_err(|_| damaged("a key in the store"))?;
-        let (revision, value): (Index, ByteBuf) = disk::unpack(&value)?;
-        documents.push((Arc::from(key), Document { revision, value: value.into_vec().into() }));
-    }
-    state.restore_documents(documents.finish());
-    for pair in pairs(keys::REMEMBERED) {
-        let (key, value) = pair?;
-        let index = keys::number(&key)?;
-        // The first ones of the oldest entry may be forgotten already: restoring those after them forgets them again.
-        for (at, id, outcome) in disk::unpack::<Vec<(u32, u128, Outcome)>>(&value)? {
-            state.restore_proposal((index, at), id, outcome);
-        }
-    }
-    for pair in pairs(keys::NODES) {
-        let (key, value) = pair?;
-        state.restore_node(keys::number(&key)?, disk::unpack(&value)?);
-    }
-    state.advance(applied);
-    Ok(state)
 }
 
 fn failed(subject: ErrorSubject<u64>, verb: ErrorVerb, error: &io::Error) -> StorageError {
@@ -277,8 +138,7 @@ impl RaftStateMachine<RaftTypes> for Machine {
         I: IntoIterator<Item = Entry<RaftTypes>> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        self.apply_all(entries.into_iter())
-            .map_err(|error| failed(ErrorSubject::StateMachine, ErrorVerb::Write, &error))
+        Ok(self.apply_all(entries.into_iter()))
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {

@@ -1,4 +1,4 @@
-//! What a node keeps: Raft's log and vote, and the agreed state, in the disk's engine; snapshots as files beside it.
+//! What a node keeps: Raft's log and vote in the disk's engine, the agreed state as a snapshot beside it.
 
 mod flusher;
 mod keys;
@@ -8,6 +8,7 @@ mod pieces;
 mod reach;
 mod snapshots;
 mod sweeper;
+mod weight;
 
 use std::io;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub(crate) fn open(disk: &Arc<dyn Disk>, engine: Arc<dyn Engine>) -> io::Result<
     let flusher = Flusher::start(Arc::clone(disk), Arc::clone(&engine), Arc::clone(&reach));
     let log = LogStore::new(Arc::clone(disk), Arc::clone(&engine), flusher, reach, Arc::clone(&snapshots))?;
     log.check(reached)?;
-    let (machine, state, feed) = Machine::open(engine, snapshots)?;
+    let (machine, state, feed) = Machine::open(snapshots)?;
     if log.purged()? > machine.applied() {
         return Err(damaged("the log, whose start was removed before a snapshot took its place,"));
     }
@@ -58,14 +59,14 @@ mod tests {
 
     use openraft::storage::{RaftLogStorage, RaftStateMachine};
     use openraft::testing::{StoreBuilder, Suite};
-    use openraft::{CommittedLeaderId, Entry, EntryPayload, LogId, RaftLogReader};
+    use openraft::{CommittedLeaderId, Entry, EntryPayload, LogId, RaftLogReader, RaftSnapshotBuilder};
     use parking_lot::Mutex;
     use tempfile::TempDir;
 
     use super::*;
     use crate::Index;
     use crate::disk::memory::Platter;
-    use crate::disk::{self, Batch, Directory, Tree};
+    use crate::disk::{self, Batch, Directory};
     use crate::raft::{Command, RaftTypes, StorageError, Vote};
     use crate::state::REMEMBERED;
     use crate::transaction::Transaction;
@@ -111,7 +112,7 @@ mod tests {
             let entry = Entry::<RaftTypes> { log_id, payload: EntryPayload::Blank };
             pieces::write(&mut batch, index, &entry).expect("packed");
         }
-        disk.engine().expect("an engine").apply(Tree::Log, batch).expect("applied");
+        disk.engine().expect("an engine").apply(batch).expect("applied");
         let (reach, _) = Reach::open(&*disk).expect("opened");
         reach.appended(REACHED);
         reach.synced(reach.begin()).expect("written");
@@ -164,7 +165,7 @@ mod tests {
         // More than are remembered, and not a whole number of groups.
         let groups = REMEMBERED as Index / 15 + 20;
         stores.machine.apply((1..=groups).map(group)).await.expect("applied");
-        stores.log.barrier().await.expect("synced");
+        stores.machine.get_snapshot_builder().await.build_snapshot().await.expect("built");
         let before = stores.state.read().freeze();
         let disk: Arc<dyn Disk> = Arc::new(platter.using());
         let again = open(&disk).expect("the store");
@@ -178,12 +179,12 @@ mod tests {
         let disk: Arc<dyn Disk> = Arc::new(platter.using());
         let mut stores = open(&disk).expect("a fresh store");
         let engine = disk.engine().expect("the engine");
-        let entries = || engine.range(Tree::Log, keys::ENTRIES.0, keys::ENTRIES.1).count();
+        let entries = || engine.range(keys::ENTRIES.0, keys::ENTRIES.1).count();
         // Written past openraft, which alone can make what is called when an append is on disk.
         for entry in (1..=100).map(group) {
             let mut batch = Batch::default();
             pieces::write(&mut batch, entry.log_id.index, &entry).expect("packed");
-            engine.apply(Tree::Log, batch).expect("written");
+            engine.apply(batch).expect("written");
         }
         for (purged, left) in [(90, 10), (100, 0)] {
             stores.log.purge(group(purged).log_id).await.expect("purged");

@@ -11,25 +11,25 @@ use serde::Serialize;
 
 use super::keys;
 use crate::Index;
-use crate::disk::{self, Batch, Engine, Pair, Tree};
+use crate::disk::{self, Batch, Engine, Pair};
 use crate::raft::RaftTypes;
 
 /// A piece has at most so many bytes.
 const PIECE: usize = 8 * 1024;
 
-/// Adds an entry to a batch.
-pub(super) fn write<T: Serialize>(batch: &mut Batch, index: Index, entry: &T) -> io::Result<()> {
+/// Adds an entry to a batch; answers with how many bytes it takes.
+pub(super) fn write<T: Serialize>(batch: &mut Batch, index: Index, entry: &T) -> io::Result<usize> {
     let bytes = disk::pack(entry)?;
     for (number, piece) in (0..).zip(bytes.chunks(PIECE)) {
         let key = if number == 0 { keys::entry(index) } else { keys::piece(index, number) };
         batch.insert(key, piece.to_vec());
     }
-    Ok(())
+    Ok(bytes.len())
 }
 
 /// Reads the entries from one on, up to another.
 pub(super) fn read(engine: &dyn Engine, from: Index, to: &[u8]) -> Entries<impl Iterator<Item = io::Result<Pair>>> {
-    Entries { pieces: engine.range(Tree::Log, &keys::entry(from), to).peekable() }
+    Entries { pieces: engine.range(&keys::entry(from), to).peekable() }
 }
 
 /// Puts entries together.

@@ -175,6 +175,11 @@ impl Snapshots {
         Ok(snapshots)
     }
 
+    /// The last entry in the one that is on disk.
+    pub(super) fn saved(&self) -> Option<LogId> {
+        self.standing.borrow().saved
+    }
+
     /// The last one.
     pub(super) fn current(&self) -> io::Result<Option<File>> {
         self.disk.open(CURRENT)

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::flusher::Flusher;
 use super::keys;
 use crate::Index;
-use crate::disk::{self, Batch, Disk, Engine, Tree};
+use crate::disk::{self, Batch, Disk, Engine};
 
 /// So many entries are removed at once.
 const STEP: usize = 32;
@@ -70,12 +70,12 @@ async fn run(disk: Arc<dyn Disk>, engine: Arc<dyn Engine>, flusher: Flusher, mut
 fn step(engine: &dyn Engine, end: Index) -> io::Result<bool> {
     let mut batch = Batch::default();
     let mut count = 0;
-    for pair in engine.range(Tree::Log, keys::ENTRIES.0, &keys::entry(end)).take(STEP) {
+    for pair in engine.range(keys::ENTRIES.0, &keys::entry(end)).take(STEP) {
         batch.remove(pair?.0);
         count += 1;
     }
     if count > 0 {
-        engine.apply(Tree::Log, batch)?;
+        engine.apply(batch)?;
     }
     Ok(count == STEP)
 }
