@@ -29,7 +29,7 @@ use crate::store::{self, Stores};
 use crate::{admission, answers, blobs, leadership, proposal, read, repair, space, standing};
 
 const LOG: LogPolicy =
-    LogPolicy { snapshot_after: 5000, kept: 1000, bounds: Bounds { behind: 32 * 1024 * 1024, kept: 16 * 1024 * 1024 } };
+    LogPolicy { snapshot_after: 5000, kept: 1000, bounds: Bounds { behind: 16 * 1024 * 1024, kept: 8 * 1024 * 1024 } };
 /// A store that takes more than this, and four times what lives in it, is written anew.
 const GROWTH: Growth = Growth { least: 256 * 1024 * 1024, factor: 4 };
 /// Nodes take so many different turns at making snapshots.
