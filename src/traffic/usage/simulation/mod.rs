@@ -22,6 +22,8 @@ use world::{Mood, World};
 const SEEDS: u64 = 100;
 /// and so many steps with each.
 const STEPS: u32 = 400;
+/// All has ended within this time, of the simulated.
+const END: Duration = Duration::from_secs(3600);
 
 #[test]
 fn no_quota_is_exceeded_whatever_happens_and_none_is_lost_in_peace() {
@@ -47,6 +49,14 @@ fn no_quota_is_exceeded_whatever_happens_and_none_is_lost_in_peace() {
 
 async fn run(seed: u64) -> world::Seen {
     let world = World::new(seed);
+    tokio::select! {
+        ended = tokio::time::timeout(END, live(&world)) => assert!(ended.is_ok(), "it does not end"),
+        () = world.broken() => panic!("a task has failed"),
+    }
+    world.seen()
+}
+
+async fn live(world: &Rc<World>) {
     for _ in 0..STEPS {
         world.demand();
         world.misfortune();
@@ -54,8 +64,7 @@ async fn run(seed: u64) -> world::Seen {
         tokio::time::sleep(Duration::from_millis(pause)).await;
         world.check();
     }
-    finish(&world).await;
-    world.seen()
+    finish(world).await;
 }
 
 /// All is well again, and everybody asks until there is nothing left. Then all end in peace.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use rand::Rng;
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep};
 
 use super::world::{Fate, World, unavailable, unknown};
@@ -44,6 +44,7 @@ pub(super) struct Node {
     applied: Cell<usize>,
     numbers: Cell<u64>,
     tasks: RefCell<Vec<AbortHandle>>,
+    is_gone: Cell<bool>,
 }
 
 /// What a node's leases see of the world.
@@ -81,21 +82,29 @@ impl Node {
             applied: Cell::new(0),
             numbers: Cell::new(world.random(|random| random.random())),
             tasks: RefCell::default(),
+            is_gone: Cell::new(false),
         });
         node.follow(world);
         let sight = || Sight { world: Rc::clone(world), node: Rc::clone(&node) };
-        let tasks = [
-            spawn_local(renew(sight())),
-            spawn_local(look(sight())),
-            spawn_local(hear(sight())),
-            spawn_local(compare(sight())),
-        ];
-        *node.tasks.borrow_mut() = tasks.iter().map(|task| task.abort_handle()).collect();
+        node.run(world, renew(sight()));
+        node.run(world, look(sight()));
+        node.run(world, hear(sight()));
+        node.run(world, compare(sight()));
         node
+    }
+
+    /// Does something that ends with the node.
+    fn run<T: 'static>(&self, world: &Rc<World>, work: impl Future<Output = T> + 'static) -> JoinHandle<T> {
+        let task = world.run(work);
+        let mut tasks = self.tasks.borrow_mut();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task.abort_handle());
+        task
     }
 
     /// Ends at once, with all that it holds.
     pub(super) fn crash(&self) {
+        self.is_gone.set(true);
         self.tasks.borrow().iter().for_each(AbortHandle::abort);
     }
 
@@ -187,6 +196,15 @@ impl Sight {
         self.node.leases.borrow_mut().posted((!is_done).then_some(batch))
     }
 
+    /// Gives back what it can spare of a key's tokens; whether something was.
+    async fn give_back(&self, key: &ApiKeyId) -> bool {
+        let spare = self.node.leases.borrow().spare(key);
+        match spare {
+            Some(posting) => self.post(vec![posting]).await,
+            None => false,
+        }
+    }
+
     /// Ends in peace: everything is given back.
     pub(super) async fn close(&self) {
         while !self.node.leases.borrow_mut().end() {
@@ -256,7 +274,7 @@ impl Books for Sight {
                 let world = Rc::clone(&self.world);
                 let pause = world.random(|random| random.random_range(0..3000));
                 // It is on its way, whatever becomes of the node.
-                spawn_local(async move {
+                self.world.run(async move {
                     sleep(Duration::from_millis(pause)).await;
                     let _ = world.agree(&proposal);
                 });
@@ -275,16 +293,18 @@ impl Books for Sight {
         if self.node.is_cut_off.get() {
             return false;
         }
-        let others: Vec<_> = self.world.others(&self.node);
         let mut any = false;
-        for node in others {
-            let other = Sight { world: Rc::clone(&self.world), node };
+        for other in self.world.others(&self.node) {
             for key in keys {
                 self.pause(10).await;
-                let spare = other.node.leases.borrow().spare(key);
-                if let Some(posting) = spare {
-                    any |= other.post(vec![posting]).await;
+                if other.is_gone.get() {
+                    break;
                 }
+                // It is the other's work, whatever becomes of this node.
+                let sight = Sight { world: Rc::clone(&self.world), node: Rc::clone(&other) };
+                let key = (*key).clone();
+                let given_back = other.run(&self.world, async move { sight.give_back(&key).await });
+                any |= given_back.await.unwrap_or(false);
             }
         }
         any

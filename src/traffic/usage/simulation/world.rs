@@ -3,13 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::FutureExt;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use time::{Date, Duration};
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::Instant;
 
 use super::node::{Node, Sight};
@@ -117,6 +121,8 @@ pub(super) struct World {
     /// Leases that may be lost: of those who crashed, and those that were taken when nobody believed in it any more.
     mishaps: Cell<u64>,
     seen: RefCell<Seen>,
+    /// Some task has failed.
+    broken: Notify,
 }
 
 impl World {
@@ -159,12 +165,29 @@ impl World {
             spent: RefCell::default(),
             mishaps: Cell::new(0),
             seen: RefCell::default(),
+            broken: Notify::new(),
         });
         let made = Edit::new().create(&keys::usage_plan(&plan.id), &plan).propose().and_then(|edit| world.agree(&edit));
         made.expect("the plan is made");
         let nodes: Vec<_> = (1..=size).map(|id| Some(world.start(id))).collect();
         *world.nodes.borrow_mut() = nodes;
         world
+    }
+
+    /// Does something beside everything else. A check that fails in it ends the run.
+    pub(super) fn run<T: 'static>(self: &Rc<Self>, work: impl Future<Output = T> + 'static) -> JoinHandle<T> {
+        let world = Rc::clone(self);
+        spawn_local(async move {
+            AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|failed| {
+                world.broken.notify_one();
+                resume_unwind(failed)
+            })
+        })
+    }
+
+    /// When a task has failed.
+    pub(super) async fn broken(&self) {
+        self.broken.notified().await;
     }
 
     pub(super) fn random<T>(&self, throw: impl FnOnce(&mut StdRng) -> T) -> T {
@@ -311,7 +334,7 @@ impl World {
                 let world = Rc::clone(self);
                 // A node's next process starts when the one before has ended.
                 self.ending.borrow_mut().insert(sight.node.id);
-                tokio::task::spawn_local(async move {
+                self.run(async move {
                     sight.close().await;
                     world.ending.borrow_mut().remove(&sight.node.id);
                 });
