@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use turnpike_cluster::{Cluster, Message, SendError};
 
 use super::limits::Pace;
-use super::till::{Draw, LIFE, Till};
+use super::till::{Draw, LIFE, Seen, Till};
 use super::view::View;
 use super::waiting::Waiting;
 
@@ -39,6 +39,8 @@ pub(super) struct Pacer(Arc<Inner>);
 struct Inner {
     cluster: Cluster,
     started: Instant,
+    /// Tells this process's tills from those of all others.
+    own: u64,
     tills: Mutex<HashMap<String, Till>>,
     view: ArcSwap<View>,
     /// When nodes were last found to be gone.
@@ -58,6 +60,8 @@ pub(super) struct Allotment {
     dry: AtomicU64,
     /// How many to ask for.
     wanted: AtomicU64,
+    /// Whose till was drawn from last, what was left in it, and when.
+    seen: Mutex<Option<(u64, f64, Instant)>>,
     is_asking: AtomicBool,
     asked: tokio::sync::Notify,
     waiting: AtomicUsize,
@@ -73,12 +77,24 @@ struct AskDraw {
     burst: i64,
     /// Whether the plan's requests are rather served than refused where no majority can be reached.
     prefers_serving: bool,
+    /// Whose till was drawn from last, and what was in it.
+    seen: Option<(u64, Seen)>,
+}
+
+/// What was drawn.
+#[derive(Default, Serialize, Deserialize)]
+struct Drawn {
+    tokens: u64,
+    /// When to ask again.
+    pause: Duration,
+    /// Whose till it is, and what is left in it.
+    till: u64,
+    left: f64,
 }
 
 impl Message for AskDraw {
     const NAME: &'static str = "usage/draw";
-    /// How many there are, and in how many microseconds to ask again.
-    type Reply = (u64, u64);
+    type Reply = Drawn;
 }
 
 impl Pacer {
@@ -87,6 +103,7 @@ impl Pacer {
         let pacer = Self(Arc::new(Inner {
             cluster: cluster.clone(),
             started: Instant::now(),
+            own: rand::random(),
             tills: Mutex::default(),
             view: ArcSwap::from_pointee(view),
             gone: Mutex::default(),
@@ -157,17 +174,20 @@ impl Pacer {
             rate: allotment.pace.0,
             burst: allotment.pace.1,
             prefers_serving: allotment.prefers_serving.load(Ordering::Relaxed),
+            seen: allotment.seen.lock().map(|(till, level, at)| (till, Seen { level, age: at.elapsed() })),
         };
         let keeper = inner.view.load().keeper(&allotment.name);
-        let (tokens, pause) = match keeper {
+        let drawn = match keeper {
             own if own == inner.cluster.id() => inner.draw(own, &ask),
             other => {
                 inner.cluster.send(other, ask, ANSWER).await.inspect_err(|error| inner.failed(other, error)).ok()?
             }
         };
         allotment.drawn.store(before, Ordering::Release);
-        allotment.tokens.fetch_add(tokens, Ordering::AcqRel);
-        allotment.dry.store(inner.now().saturating_add(pause.saturating_mul(1000)), Ordering::Release);
+        allotment.tokens.fetch_add(drawn.tokens, Ordering::AcqRel);
+        let pause = u64::try_from(drawn.pause.as_nanos()).unwrap_or(u64::MAX);
+        allotment.dry.store(inner.now().saturating_add(pause), Ordering::Release);
+        *allotment.seen.lock() = Some((drawn.till, drawn.left, Instant::now()));
         Some(())
     }
 }
@@ -204,14 +224,15 @@ impl Inner {
         }
     }
 
-    fn draw(&self, node: u64, ask: &AskDraw) -> (u64, u64) {
+    fn draw(&self, node: u64, ask: &AskDraw) -> Drawn {
         let now = self.started.elapsed();
-        let draw = Draw { node, held: ask.held, wanted: ask.wanted, pace: (ask.rate, ask.burst) };
+        let elsewhere = ask.seen.filter(|(till, _)| *till != self.own).map(|(_, seen)| seen);
+        let draw = Draw { node, held: ask.held, wanted: ask.wanted, pace: (ask.rate, ask.burst), elsewhere };
         let share = self.view.load().share(ask.prefers_serving);
         let mut tills = self.tills.lock();
         let till = tills.entry(ask.name.clone()).or_insert_with(|| Till::new(draw.pace, now));
         let (tokens, pause) = till.draw(&draw, share, now);
-        (tokens, u64::try_from(pause.as_micros()).unwrap_or(u64::MAX))
+        Drawn { tokens, pause, till: self.own, left: till.level() }
     }
 }
 
@@ -225,6 +246,7 @@ impl Allotment {
             drawn: AtomicU64::new(0),
             dry: AtomicU64::new(0),
             wanted: AtomicU64::new(1),
+            seen: Mutex::default(),
             is_asking: AtomicBool::new(false),
             asked: tokio::sync::Notify::new(),
             waiting: AtomicUsize::new(0),

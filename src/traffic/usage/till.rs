@@ -3,9 +3,12 @@
 //!
 //! Tokens that were drawn and may be unspent count against the burst, so that what is in the till and in all hands
 //! together is never more than the burst: whatever nodes do, no more passes in any time than the burst and the rate allow.
+//! When the node that keeps it dies, what was in it is known by those who drew last, and they tell its successor.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::limits::Pace;
 
@@ -13,6 +16,8 @@ use super::limits::Pace;
 pub(super) const LIFE: Duration = Duration::from_secs(1);
 /// Who got less than it wanted asks again after this time at the latest.
 const PAUSE: Duration = Duration::from_millis(50);
+/// All who drew from a till that is gone have come to its successor after this time, or know nothing of worth.
+const SUCCESSION: Duration = Duration::from_secs(5);
 
 /// A bucket that nodes draw from.
 #[derive(Debug)]
@@ -22,6 +27,17 @@ pub(super) struct Till {
     at: Duration,
     /// What nodes drew last, and when.
     out: BTreeMap<u64, (u64, Duration)>,
+    /// When nodes began to come from another till, and what was drawn since.
+    succeeded: Option<(Duration, u64)>,
+}
+
+/// What was in a till when a node drew from it last.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// What was left.
+    pub(super) level: f64,
+    /// How long ago.
+    pub(super) age: Duration,
 }
 
 /// What a node asks for.
@@ -35,12 +51,19 @@ pub(super) struct Draw {
     pub(super) wanted: u64,
     /// The rate and the burst that it knows.
     pub(super) pace: Pace,
+    /// What it saw in another till, from which it drew before.
+    pub(super) elsewhere: Option<Seen>,
 }
 
 impl Till {
     /// A full one.
     pub(super) fn new(pace: Pace, now: Duration) -> Self {
-        Self { pace, level: pace.1 as f64, at: now, out: BTreeMap::new() }
+        Self { pace, level: pace.1 as f64, at: now, out: BTreeMap::new(), succeeded: None }
+    }
+
+    /// What is in it.
+    pub(super) fn level(&self) -> f64 {
+        self.level
     }
 
     /// Draws tokens: how many, and, where they are fewer than wanted, when to ask again. `share` is the part of the rate
@@ -59,8 +82,14 @@ impl Till {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.level = (self.level + passed * rate).min(burst - out as f64).max(self.level.min(0.0));
         self.at = now;
+        if let Some(seen) = draw.elsewhere {
+            self.succeed(seen, now);
+        }
         let tokens = (self.level.max(0.0) as u64).min(draw.wanted);
         self.level -= tokens as f64;
+        if let Some((_, drawn)) = &mut self.succeeded {
+            *drawn += tokens;
+        }
         self.out.insert(draw.node, (draw.held + tokens, now));
         if tokens == draw.wanted {
             return (tokens, Duration::ZERO);
@@ -69,6 +98,16 @@ impl Till {
         let next = (1.0 - self.level.fract()) / rate;
         let pause = PAUSE.as_secs_f64().min(burst / 2.0 / rate).max(next);
         (tokens, Duration::from_secs_f64(pause.min(3600.0)))
+    }
+
+    /// There is no more in it than there was in the one that it takes the place of, with what came in since, and without
+    /// what was drawn since.
+    fn succeed(&mut self, seen: Seen, now: Duration) {
+        let begun = self.succeeded.filter(|(begun, _)| now.saturating_sub(*begun) < SUCCESSION);
+        let (begun, drawn) = begun.unwrap_or((now, 0));
+        self.succeeded = Some((begun, drawn));
+        let left = seen.level + seen.age.as_secs_f64() * self.pace.0 - drawn as f64;
+        self.level = self.level.min(left.max(0.0));
     }
 
     /// Whether it is as good as a new one.
@@ -85,7 +124,7 @@ mod tests {
     use super::*;
 
     fn draw(node: u64, held: u64, wanted: u64, pace: Pace) -> Draw {
-        Draw { node, held, wanted, pace }
+        Draw { node, held, wanted, pace, elsewhere: None }
     }
 
     #[test]
@@ -106,6 +145,27 @@ mod tests {
         for nothing in [(0.0, 5), (5.0, 0)] {
             assert_eq!(till.draw(&draw(2, 0, 9, nothing), 1.0, at(2400)), (0, PAUSE));
         }
+    }
+
+    #[test]
+    fn a_successor_has_what_was_left() {
+        let pace = (10.0, 100);
+        let at = Duration::from_millis;
+        let from = |node, wanted, level, age| {
+            let elsewhere = Some(Seen { level, age: at(age) });
+            Draw { elsewhere, ..draw(node, 0, wanted, pace) }
+        };
+        let mut till = Till::new(pace, at(9000));
+        // Node 1 saw 40 two seconds ago, and gets of the 60 that there can be now.
+        assert_eq!(till.draw(&from(1, 20, 40.0, 2000), 1.0, at(9000)).0, 20);
+        // Node 2 saw the last ones go a second ago: 10 have come in since, and are drawn.
+        assert_eq!(till.draw(&from(2, 20, 0.0, 1000), 1.0, at(9000)).0, 0);
+        assert_eq!(till.draw(&draw(2, 0, 20, pace), 1.0, at(9500)).0, 5);
+        // Somebody who saw it full long before has nothing to say.
+        assert_eq!(till.draw(&from(3, 20, 100.0, 60_000), 1.0, at(10_000)).0, 5);
+        // Later it is another succession.
+        assert_eq!(till.draw(&from(3, 100, 30.0, 0), 1.0, at(30_000)).0, 30);
+        assert_eq!(till.draw(&from(1, 100, 31.0, 0), 1.0, at(30_000)).0, 0);
     }
 
     #[test]
