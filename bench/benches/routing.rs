@@ -6,7 +6,7 @@ use turnpike::traffic::stage::Router;
 
 /// That of a node.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Services in the API, each with ten routes.
 const SERVICES: usize = 1000;

@@ -5,7 +5,7 @@ use turnpike::mapping::schema::Schema;
 
 /// That of a node.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// An order's items, each with what it must have.
 const MODEL: &str = r#"{

@@ -10,7 +10,7 @@ use turnpike::mapping::vtl::{Limits, Map, Object, Style, Template, Value};
 
 /// That of a node.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What templates for a backend usually do: some of the body as it is, some of it a value at a time, and whatever the
 /// query has.

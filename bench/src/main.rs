@@ -35,7 +35,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// The gateway's: the nodes that are measured here have it as well.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Measures Turnpike and nginx side by side, and Turnpike's own promises.
 #[derive(Parser)]

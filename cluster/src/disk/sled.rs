@@ -14,10 +14,11 @@ use parking_lot::Mutex;
 use super::directory::sync_directory;
 use super::{Batch, Engine, Pair};
 
-/// sled's cache: what is read again was written a moment ago.
-const CACHE: u64 = 8 * 1024 * 1024;
-/// A collection takes about so many pages.
-const COLLECTED: usize = 256;
+/// sled's cache. What is read again was written a moment ago, and all of the log has room: a page that has gone is read
+/// whole for each of its entries.
+const CACHE: u64 = 64 * 1024 * 1024;
+/// A collection is sure to take what so many changes have replaced.
+const COLLECTED: usize = 8;
 /// sled lets go of a store a little after its last handle; that is waited for so long,
 const RELEASE: Duration = Duration::from_secs(5);
 /// and looked at so often.

@@ -14,8 +14,8 @@ use crate::Index;
 use crate::disk::{self, Batch, Engine, Pair};
 use crate::raft::RaftTypes;
 
-/// A piece has at most so many bytes.
-const PIECE: usize = 8 * 1024;
+/// A piece has at most so many bytes: with what sled puts in front of it, a little less than allocators round up from.
+const PIECE: usize = 8 * 1024 - 64;
 
 /// Adds an entry to a batch; answers with how many bytes it takes.
 pub(super) fn write<T: Serialize>(batch: &mut Batch, index: Index, entry: &T) -> io::Result<usize> {
