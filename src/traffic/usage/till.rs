@@ -16,8 +16,9 @@ use super::limits::Pace;
 pub(super) const LIFE: Duration = Duration::from_secs(1);
 /// Who got less than it wanted asks again after this time at the latest.
 const PAUSE: Duration = Duration::from_millis(50);
-/// All who drew from a till that is gone have come to its successor after this time, or know nothing of worth.
-const SUCCESSION: Duration = Duration::from_secs(5);
+/// All who are busy and drew from a till that is gone have come to its successor after this time. Shorter than it takes to
+/// find nodes dead: who comes back and forth is not charged twice.
+const SUCCESSION: Duration = Duration::from_secs(2);
 
 /// A bucket that nodes draw from.
 #[derive(Debug)]
@@ -198,6 +199,35 @@ mod tests {
                 prop_assert!(spent as f64 <= most + 1e-6, "{spent} of {most}");
                 prop_assert_eq!(tokens == wanted, pause.is_zero());
                 prop_assert!(tokens <= wanted);
+            }
+        }
+
+        /// Busy nodes whose till dies again and again: with each, no more than what nodes drew that did not know of each
+        /// other.
+        #[test]
+        fn no_burst_comes_back_with_a_successor(
+            rate in 1.0..500.0_f64, burst in 100..3000_i64,
+            lives in proptest::collection::vec((1..60_u64, 1..50_u64), 1..12),
+        ) {
+            const NODES: u64 = 3;
+            const WANTED: u64 = 10;
+            let pace = (rate, burst);
+            let (mut now, mut spent) = (Duration::ZERO, 0_u64);
+            let mut seen: BTreeMap<u64, (usize, f64, Duration)> = BTreeMap::new();
+            for (number, (rounds, wait)) in lives.into_iter().enumerate() {
+                let mut till = Till::new(pace, now);
+                for _ in 0..rounds {
+                    now += Duration::from_millis(wait);
+                    for node in 1..=NODES {
+                        let memory = seen.get(&node).filter(|(of, ..)| *of != number);
+                        let elsewhere = memory.map(|(_, level, at)| Seen { level: *level, age: now - *at });
+                        spent += till.draw(&Draw { elsewhere, ..draw(node, 0, WANTED, pace) }, 1.0, now).0;
+                        seen.insert(node, (number, till.level(), now));
+                    }
+                }
+                let unknown = number as u64 * (NODES - 1) * WANTED;
+                let most = burst as f64 + rate * now.as_secs_f64() + unknown as f64;
+                prop_assert!(spent as f64 <= most + 1e-6, "{spent} of {most}");
             }
         }
     }
