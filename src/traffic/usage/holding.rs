@@ -26,6 +26,14 @@ pub(super) struct Holding {
     exhausted: AtomicU64,
     /// Told when waiting is over, one way or the other.
     pub(super) settled: Notify,
+    terms: Mutex<Terms>,
+}
+
+/// By which terms tokens are leased, counted with each change of the plan; and those that came by earlier ones.
+#[derive(Default)]
+struct Terms {
+    current: u64,
+    late: Vec<(Day, u64)>,
 }
 
 impl Holding {
@@ -39,7 +47,34 @@ impl Holding {
             is_known: AtomicBool::new(false),
             exhausted: AtomicU64::new(0),
             settled: Notify::new(),
+            terms: Mutex::default(),
         }
+    }
+
+    /// The terms of leases that are decided on from now on.
+    pub(super) fn terms(&self) -> u64 {
+        self.terms.lock().current
+    }
+
+    /// The plan has changed. Leases that are on their way nobody may spend any more, and what is held has to be taken out.
+    pub(super) fn change_terms(&self) {
+        self.terms.lock().current += 1;
+    }
+
+    /// Puts a lease's tokens in, unless it was decided on by earlier terms: then they are [late](Holding::late).
+    pub(super) fn fill(&self, day: Day, lease: u64, low: u64, terms: u64) {
+        let mut known = self.terms.lock();
+        if known.current == terms {
+            // What was of another day was given back before.
+            let _ = self.purse.put(day, lease, low);
+        } else {
+            known.late.push((day, lease));
+        }
+    }
+
+    /// Takes out the tokens of leases that came too late, to be given back.
+    pub(super) fn late(&self) -> Vec<(Day, u64)> {
+        std::mem::take(&mut self.terms.lock().late)
     }
 
     /// The quota may have something left again.

@@ -126,6 +126,7 @@ impl Leases {
                     postings.extend(give_back(&known.holding, keep));
                 }
                 postings.extend(write_down(&known.holding));
+                postings.extend(give_back_late(&known.holding));
             }
         }
         if can_post {
@@ -150,6 +151,7 @@ impl Leases {
         let Some(known) = self.known.get_mut(key) else { return };
         known.paused = Some(Instant::now() + PAUSE);
         self.later.extend(give_back(&known.holding, 0));
+        self.later.extend(give_back_late(&known.holding));
     }
 
     fn is_paused(&self, key: &ApiKeyId) -> bool {
@@ -206,6 +208,7 @@ impl Leases {
         for Known { holding, .. } in self.known.values() {
             postings.extend(write_down(holding));
             postings.extend(give_back(holding, 0));
+            postings.extend(give_back_late(holding));
         }
         postings.append(&mut self.later);
         self.open.take().into_iter().chain([Batch::new(number(), postings)]).collect()
@@ -236,8 +239,17 @@ impl Leases {
 /// Takes tokens out of a purse, all but so many, to be given back.
 pub(super) fn give_back(holding: &Arc<Holding>, keep: u64) -> Option<Posting> {
     let (day, tokens) = holding.purse.empty(keep);
+    (tokens > 0).then(|| returned(holding, day, tokens))
+}
+
+/// Takes out what was leased before the plan changed, and came afterwards.
+fn give_back_late(holding: &Arc<Holding>) -> Vec<Posting> {
+    holding.late().into_iter().map(|(day, tokens)| returned(holding, day, tokens)).collect()
+}
+
+fn returned(holding: &Arc<Holding>, day: Day, tokens: u64) -> Posting {
     let change = i64::try_from(tokens).unwrap_or(i64::MAX);
-    (tokens > 0).then(|| Posting { holding: Arc::clone(holding), day, change: -change })
+    Posting { holding: Arc::clone(holding), day, change: -change }
 }
 
 fn write_down(holding: &Arc<Holding>) -> Vec<Posting> {

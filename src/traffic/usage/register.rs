@@ -87,6 +87,7 @@ impl Plan {
         for account in self.accounts.values() {
             account.clear();
             account.holding.reopen();
+            account.holding.change_terms();
         }
         self.door.changed(self.accounts.values().filter_map(|account| give_back(&account.holding, 0)).collect());
     }

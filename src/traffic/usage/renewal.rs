@@ -129,6 +129,7 @@ impl<B: Books> Ledger<'_, B> {
     async fn lease(&self, requests: &[Request], day: Day) -> Result<Vec<Renewed>, catalog::Error> {
         let Some(today) = date(day) else { return Ok(Vec::new()) };
         let number = self.books.number();
+        let terms: Vec<u64> = requests.iter().map(|request| request.holding.terms()).collect();
         let drafts = self.books.read(|documents| {
             let Some(plan) = documents.get(&keys::usage_plan(self.plan))? else { return Ok(None) };
             // Of no other day than the one that is open when the lease is applied.
@@ -160,14 +161,13 @@ impl<B: Books> Ledger<'_, B> {
             }
         }
         let mut renewed = Vec::with_capacity(requests.len());
-        for (index, Request { holding, .. }) in requests.iter().enumerate() {
+        for (index, (Request { holding, .. }, terms)) in requests.iter().zip(terms).enumerate() {
             let Some(Some((lease, low, crossed, stranded))) = leases.get(index) else {
                 renewed.push(Renewed::Filled);
                 continue;
             };
             if *lease > 0 {
-                // What was of another day was given back before.
-                let _ = holding.purse.put(day, *lease, *low);
+                holding.fill(day, *lease, *low, terms);
                 holding.is_known.store(true, Ordering::Release);
                 holding.limits.load().metrics.leased();
                 holding.limits.load().metrics.stranded(*stranded);
@@ -372,8 +372,112 @@ fn report(error: &catalog::Error) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::cell::{Cell, RefCell};
+
     use time::macros::date as on;
+
+    use super::*;
+    use crate::catalog::Trial;
+    use crate::model::rest::usage::OpenDay;
+    use crate::model::rest::{Quota, QuotaPeriod};
+    use crate::traffic::usage::calendar::Reading;
+    use crate::traffic::usage::leases::Leases;
+    use crate::traffic::usage::limits::Limits;
+    use crate::traffic::usage::opening::Heard;
+
+    const TODAY: Day = 20_782;
+
+    /// Books in which a plan changes as soon as a lease is taken.
+    struct Hasty {
+        catalog: RefCell<Trial>,
+        holding: Arc<Holding>,
+        number: Cell<u64>,
+        is_changing: Cell<bool>,
+    }
+
+    impl Books for Hasty {
+        fn node(&self) -> u64 {
+            1
+        }
+
+        fn nodes(&self) -> u64 {
+            1
+        }
+
+        fn number(&self) -> u64 {
+            self.number.replace(self.number.get() + 1)
+        }
+
+        fn read<T>(&self, look: impl FnOnce(&Documents<'_>) -> T) -> T {
+            self.catalog.borrow().read(look)
+        }
+
+        async fn fresh(&self) -> Result<(), catalog::Error> {
+            Ok(())
+        }
+
+        async fn commit(&self, edit: Edit) -> Result<u64, catalog::Error> {
+            let committed = self.catalog.borrow_mut().apply(&edit.propose()?)?;
+            if self.is_changing.take() {
+                self.holding.change_terms();
+            }
+            Ok(committed)
+        }
+
+        async fn recall(&self, _: &UsagePlanId, _: &[&ApiKeyId]) -> bool {
+            false
+        }
+
+        async fn ask_clocks(&self, _: Reading) -> Heard {
+            Heard { told: Vec::new(), members: 1 }
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_spends_a_lease_of_a_plan_that_has_changed_meanwhile() {
+        let quota = Quota { limit: 100, offset: 0, period: QuotaPeriod::Day, since: 0 };
+        let plan = UsagePlan {
+            id: UsagePlanId::new("plan"),
+            name: "plan".to_owned(),
+            description: None,
+            product_code: None,
+            created: 0,
+            api_stages: Vec::new(),
+            throttle: None,
+            quota: Some(quota),
+            tags: BTreeMap::new(),
+        };
+        let holding = Arc::new(Holding::new(ApiKeyId::new("key"), Arc::new(Limits::new(plan.clone()))));
+        let books = Hasty {
+            catalog: RefCell::default(),
+            holding: Arc::clone(&holding),
+            number: Cell::new(1),
+            is_changing: Cell::new(false),
+        };
+        let made = Edit::new().create(&keys::usage_plan(&plan.id), &plan);
+        books.commit(made.create(&keys::open_day(), &OpenDay { day: TODAY })).await.expect("a plan");
+        let used = || {
+            let place = keys::usage(&plan.id, &holding.key, date(TODAY).expect("a day"));
+            let found: Option<Stored<Usage>> = books.read(|documents| documents.get(&place)).expect("usage");
+            found.map(|found| found.value.days.values().map(|day| day.used).sum::<u64>())
+        };
+        let ledger = Ledger { books: &books, plan: &plan.id };
+        let request = [Request { holding: Arc::clone(&holding), demand: None }];
+        books.is_changing.set(true);
+        assert_eq!(ledger.renew(&request, TODAY).await.expect("leases"), [Renewed::Filled]);
+        assert!(used().is_some_and(|used| used > 0), "a lease was taken");
+        assert_eq!(holding.purse.held().1, 0, "nobody has it");
+        // It is given back with the next look.
+        let mut leases = Leases::default();
+        leases.add(Arc::clone(&holding));
+        let mut batch = Batch::new(books.number(), leases.look(TODAY));
+        assert!(ledger.post(&mut batch).await);
+        assert_eq!(used(), Some(0));
+        // And by the new terms there are others.
+        assert_eq!(ledger.renew(&request, TODAY).await.expect("leases"), [Renewed::Filled]);
+        assert_eq!(Some(holding.purse.held().1), used());
+        assert!(holding.purse.held().1 > 0);
+    }
 
     #[test]
     fn days_are_counted_from_1970() {

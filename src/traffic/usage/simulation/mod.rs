@@ -4,8 +4,8 @@
 //! What is simulated is the world: the agreed order of commits, answers that get lost or come late, partitions, crashes,
 //! clocks. What is tested is real: what leases are taken, how they are written down and given back, the documents, the
 //! conditions of commits, and the calendar. After every step no more was let through than the quota allows; after a
-//! peaceful end, exactly so much. Clocks of less than half of the nodes are wrong from the start, are set at any moment, or
-//! stand still; no day is opened before it has begun, and no lease is taken of another one than is open.
+//! peaceful end, exactly so much. The plan changes, clocks of less than half of the nodes are wrong from the start, are set
+//! at any moment, or stand still; no day is opened before it has begun, and no lease is taken of another one than is open.
 
 mod node;
 mod world;

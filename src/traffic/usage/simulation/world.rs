@@ -74,6 +74,7 @@ pub(super) struct Seen {
     jumps: u64,
     wrong_starts: u64,
     standstills: u64,
+    changes: u64,
     days: u64,
     peaceful_ends: u64,
 }
@@ -88,6 +89,7 @@ impl Seen {
         self.jumps += other.jumps;
         self.wrong_starts += other.wrong_starts;
         self.standstills += other.standstills;
+        self.changes += other.changes;
         self.days += other.days;
         self.peaceful_ends += other.peaceful_ends;
     }
@@ -95,7 +97,7 @@ impl Seen {
     /// Whether all of it has happened.
     pub(super) fn is_all(&self) -> bool {
         let events = [self.let_through, self.conflicts, self.unknown, self.crashes, self.cuts, self.peaceful_ends];
-        let times = [self.jumps, self.wrong_starts, self.standstills, self.days];
+        let times = [self.jumps, self.wrong_starts, self.standstills, self.changes, self.days];
         events.iter().chain(&times).all(|count| *count > 0)
     }
 }
@@ -346,6 +348,10 @@ impl World {
             (Some(node), 20..23) if self.unlucky.contains(&node.id) => {
                 self.seen.borrow_mut().standstills += 1;
                 node.calendar.stand_still(std::time::Duration::from_secs(3600));
+            }
+            (Some(node), 23..28) => {
+                self.seen.borrow_mut().changes += 1;
+                node.change_plan();
             }
             (None, 0..40) if !self.ending.borrow().contains(&(at as u64 + 1)) => {
                 let node = self.start(at as u64 + 1);
