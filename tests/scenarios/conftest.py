@@ -38,15 +38,16 @@ def eventually(condition, within=30.0, what="the condition"):
         time.sleep(0.02)
 
 
+# In an order of this run's own, and each but once: what was given to somebody may not be in use yet.
+ports = itertools.cycle(random.sample(range(10000, 32000), 22000))
+
+
 def free_port():
     """A port that was free just now; a node keeps it over restarts. None that the system would give to a connection."""
-    while True:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", random.randrange(10000, 32000)))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
+    for port in ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Node:

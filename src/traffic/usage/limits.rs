@@ -47,3 +47,19 @@ fn pace(throttle: &Throttle) -> Option<Pace> {
     let burst = throttle.burst_limit.filter(|burst| *burst >= 0).unwrap_or_else(|| (rate.ceil() as i64).max(1));
     Some((rate, burst))
 }
+
+/// A plan with this quota, for tests.
+#[cfg(test)]
+pub(super) fn trial_plan(quota: crate::model::rest::Quota) -> UsagePlan {
+    UsagePlan {
+        id: crate::model::id::UsagePlanId::new("plan"),
+        name: "plan".to_owned(),
+        description: None,
+        product_code: None,
+        created: 0,
+        api_stages: Vec::new(),
+        throttle: None,
+        quota: Some(quota),
+        tags: std::collections::BTreeMap::new(),
+    }
+}

@@ -382,7 +382,7 @@ mod tests {
     use crate::model::rest::{Quota, QuotaPeriod};
     use crate::traffic::usage::calendar::Reading;
     use crate::traffic::usage::leases::Leases;
-    use crate::traffic::usage::limits::Limits;
+    use crate::traffic::usage::limits::{Limits, trial_plan};
     use crate::traffic::usage::opening::Heard;
 
     const TODAY: Day = 20_782;
@@ -436,17 +436,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_spends_a_lease_of_a_plan_that_has_changed_meanwhile() {
         let quota = Quota { limit: 100, offset: 0, period: QuotaPeriod::Day, since: 0 };
-        let plan = UsagePlan {
-            id: UsagePlanId::new("plan"),
-            name: "plan".to_owned(),
-            description: None,
-            product_code: None,
-            created: 0,
-            api_stages: Vec::new(),
-            throttle: None,
-            quota: Some(quota),
-            tags: BTreeMap::new(),
-        };
+        let plan = trial_plan(quota);
         let holding = Arc::new(Holding::new(ApiKeyId::new("key"), Arc::new(Limits::new(plan.clone()))));
         let books = Hasty {
             catalog: RefCell::default(),

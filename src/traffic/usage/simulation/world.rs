@@ -20,8 +20,8 @@ use super::node::{Node, Sight};
 use crate::catalog::{self, Edit, Proposal, Trial, keys};
 use crate::model::id::{ApiKeyId, UsagePlanId};
 use crate::model::rest::usage::{Record, Window};
-use crate::model::rest::{Quota, QuotaPeriod, UsagePlan};
-use crate::traffic::usage::limits::Limits;
+use crate::model::rest::{Quota, QuotaPeriod};
+use crate::traffic::usage::limits::{Limits, trial_plan};
 
 /// A day, a week and a month end, in time since 1970.
 const MIDNIGHT: std::time::Duration = std::time::Duration::from_secs(1_793_491_200);
@@ -135,17 +135,7 @@ impl World {
         let period = [QuotaPeriod::Day, QuotaPeriod::Week, QuotaPeriod::Month][random.random_range(0..3)];
         let limit = [0, 1, 7, 100, 500, 3000][random.random_range(0..6)];
         let quota = Quota { limit, offset: 0, period, since: 0 };
-        let plan = UsagePlan {
-            id: UsagePlanId::new("plan"),
-            name: "plan".to_owned(),
-            description: None,
-            product_code: None,
-            created: 0,
-            api_stages: Vec::new(),
-            throttle: None,
-            quota: Some(quota),
-            tags: BTreeMap::new(),
-        };
+        let plan = trial_plan(quota);
         let keys = (0..random.random_range(1..=3)).map(|number| ApiKeyId::new(format!("key{number}"))).collect();
         let before = std::time::Duration::from_millis(random.random_range(1..40_000));
         let time = Time { began: Instant::now(), begin: MIDNIGHT - before };
