@@ -77,6 +77,11 @@ impl Holding {
         std::mem::take(&mut self.terms.lock().late)
     }
 
+    /// Whether nothing of the quota is here, to be spent or to be given back.
+    pub(super) fn is_empty(&self) -> bool {
+        self.purse.held().1 == 0 && self.terms.lock().late.is_empty()
+    }
+
     /// The quota may have something left again.
     pub(super) fn reopen(&self) {
         self.exhausted.store(0, Ordering::Release);

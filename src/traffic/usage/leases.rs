@@ -161,7 +161,7 @@ impl Leases {
 
     /// Whether nothing is held of a key's quota, and nothing is on its way in or out.
     pub(super) fn is_free_of(&self, key: &ApiKeyId) -> bool {
-        let is_empty = self.known.get(key).is_none_or(|known| known.holding.purse.held().1 == 0);
+        let is_empty = self.known.get(key).is_none_or(|known| known.holding.is_empty());
         is_empty && !self.is_renewing && self.can_post() && self.later.is_empty()
     }
 
@@ -216,7 +216,7 @@ impl Leases {
 
     /// Keys that were not used for long, and of which nothing is held.
     pub(super) fn forgotten(&self) -> Vec<ApiKeyId> {
-        let is_old = |known: &&Known| known.used.elapsed() > FORGOTTEN && known.holding.purse.held().1 == 0;
+        let is_old = |known: &&Known| known.used.elapsed() > FORGOTTEN && known.holding.is_empty();
         self.known.values().filter(is_old).map(|known| known.holding.key.clone()).collect()
     }
 
@@ -237,9 +237,16 @@ impl Leases {
 }
 
 /// Takes tokens out of a purse, all but so many, to be given back.
-pub(super) fn give_back(holding: &Arc<Holding>, keep: u64) -> Option<Posting> {
+fn give_back(holding: &Arc<Holding>, keep: u64) -> Option<Posting> {
     let (day, tokens) = holding.purse.empty(keep);
     (tokens > 0).then(|| returned(holding, day, tokens))
+}
+
+/// The plan has changed: nobody spends what it gave before, and the quota may have something left again.
+pub(super) fn begin_anew(holding: &Arc<Holding>) -> Option<Posting> {
+    holding.reopen();
+    holding.change_terms();
+    give_back(holding, 0)
 }
 
 /// Takes out what was leased before the plan changed, and came afterwards.

@@ -18,7 +18,7 @@ use super::calendar::{Calendar, Reading};
 use super::door::{Door, Letters};
 use super::exchange;
 use super::holding::Holding;
-use super::leases::give_back;
+use super::leases::begin_anew;
 use super::limits::Limits;
 use super::opening::{self, Heard};
 use super::pacer::Pacer;
@@ -84,12 +84,8 @@ struct Found {
 impl Plan {
     /// Whoever has a seat looks again, and what is held is given back: from here on nobody spends what the plan before gave.
     fn begin_anew(&self) {
-        for account in self.accounts.values() {
-            account.clear();
-            account.holding.reopen();
-            account.holding.change_terms();
-        }
-        self.door.changed(self.accounts.values().filter_map(|account| give_back(&account.holding, 0)).collect());
+        self.accounts.values().for_each(|account| account.clear());
+        self.door.changed(self.accounts.values().filter_map(|account| begin_anew(&account.holding)).collect());
     }
 }
 

@@ -381,7 +381,7 @@ mod tests {
     use crate::model::rest::usage::OpenDay;
     use crate::model::rest::{Quota, QuotaPeriod};
     use crate::traffic::usage::calendar::Reading;
-    use crate::traffic::usage::leases::Leases;
+    use crate::traffic::usage::leases::{Leases, begin_anew};
     use crate::traffic::usage::limits::{Limits, trial_plan};
     use crate::traffic::usage::opening::Heard;
 
@@ -419,7 +419,7 @@ mod tests {
         async fn commit(&self, edit: Edit) -> Result<u64, catalog::Error> {
             let committed = self.catalog.borrow_mut().apply(&edit.propose()?)?;
             if self.is_changing.take() {
-                self.holding.change_terms();
+                assert!(begin_anew(&self.holding).is_none(), "nothing is there to be given back yet");
             }
             Ok(committed)
         }

@@ -17,8 +17,8 @@ pub(super) const LIFE: Duration = Duration::from_secs(1);
 /// Who got less than it wanted asks again after this time at the latest.
 const PAUSE: Duration = Duration::from_millis(50);
 /// All who are busy and drew from a till that is gone have come to its successor after this time. Shorter than it takes to
-/// find nodes dead: who comes back and forth is not charged twice.
-const SUCCESSION: Duration = Duration::from_secs(2);
+/// find a silent node dead: who goes back and forth is not charged twice.
+const SUCCESSION: Duration = LIFE;
 
 /// A bucket that nodes draw from.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::observe::clock::Clock;
 use crate::traffic::usage::books::Books;
 use crate::traffic::usage::calendar::{Calendar, Reading};
 use crate::traffic::usage::holding::Holding;
-use crate::traffic::usage::leases::{LOOK, Leases, give_back};
+use crate::traffic::usage::leases::{LOOK, Leases, begin_anew};
 use crate::traffic::usage::opening::{self, Heard};
 use crate::traffic::usage::purse::Taken;
 use crate::traffic::usage::renewal::{Batch, Ledger, Posting};
@@ -128,12 +128,7 @@ impl Node {
 
     /// Hears that the plan has changed, in something that makes no difference here.
     pub(super) fn change_plan(&self) {
-        for holding in &self.holdings {
-            holding.reopen();
-            holding.change_terms();
-        }
-        let given_back = self.holdings.iter().filter_map(|holding| give_back(holding, 0)).collect();
-        self.leases.borrow_mut().return_later(given_back);
+        self.leases.borrow_mut().return_later(self.holdings.iter().filter_map(begin_anew).collect());
     }
 
     /// Hears of everything that was agreed.
